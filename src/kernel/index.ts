@@ -1,0 +1,18 @@
+export { type Clock, manualClock, systemClock } from './clock.ts';
+export { type Block, type ErrorEntry, EXIT, type ExitCode } from './errors/block.ts';
+export { CATALOGUE, type Code } from './errors/catalogue.ts';
+export {
+  causes,
+  type FaultDetails,
+  type Fix,
+  fault,
+  type Problem,
+  problemOf,
+  TwError,
+  type Where,
+} from './errors/fault.ts';
+export { type Entry, type Fact, type Journal, type JournalQuery, memoryJournal, openJournal } from './journal.ts';
+export { canonical, digest, type Json, toJson } from './json.ts';
+export { type Cloud, type ClusterName, LABEL_PREFIX } from './names.ts';
+export { clean, duration, nearest } from './text.ts';
+export { code, type Row, type Span, type Tone, text, untrusted, type View } from './view.ts';

@@ -1,0 +1,135 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Clock, systemClock } from './clock.ts';
+import { fault } from './errors/fault.ts';
+import type { Json } from './json.ts';
+
+/** What is appended: `kind` is `<room>.<what>`; `run` groups the facts of one command. */
+export interface Entry {
+  kind: string;
+  run?: string;
+  cluster?: string;
+  data: Json;
+}
+/** An appended entry. `offset` starts at 1 and only grows; `at` is Unix milliseconds. */
+export interface Fact extends Entry {
+  offset: number;
+  at: number;
+}
+export interface JournalQuery {
+  /** First offset wanted. */
+  from?: number;
+  kind?: string;
+  run?: string;
+}
+/** Append-only record of decisions and events. Appends are durable when `append` returns. */
+export interface Journal {
+  append(entry: Entry): Fact;
+  read(query?: JournalQuery): Fact[];
+  /** Facts from `from` on, then new ones as they come, until the signal fires. */
+  watch(from: number, signal: AbortSignal): AsyncIterable<Fact>;
+  close(): void;
+}
+
+const POLL_MS = 100;
+
+async function* poll(read: (from: number) => Fact[], from: number, signal: AbortSignal): AsyncIterable<Fact> {
+  let next = from;
+  while (!signal.aborted) {
+    for (const fact of read(next)) {
+      next = fact.offset + 1;
+      yield fact;
+    }
+    await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function matches(fact: Fact, q: JournalQuery): boolean {
+  return (
+    fact.offset >= (q.from ?? 0) &&
+    (q.kind === undefined || fact.kind === q.kind) &&
+    (q.run === undefined || fact.run === q.run)
+  );
+}
+
+/** The twin: same contract, nothing on disk. */
+export function memoryJournal(clock: Clock = systemClock): Journal {
+  const facts: Fact[] = [];
+  const read = (q: JournalQuery = {}): Fact[] => facts.filter((f) => matches(f, q));
+  return {
+    append: (entry) => {
+      const fact: Fact = { ...structuredClone(entry), offset: facts.length + 1, at: clock.now() };
+      facts.push(fact);
+      return fact;
+    },
+    read,
+    watch: (from, signal) => poll((f) => read({ from: f }), from, signal),
+    close: () => undefined,
+  };
+}
+
+interface Row {
+  offset: number;
+  at: number;
+  kind: string;
+  run: string | null;
+  cluster: string | null;
+  data: string;
+}
+
+function factOf(row: Row): Fact {
+  return {
+    offset: row.offset,
+    at: row.at,
+    kind: row.kind,
+    ...(row.run === null ? {} : { run: row.run }),
+    ...(row.cluster === null ? {} : { cluster: row.cluster }),
+    data: JSON.parse(row.data) as Json,
+  };
+}
+
+function openDatabase(path: string): DatabaseSync {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const db = new DatabaseSync(path, { timeout: 5000 });
+    db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+      CREATE TABLE IF NOT EXISTS fact (offset INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,
+        kind TEXT NOT NULL, run TEXT, cluster TEXT, data TEXT NOT NULL);
+      CREATE INDEX IF NOT EXISTS fact_kind ON fact(kind, offset);
+      CREATE INDEX IF NOT EXISTS fact_run ON fact(run, offset);`);
+    return db;
+  } catch (cause) {
+    throw fault('TW1010', {
+      value: path,
+      cause,
+      fix: [{ say: 'Check free disk space and the rights of the folder.' }],
+    });
+  }
+}
+
+/** The journal of one project: a SQLite file that several processes may share. Throws TW1010. */
+export function openJournal(path: string, clock: Clock = systemClock): Journal {
+  const db = openDatabase(path);
+  const insert = db.prepare('INSERT INTO fact(at, kind, run, cluster, data) VALUES (?, ?, ?, ?, ?)');
+  const select = db.prepare(
+    'SELECT * FROM fact WHERE offset >= ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR run = ?3) ORDER BY offset',
+  );
+  const read = (q: JournalQuery = {}): Fact[] =>
+    (select.all(q.from ?? 0, q.kind ?? null, q.run ?? null) as unknown as Row[]).map(factOf);
+  return {
+    append: (entry) => {
+      const at = clock.now();
+      try {
+        const r = insert.run(at, entry.kind, entry.run ?? null, entry.cluster ?? null, JSON.stringify(entry.data));
+        return { ...entry, offset: Number(r.lastInsertRowid), at };
+      } catch (cause) {
+        throw fault('TW1010', { value: path, cause });
+      }
+    },
+    read,
+    watch: (from, signal) => poll((f) => read({ from: f }), from, signal),
+    close: () => db.close(),
+  };
+}
