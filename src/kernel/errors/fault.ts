@@ -73,7 +73,7 @@ export function fault(code: Code, details: FaultDetails = {}): TwError {
 export function causes(error: unknown): string[] {
   const out: string[] = [];
   for (let e = error; e !== undefined && e !== null && out.length < 8; ) {
-    out.unshift(e instanceof Error ? e.message : String(e));
+    out.unshift(e instanceof Error ? e.message : typeof e === 'string' ? e : JSON.stringify(e));
     e = e instanceof Error ? e.cause : undefined;
   }
   return out;

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { fault, type TwError } from '../kernel/index.ts';
+import { faultsOf, locate } from './faults.ts';
+import type { Config, ConfigFault, SecretRef } from './model.ts';
+import { normalise } from './normalise.ts';
+import { type ConfigInput, configSchema } from './schema.ts';
+
+const NAMES = ['tradewind.config.ts', 'tradewind.config.js', 'tradewind.yaml', 'tradewind.yml', 'tradewind.json'];
+
+/** Gives a literal config its type; the value is returned as it is. */
+export function defineConfig(config: ConfigInput): ConfigInput {
+  return config;
+}
+
+/** JSON Schema of what a person writes, for editors and the reference. */
+export function configJsonSchema(): unknown {
+  return z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
+}
+
+/** The config file at or above `from`. Throws TW1001. */
+export function findConfig(from: string): string {
+  for (let dir = resolve(from); ; dir = dirname(dir)) {
+    for (const name of NAMES) if (existsSync(join(dir, name))) return join(dir, name);
+    if (dirname(dir) === dir) break;
+  }
+  throw fault('TW1001', {
+    value: from,
+    why: [`looked for ${NAMES.join(', ')} here and in the folders above`],
+    fix: [
+      { say: 'Name it:', command: 'tw --config path/to/tradewind.config.ts …' },
+      { say: 'Or make one:', command: 'tw init' },
+    ],
+  });
+}
+
+function invalid(file: string, faults: readonly ConfigFault[]): TwError {
+  return fault('TW1003', {
+    value: `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`,
+    where: faults.map((f) => ({ file, path: f.path, ...(f.line === undefined ? {} : { line: f.line }) })),
+    why: faults.map((f) => `${f.path}: ${f.message}${f.near === undefined ? '' : `; did you mean "${f.near}"?`}`),
+  });
+}
+
+async function readInput(file: string): Promise<unknown> {
+  try {
+    if (/\.(ya?ml|json)$/.test(file)) return parse(readFileSync(file, 'utf8'));
+    const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+    if (module.default === undefined) throw new Error('the file has no default export');
+    return module.default;
+  } catch (cause) {
+    throw fault('TW1002', { value: file, cause });
+  }
+}
+
+/** Checks an input value; `source` is the text of the file, for line numbers. Throws TW1003 with all faults. */
+export function checkConfig(input: unknown, file: string, source: string): Config {
+  const kind = /\.(ya?ml|json)$/.test(file) ? 'yaml' : 'program';
+  const parsed = configSchema.safeParse(input);
+  if (!parsed.success) throw invalid(file, locate(faultsOf(parsed.error.issues, configJsonSchema()), source, kind));
+  const done = normalise(parsed.data, file, dirname(file));
+  if ('faults' in done) throw invalid(file, locate(done.faults, source, kind));
+  return done.config;
+}
+
+/** Loads and checks the config. Throws TW1001, TW1002, TW1003. */
+export async function loadConfig(path: string): Promise<Config> {
+  const file = resolve(path);
+  if (!existsSync(file)) throw fault('TW1001', { value: file });
+  const input = await readInput(file);
+  return checkConfig(input, file, readFileSync(file, 'utf8'));
+}
+
+/** The secret behind a reference. Throws TW1004; the value never enters a message. */
+export function readSecret(ref: SecretRef, env: Readonly<Record<string, string | undefined>>): string {
+  if ('value' in ref) return ref.value;
+  if ('env' in ref) {
+    const value = env[ref.env];
+    if (value === undefined) throw fault('TW1004', { value: `env ${ref.env}`, why: ['the variable is not set'] });
+    return value;
+  }
+  try {
+    return readFileSync(ref.file, 'utf8').trimEnd();
+  } catch (cause) {
+    throw fault('TW1004', { value: `file ${ref.file}`, cause });
+  }
+}

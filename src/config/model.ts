@@ -1,0 +1,68 @@
+import type { Cloud } from '../kernel/index.ts';
+import type { ConfigParsed } from './schema.ts';
+
+export interface ClusterConfig {
+  name: string;
+  cloud: Cloud;
+  region: string;
+  zones: readonly string[];
+  /** Degrees. */
+  location: { lat: number; lon: number };
+  labels: Readonly<Record<string, string>>;
+  /** Kubernetes minor, such as `1.36`. */
+  version: string;
+  size: string;
+  nodes: { min: number; max: number };
+  network: { nodes: string; pods: string; services: string };
+  admins: readonly string[];
+  protect: boolean;
+  context?: string;
+  kubeconfig?: string;
+}
+
+type ParsedApp = ConfigParsed['apps'][string];
+export type Override = ParsedApp['overrides'][number];
+export type Placement = ParsedApp['placement'];
+export type Replicas = ParsedApp['replicas'];
+export type PullSecret = ParsedApp['pull'][number];
+export type SecretRef = PullSecret['username'];
+export type TrafficConfig = NonNullable<ParsedApp['traffic']>;
+export type Serve = TrafficConfig['serve'];
+export type SandboxConfig = NonNullable<ConfigParsed['sandbox']>;
+
+export interface AppConfig {
+  name: string;
+  namespace: string;
+  version: string;
+  /** Absolute paths. */
+  manifests: readonly string[];
+  placement: Placement;
+  overrides: readonly Override[];
+  replicas: Replicas;
+  pull: readonly PullSecret[];
+  traffic?: TrafficConfig;
+  state: ParsedApp['state'];
+}
+
+/** The config of one fleet after defaults and checks; deeply frozen. */
+export interface Config {
+  fleet: string;
+  /** Absolute path of the file and of its folder. */
+  file: string;
+  dir: string;
+  clusters: readonly ClusterConfig[];
+  apps: readonly AppConfig[];
+  dns?: NonNullable<ConfigParsed['dns']>;
+  accounts: ConfigParsed['accounts'];
+  protect: boolean;
+  infra: ConfigParsed['infra'];
+  sandbox?: SandboxConfig;
+}
+
+/** One fault of a config: `path` in dots, `near` the nearest valid name. */
+export interface ConfigFault {
+  path: string;
+  message: string;
+  line?: number;
+  near?: string;
+}

@@ -1,0 +1,171 @@
+import { isAbsolute, join } from 'node:path';
+import { nearest } from '../kernel/index.ts';
+import type { AppConfig, ClusterConfig, Config, ConfigFault, Placement } from './model.ts';
+import { regionFacts, regionNames } from './regions.ts';
+import type { ConfigParsed } from './schema.ts';
+
+type ParsedCluster = ConfigParsed['clusters'][string];
+
+function zonesOf(c: ParsedCluster): readonly string[] {
+  if (c.zones !== undefined) return c.zones;
+  const facts = regionFacts(c.cloud, c.region);
+  return facts === undefined || facts.zones.length === 0 ? [c.region] : facts.zones.slice(0, 2);
+}
+
+function* placeFaults(at: string, c: ParsedCluster): Generator<ConfigFault> {
+  const facts = regionFacts(c.cloud, c.region);
+  if (c.cloud !== 'existing' && facts === undefined) {
+    yield withNear(
+      { path: `${at}.region`, message: `${c.cloud} has no region "${c.region}"` },
+      c.region,
+      regionNames(c.cloud),
+    );
+  }
+  const zones = facts?.zones ?? [];
+  for (const zone of zones.length === 0 ? [] : (c.zones ?? [])) {
+    if (!zones.includes(zone)) {
+      yield withNear({ path: `${at}.zones`, message: `${c.region} has no zone "${zone}"` }, zone, zones);
+    }
+  }
+}
+
+function withNear(fault: ConfigFault, word: string, candidates: Iterable<string>): ConfigFault {
+  const near = nearest(word, candidates);
+  return near === undefined ? fault : { ...fault, near };
+}
+
+function* clusterFaults(name: string, c: ParsedCluster): Generator<ConfigFault> {
+  const at = `clusters.${name}`;
+  yield* placeFaults(at, c);
+  if (c.cloud === 'existing' && c.location === undefined)
+    yield { path: `${at}.location`, message: 'a cluster of cloud "existing" needs its location' };
+  if (c.nodes.min > c.nodes.max)
+    yield { path: `${at}.nodes`, message: `min ${c.nodes.min} is above max ${c.nodes.max}` };
+}
+
+function cluster(name: string, c: ParsedCluster, index: number): ClusterConfig {
+  const facts = regionFacts(c.cloud, c.region);
+  return {
+    name,
+    cloud: c.cloud,
+    region: c.region,
+    zones: zonesOf(c),
+    location: c.location ?? { lat: facts?.lat ?? 0, lon: facts?.lon ?? 0 },
+    labels: c.labels,
+    version: c.version,
+    size: c.size,
+    nodes: c.nodes,
+    network: {
+      nodes: c.network.nodes ?? `10.${10 + index * 10}.0.0/16`,
+      pods: c.network.pods,
+      services: c.network.services,
+    },
+    admins: c.admins,
+    protect: c.protect,
+    ...(c.context === undefined ? {} : { context: c.context }),
+    ...(c.kubeconfig === undefined ? {} : { kubeconfig: c.kubeconfig }),
+  };
+}
+
+/** Every place of an app that names clusters, with its path. */
+function* clusterRefs(name: string, a: ConfigParsed['apps'][string]): Generator<[path: string, cluster: string]> {
+  const at = `apps.${name}`;
+  for (const c of a.placement.clusters ?? []) yield [`${at}.placement.clusters`, c];
+  for (const [i, o] of a.overrides.entries())
+    for (const c of o.on.clusters ?? []) yield [`${at}.overrides.${i}.on.clusters`, c];
+  if (a.replicas !== 'same')
+    for (const c of Object.keys(a.replicas.weights ?? {})) if (c !== '*') yield [`${at}.replicas.weights`, c];
+  yield* trafficRefs(at, a.traffic);
+}
+
+function* trafficRefs(
+  at: string,
+  t: ConfigParsed['apps'][string]['traffic'],
+): Generator<[path: string, cluster: string]> {
+  if (t === undefined) return;
+  if (t.serve.by === 'weights') for (const c of Object.keys(t.serve.weights)) yield [`${at}.traffic.serve.weights`, c];
+  if (t.serve.by === 'order') for (const c of t.serve.order.flat()) yield [`${at}.traffic.serve.order`, c];
+  for (const [i, r] of t.residency.entries()) for (const c of r.to) yield [`${at}.traffic.residency.${i}.to`, c];
+  for (const c of Object.keys(t.capacity)) yield [`${at}.traffic.capacity`, c];
+}
+
+function appFaults(name: string, parsed: ConfigParsed): ConfigFault[] {
+  const a = parsed.apps[name];
+  if (a === undefined) return [];
+  const faults: ConfigFault[] = [];
+  const known = Object.keys(parsed.clusters);
+  for (const [path, ref] of clusterRefs(name, a)) {
+    if (known.includes(ref)) continue;
+    faults.push(withNear({ path, message: `no cluster "${ref}" in this fleet` }, ref, known));
+  }
+  if (a.traffic !== undefined) {
+    if (parsed.dns === undefined)
+      faults.push({ path: 'dns', message: `app ${name} has traffic, so the fleet needs dns.zone` });
+    else if (!a.traffic.host.endsWith(`.${parsed.dns.zone}`))
+      faults.push({
+        path: `apps.${name}.traffic.host`,
+        message: `"${a.traffic.host}" is not inside the zone ${parsed.dns.zone}`,
+      });
+  }
+  return faults;
+}
+
+function accountFaults(parsed: ConfigParsed): ConfigFault[] {
+  const used = new Set(Object.values(parsed.clusters).map((c) => c.cloud));
+  if (parsed.dns !== undefined) used.add('aws');
+  return (['aws', 'azure', 'gcp'] as const)
+    .filter((cloud) => used.has(cloud) && parsed.accounts[cloud] === undefined)
+    .map((cloud) => ({ path: `accounts.${cloud}`, message: `the fleet uses ${cloud}, so its account must be named` }));
+}
+
+const placementOf = (p: Placement): Placement => (Object.keys(p).length === 0 ? { selector: {} } : p);
+
+function app(name: string, a: ConfigParsed['apps'][string], dir: string): AppConfig {
+  return {
+    name,
+    namespace: a.namespace ?? name,
+    version: a.version,
+    manifests: a.manifests.map((m) => (isAbsolute(m) ? m : join(dir, m))),
+    placement: placementOf(a.placement),
+    overrides: a.overrides,
+    replicas: a.replicas,
+    pull: a.pull,
+    ...(a.traffic === undefined ? {} : { traffic: a.traffic }),
+    state: a.state,
+  };
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const v of Object.values(value)) freeze(v);
+  }
+  return value;
+}
+
+/** Cross-field checks and defaults: a parsed config → the frozen Config, or every fault at once. */
+export function normalise(
+  parsed: ConfigParsed,
+  file: string,
+  dir: string,
+): { config: Config } | { faults: ConfigFault[] } {
+  const faults = [
+    ...Object.entries(parsed.clusters).flatMap(([name, c]) => [...clusterFaults(name, c)]),
+    ...accountFaults(parsed),
+    ...Object.keys(parsed.apps).flatMap((name) => appFaults(name, parsed)),
+  ];
+  if (faults.length > 0) return { faults };
+  const config: Config = {
+    fleet: parsed.fleet,
+    file,
+    dir,
+    clusters: Object.entries(parsed.clusters).map(([name, c], i) => cluster(name, c, i)),
+    apps: Object.entries(parsed.apps).map(([name, a]) => app(name, a, dir)),
+    ...(parsed.dns === undefined ? {} : { dns: parsed.dns }),
+    accounts: parsed.accounts,
+    protect: parsed.protect,
+    infra: parsed.infra,
+    ...(parsed.sandbox === undefined ? {} : { sandbox: parsed.sandbox }),
+  };
+  return { config: freeze(config) };
+}
