@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs';
+import type { CommanderError } from 'commander';
+import { COMMANDS, type Context, type Document, type Invocation as Call, type Outcome, runCommand } from '../commands/index.ts';
+import { problemOf, type Problem, TwError } from '../kernel/index.ts';
+import { ask } from './ask.ts';
+import { buildProgram, type GlobalOptions, type Invocation, usageFault } from './program.ts';
+import { painter } from './progress.ts';
+import { problemLines, renderResult, type Style } from './render.ts';
+
+export interface CliDeps {
+  argv: readonly string[];
+  /** Makes the engine for one call; adapters are loaded only here. */
+  engine: (call: Call) => Promise<Context>;
+  processes: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>>;
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** -o as typed, even when parsing failed: a failure is one document too. */
+function wantedFormat(argv: readonly string[]): GlobalOptions['output'] {
+  const joined = ` ${argv.join(' ')} `;
+  if (/ (--json|-o ?json|--output[ =]json) /.test(joined)) return 'json';
+  return / (-o ?yaml|--output[ =]yaml) /.test(joined) ? 'yaml' : 'table';
+}
+
+function styleOf(global: Pick<GlobalOptions, 'color' | 'ascii'>): Style {
+  const colour = global.color && process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined;
+  return { colour, ascii: global.ascii || !/utf-?8/i.test(process.env['LC_ALL'] ?? process.env['LC_CTYPE'] ?? process.env['LANG'] ?? 'utf-8') };
+}
+
+/** Parses argv; undefined when commander has already answered (help, version). Throws usage faults. */
+async function parse(argv: readonly string[]): Promise<Invocation | undefined> {
+  let found: Invocation | undefined;
+  const program = buildProgram(COMMANDS, version(), (i) => {
+    found = i;
+  });
+  if (argv.length === 0) {
+    program.outputHelp();
+    return undefined;
+  }
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (!isCommander(error)) throw error;
+    if (error.exitCode === 0) return undefined;
+    if (error.code === 'commander.help') return undefined;
+    throw usageFault(error, argv, COMMANDS);
+  }
+  return found;
+}
+
+function isCommander(error: unknown): error is CommanderError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
+}
+
+function print(problem: Problem, verb: string, argv: readonly string[], style: Style): void {
+  const format = wantedFormat(argv);
+  if (format !== 'table') {
+    const document: Document = { apiVersion: 'tradewind/v1', kind: 'Problem', problem, meta: { verb, at: new Date().toISOString(), ms: 0 } };
+    process.stdout.write(renderResult(document, undefined, format, style));
+  }
+  process.stderr.write(problemLines(problem, style).map((l) => `${l}\n`).join(''));
+}
+
+async function execute(deps: CliDeps, invocation: Invocation, style: Style): Promise<void> {
+  const started = Date.now();
+  const screen = { isTTY: process.stderr.isTTY === true && process.env['CI'] === undefined, columns: process.stderr.columns ?? 100, rows: process.stderr.rows ?? 40, write: (s: string) => void process.stderr.write(s) };
+  const paint = painter(screen, style, () => Date.now());
+  const abort = new AbortController();
+  const stop = interrupts(abort, invocation.spec.kind);
+  try {
+    const call: Call = { verb: invocation.spec.verb, args: invocation.args, ...(invocation.global.config === undefined ? {} : { config: invocation.global.config }) };
+    const context = await deps.engine(call);
+    const outcome = await runCommand(context, call, { show: (v) => paint.show(v), out: (s) => void process.stdout.write(s), ask: (q) => ask(q, process), signal: abort.signal });
+    paint.end();
+    show(outcome, invocation, Date.now() - started, style);
+    context.close();
+  } finally {
+    paint.end();
+    stop();
+  }
+}
+
+function show(outcome: Outcome, invocation: Invocation, ms: number, style: Style): void {
+  const document: Document = {
+    apiVersion: 'tradewind/v1',
+    kind: invocation.spec.result,
+    data: outcome.data,
+    missing: outcome.missing ?? [],
+    warnings: outcome.warnings ?? [],
+    meta: { verb: invocation.spec.verb, at: new Date().toISOString(), ms },
+    ...(outcome.problem === undefined ? {} : { problem: outcome.problem }),
+  };
+  process.stdout.write(renderResult(document, outcome, invocation.global.output, { ...style, colour: style.colour && process.stdout.isTTY === true }));
+  for (const w of outcome.warnings ?? []) process.stderr.write(problemLines(w, style).map((l) => `${l}\n`).join(''));
+  if (outcome.problem) process.stderr.write(problemLines(outcome.problem, style).map((l) => `${l}\n`).join(''));
+  process.exitCode = outcome.exit ?? outcome.problem?.exit ?? 0;
+}
+
+/** First Ctrl-C stops safely, a second one leaves what runs to finish alone. */
+function interrupts(abort: AbortController, kind: string): () => void {
+  let count = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    count += 1;
+    process.exitCode = signal === 'SIGTERM' ? 143 : 130;
+    if (count === 1) {
+      if (kind === 'forward') process.stderr.write('\nStopping safely; what the clouds have begun is waited for. Once more leaves it to finish alone (tw resume).\n');
+      abort.abort(signal);
+      return;
+    }
+    process.stderr.write('\nLeft to finish alone; "tw resume" verifies it.\n');
+    process.off(signal, onSignal);
+    process.kill(process.pid, signal);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGHUP', onSignal);
+  return () => {
+    for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(s, onSignal);
+  };
+}
+
+/** The CLI: argv → command → renderer → exit code. Never throws. */
+export async function cli(deps: CliDeps): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (e: NodeJS.ErrnoException) => {
+      if (e.code !== 'EPIPE') throw e;
+    });
+  }
+  const [first = '', ...rest] = deps.argv;
+  const own = deps.processes[first];
+  let style = styleOf({ color: !deps.argv.includes('--no-color'), ascii: deps.argv.includes('--ascii') });
+  try {
+    if (own !== undefined) return await own(rest);
+    const invocation = await parse(deps.argv);
+    if (invocation === undefined) return;
+    style = styleOf(invocation.global);
+    await execute(deps, invocation, style);
+  } catch (error) {
+    const problem = problemOf(error);
+    if (!(error instanceof TwError) && process.env['TW_DEBUG'] !== undefined) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    print(problem, first, deps.argv, style);
+    if (process.exitCode === undefined || process.exitCode === 0) process.exitCode = problem.exit;
+  }
+}

@@ -1,0 +1,136 @@
+import { Argument, Command, CommanderError, Option } from 'commander';
+import type { Args, ArgSpec, CommandSpec } from '../commands/index.ts';
+import { fault, nearest } from '../kernel/index.ts';
+
+/** How a result is shown. */
+export type OutputFormat = 'table' | 'json' | 'yaml';
+export interface GlobalOptions {
+  output: OutputFormat;
+  config?: string;
+  color: boolean;
+  ascii: boolean;
+}
+export interface Invocation {
+  spec: CommandSpec;
+  args: Args;
+  global: GlobalOptions;
+}
+
+export const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+
+function optionOf(arg: ArgSpec): Option {
+  const value = arg.flag ? '' : ` ${arg.value ?? '<value>'}`;
+  const option = new Option(`${arg.short ? `-${arg.short}, ` : ''}--${kebab(arg.name)}${value}`, arg.help);
+  if (arg.many) option.argParser((v: string, previous: string[] | undefined) => [...(previous ?? []), v]);
+  return option;
+}
+
+function argumentOf(arg: ArgSpec): Argument {
+  const name = arg.position === 'rest' ? `${arg.name}...` : arg.name;
+  return new Argument(arg.position === 'one' ? `<${name}>` : `[${name}]`, arg.help);
+}
+
+/** Raw commander values → checked arguments. Throws TW6002 naming the argument. */
+function checkArgs(spec: CommandSpec, raw: Readonly<Record<string, unknown>>): Args {
+  const out: Record<string, unknown> = {};
+  for (const arg of spec.args) {
+    const parsed = arg.schema.safeParse(raw[arg.name]);
+    if (!parsed.success) {
+      const shown = arg.position ? `<${arg.name}>` : `--${kebab(arg.name)}`;
+      throw fault('TW6002', {
+        value: shown,
+        why: [raw[arg.name] === undefined ? `${shown} is missing: ${arg.help}` : (parsed.error.issues[0]?.message ?? 'not valid')],
+        fix: spec.examples.map((command) => ({ say: 'For example:', command })),
+      });
+    }
+    out[arg.name] = parsed.data;
+  }
+  return out;
+}
+
+function addGlobals(command: Command): Command {
+  return command
+    .addOption(new Option('-o, --output <format>', 'table, json or yaml').choices(['table', 'json', 'yaml']).default('table'))
+    .addOption(new Option('--json', 'same as -o json').implies({ output: 'json' }))
+    .addOption(new Option('--config <file>', 'config file; default: found here or above'))
+    .addOption(new Option('--no-color', 'no colours'))
+    .addOption(new Option('--ascii', 'no symbols beyond ASCII'));
+}
+
+function globalsOf(options: Readonly<Record<string, unknown>>): GlobalOptions {
+  const config = options['config'];
+  return {
+    output: options['output'] as OutputFormat,
+    ...(typeof config === 'string' ? { config } : {}),
+    color: options['color'] !== false,
+    ascii: options['ascii'] === true,
+  };
+}
+
+function leafCommand(spec: CommandSpec, name: string, done: (i: Invocation) => void): Command {
+  const command = new Command(name).summary(spec.summary).description(spec.summary);
+  for (const arg of spec.args) {
+    if (arg.position) command.addArgument(argumentOf(arg));
+    else command.addOption(optionOf(arg));
+  }
+  addGlobals(command);
+  command.addHelpText('after', `\nExamples:\n${spec.examples.map((e) => `  ${e}`).join('\n')}\n`);
+  const names = spec.args.filter((a) => a.position).map((a) => a.name);
+  command.action((...all: unknown[]) => {
+    const values = all.slice(0, names.length);
+    const raw = { ...command.opts(), ...Object.fromEntries(names.map((n, i) => [n, values[i]])) };
+    done({ spec, args: checkArgs(spec, raw), global: globalsOf(command.optsWithGlobals()) });
+  });
+  return command;
+}
+
+/** The commander program of a command table; calls `done` with the checked invocation. */
+export function buildProgram(table: readonly CommandSpec[], version: string, done: (i: Invocation) => void): Command {
+  const program = new Command('tw')
+    .description('One app, every cloud: build, route, deploy and release over many Kubernetes clusters as one.')
+    .version(version)
+    .helpCommand(false)
+    .enablePositionalOptions();
+  const groups = new Map<string, Command>();
+  for (const spec of table) {
+    const words = spec.verb.split(' ');
+    const parent = words.length === 1 ? program : groupOf(program, groups, words[0] ?? '');
+    parent.addCommand(leafCommand(spec, words.at(-1) ?? '', done), { hidden: spec.hidden === true });
+  }
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) {
+    command.exitOverride();
+    command.configureOutput({ outputError: () => undefined });
+  }
+  return program;
+}
+
+function groupOf(program: Command, groups: Map<string, Command>, name: string): Command {
+  const known = groups.get(name);
+  if (known) return known;
+  const group = new Command(name).description('the three simulated clouds of this machine').helpCommand(false);
+  groups.set(name, group);
+  program.addCommand(group);
+  return group;
+}
+
+/** commander's own complaints → TW6001 or TW6002 with the nearest verb. */
+export function usageFault(error: CommanderError, argv: readonly string[], table: readonly CommandSpec[]): Error {
+  if (error.code !== 'commander.unknownCommand') {
+    return fault('TW6002', { value: argv.join(' '), why: [error.message.replace(/^error: /, '')], fix: [{ say: 'See', command: `tw ${verbWords(argv, table)} --help` }] });
+  }
+  const typed = argv.filter((a) => !a.startsWith('-')).slice(0, 2);
+  const verbs = table.filter((c) => !c.hidden).map((c) => c.verb);
+  const near = nearest(typed.join(' '), verbs) ?? nearest(typed[0] ?? '', verbs);
+  return fault('TW6001', {
+    value: typed.join(' '),
+    why: near === undefined ? [] : [`the nearest one is "${near}"`],
+    fix: [{ say: near === undefined ? 'See all verbs:' : 'Did you mean', command: near === undefined ? 'tw --help' : `tw ${near}` }],
+  });
+}
+
+function verbWords(argv: readonly string[], table: readonly CommandSpec[]): string {
+  const two = argv.slice(0, 2).join(' ');
+  return table.some((c) => c.verb === two) ? two : (argv[0] ?? '');
+}
+
+export { CommanderError };

@@ -1,0 +1,64 @@
+import type { z } from 'zod';
+import type { Json, Problem, View } from '../kernel/index.ts';
+
+/** look: reads only. forward: changes the world. safe: makes it safer. rule: sets policy. */
+export type CommandKind = 'look' | 'forward' | 'safe' | 'rule';
+
+/** A positional argument or an option, as data: help, docs and completion are made from it. */
+export interface ArgSpec {
+  /** camelCase name in the parsed arguments; the flag is its kebab-case form. */
+  name: string;
+  help: string;
+  schema: z.ZodType;
+  /** Positional: in the order of the list. `rest` takes all that follow. */
+  position?: 'one' | 'optional' | 'rest';
+  /** Flag without a value. */
+  flag?: boolean;
+  /** May be given several times. */
+  many?: boolean;
+  /** One letter. */
+  short?: string;
+  /** Placeholder in help, such as `<cluster>`. */
+  value?: string;
+}
+
+/** One verb of the command table: pure data, so that help costs no adapter. */
+export interface CommandSpec {
+  verb: string;
+  summary: string;
+  kind: CommandKind;
+  args: readonly ArgSpec[];
+  examples: readonly string[];
+  /** `kind` of the result document. */
+  result: string;
+  hidden?: boolean;
+}
+
+export type Args = Readonly<Record<string, unknown>>;
+
+export interface Missing {
+  cluster: string;
+  why: string;
+}
+
+/** What a handler returns; `view` is for people, `data` for machines: the same facts. */
+export interface Outcome {
+  data: Json;
+  view: View;
+  missing?: readonly Missing[];
+  warnings?: readonly Problem[];
+  /** Set when the result is an answer but not a full success (partial, difference). */
+  exit?: Problem['exit'];
+  /** A failure that still has a result worth showing. */
+  problem?: Problem;
+}
+
+export interface Meta {
+  verb: string;
+  at: string;
+  ms: number;
+}
+/** Exactly one of these is printed on stdout with -o json or yaml. */
+export type Document =
+  | { apiVersion: 'tradewind/v1'; kind: string; data: Json; missing: readonly Missing[]; warnings: readonly Problem[]; meta: Meta; problem?: Problem }
+  | { apiVersion: 'tradewind/v1'; kind: 'Problem'; problem: Problem; meta: Meta };

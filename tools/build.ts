@@ -1,0 +1,87 @@
+// Builds the Go binaries of the sandbox, each into a cache folder named by the hash of its sources, so
+// that a second clone on the machine finds them. Prints the folder on stdout, progress on stderr.
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+interface Target {
+  name: string;
+  /** Folder of the Go module and the package in it. */
+  module: string;
+  pkg: string;
+  /** Files that decide the bytes, by git pathspec relative to the module. */
+  sources: string[];
+  ldflags?: string;
+  /** Cold build on two cores, for the estimate. */
+  minutes: number;
+}
+
+const root = resolve(import.meta.dirname, '..');
+const cache = process.env['TW_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'tradewind');
+const KUBE_VERSION = 'v1.36.3';
+const version = 'k8s.io/component-base/version';
+const kubeFlags = `-X ${version}.gitVersion=${KUBE_VERSION} -X ${version}.gitMajor=1 -X ${version}.gitMinor=36 -X ${version}.gitTreeState=clean -X ${version}.buildDate=2026-01-01T00:00:00Z`;
+
+const TARGETS: readonly Target[] = [
+  { name: 'guestbook', module: 'examples/guestbook/app', pkg: '.', sources: ['.'], minutes: 0.3 },
+  { name: 'tw-shim', module: 'sandbox', pkg: './cmd/tw-shim', sources: ['cmd/tw-shim', 'internal/shim', 'go.mod', 'go.sum'], minutes: 0.1 },
+  { name: 'tw-net', module: 'sandbox', pkg: './cmd/tw-net', sources: ['cmd/tw-net', 'internal/net', 'go.mod', 'go.sum'], minutes: 0.3 },
+  { name: 'tw-provider', module: 'sandbox', pkg: './cmd/tw-provider', sources: ['cmd/tw-provider', 'internal/provider', 'go.mod', 'go.sum'], minutes: 0.6 },
+  { name: 'tw-coredns', module: 'sandbox/coredns', pkg: '.', sources: ['.'], minutes: 2 },
+  { name: 'tw-sandbox', module: 'sandbox', pkg: './cmd/tw-sandbox', sources: ['cmd/tw-sandbox', 'internal', 'go.mod', 'go.sum'], ldflags: kubeFlags, minutes: 4.5 },
+];
+
+function hashOf(target: Target): string {
+  const dir = join(root, target.module);
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', ...target.sources], { cwd: dir, encoding: 'utf8' });
+  const hash = createHash('sha256');
+  hash.update(execFileSync('go', ['version'], { encoding: 'utf8' }) + JSON.stringify(target));
+  for (const file of listed.split('\0').filter((f) => f !== '' && !f.endsWith('_test.go') && existsSync(join(dir, f))).toSorted()) {
+    hash.update(`${file}\0`).update(readFileSync(join(dir, file)));
+  }
+  return hash.digest('hex').slice(0, 20);
+}
+
+/** Runs go build; ticks the elapsed time. The result appears under its final name only when it is whole. */
+async function build(target: Target, out: string): Promise<void> {
+  const started = Date.now();
+  mkdirSync(join(out, '..'), { recursive: true });
+  const temporary = `${out}.tmp-${process.pid}`;
+  const args = ['build', '-trimpath', '-ldflags', `-s -w ${target.ldflags ?? ''}`.trim(), '-o', temporary, target.pkg];
+  const child = spawn('go', args, { cwd: join(root, target.module), stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' } });
+  let tail = '';
+  child.stderr.on('data', (b: Buffer) => {
+    tail = (tail + b.toString()).slice(-4000);
+  });
+  const tick = setInterval(() => process.stderr.write(`build: ${target.name} … ${Math.round((Date.now() - started) / 1000)} s (cold about ${target.minutes} min)\n`), 15_000);
+  const status = await new Promise<number | null>((done) => child.on('close', done));
+  clearInterval(tick);
+  if (status !== 0) {
+    rmSync(temporary, { force: true });
+    throw new Error(`go build ${target.name} failed:\n${tail}`);
+  }
+  renameSync(temporary, out);
+  process.stderr.write(`build: ${target.name} done in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+}
+
+/** All binaries in one folder (links into the cache), made anew on each call. */
+async function main(): Promise<string> {
+  const folder = join(root, '.tradewind', 'cache', 'bin');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const target of TARGETS) {
+    const out = join(cache, 'bin', hashOf(target), target.name);
+    if (!existsSync(out)) await build(target, out);
+    symlinkSync(out, join(folder, target.name));
+  }
+  return folder;
+}
+
+try {
+  process.stdout.write(`${await main()}\n`);
+} catch (error) {
+  process.stderr.write(`TW9004 build failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
