@@ -1,3 +1,32 @@
 import type { Block } from './block.ts';
 
-export const TW2 = {} as const satisfies Block;
+export const TW2 = {
+  TW2001: { title: 'terraform not found or too old', kind: 'user', exit: 4 },
+  TW2010: { title: 'name too long for the clouds', kind: 'user', exit: 2 },
+  TW2011: { title: 'address ranges do not fit', kind: 'user', exit: 2 },
+  TW2012: { title: 'unknown node size', kind: 'user', exit: 2 },
+  TW2013: { title: 'too few zones', kind: 'user', exit: 2 },
+  TW2020: { title: 'the credentials belong to another account', kind: 'user', exit: 3 },
+  TW2101: { title: 'terraform refuses the module', kind: 'user', exit: 4 },
+  TW2102: { title: 'the cloud refused a resource', kind: 'user', exit: 4 },
+  TW2103: { title: 'the state is locked by another run', kind: 'transient', exit: 7 },
+  TW2104: { title: 'the plan is no longer true', kind: 'user', exit: 4 },
+  TW2105: { title: 'the change is larger than what was announced', kind: 'user', exit: 4 },
+  TW2106: { title: 'terraform ended without a result', kind: 'transient', exit: 4 },
+  TW2107: { title: 'terraform could not be run or its output could not be kept', kind: 'user', exit: 4 },
+  TW2108: { title: 'terraform init failed', kind: 'user', exit: 4 },
+  TW2109: { title: 'this terraform speaks a newer stream', kind: 'user', exit: 4 },
+  TW2110: { title: 'the place of the state was changed', kind: 'user', exit: 4 },
+  TW2111: { title: 'the root belongs to another place or fleet', kind: 'user', exit: 4 },
+  TW2112: { title: 'the plan would destroy a running cluster', kind: 'user', exit: 4 },
+  TW2113: { title: 'terraform was interrupted', kind: 'transient', exit: 130 },
+  TW2114: { title: 'not started, because what it needs failed', kind: 'transient', exit: 4 },
+  TW2115: { title: 'what terraform built has no usable output', kind: 'bug', exit: 4 },
+  TW2201: { title: 'no valid credentials for this cloud', kind: 'user', exit: 3 },
+  TW2202: { title: 'the cloud did not answer with a token', kind: 'transient', exit: 3 },
+  TW2301: { title: 'something was left in the cloud', kind: 'user', exit: 4 },
+  TW2302: { title: 'the home of the state is in this cluster', kind: 'user', exit: 4 },
+  TW2303: { title: 'the cluster is protected', kind: 'user', exit: 3 },
+  TW2304: { title: 'the cluster could not be drained', kind: 'transient', exit: 4 },
+  TW2401: { title: 'the resource exists already but is not in the state', kind: 'user', exit: 4 },
+} as const satisfies Block;

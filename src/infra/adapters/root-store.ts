@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { canonical, digest, fault, type Json } from '../../kernel/index.ts';
+import { type ModuleName, type Place, type Root, type RootId, rootName } from '../model.ts';
+import type { RootState, RootStore } from '../ports.ts';
+import { mainFile } from '../roots.ts';
+
+const MARKER = '.tradewind-root.json';
+const INIT_MARKER = 'tradewind-init';
+const LOCK = '.terraform.lock.hcl';
+const PROVIDER: Readonly<Record<ModuleName, string>> = {
+  'aws-eks': 'aws',
+  'azure-aks': 'azurerm',
+  'gcp-gke': 'google',
+  'dns-route53': 'aws',
+};
+
+export interface RootStoreOptions {
+  place: Place;
+  /** Folder with one folder per module. */
+  modulesDir: string;
+  /** What besides the files decides whether init is needed: the binary and its version, the CLI configuration. */
+  toolchain: Json;
+}
+
+const there = async (path: string): Promise<boolean> =>
+  await access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Readers see the old file or the new one, never a part. */
+async function replace(path: string, text: string): Promise<void> {
+  const part = `${path}.${process.pid}.part`;
+  await writeFile(part, text, { mode: 0o600 });
+  await rename(part, path);
+}
+
+async function filesOf(dir: string): Promise<[name: string, text: string][]> {
+  const names = (await readdir(dir)).filter((n) => n.endsWith('.tf') || n.endsWith('.tf.json')).sort();
+  return await Promise.all(names.map(async (n): Promise<[string, string]> => [n, await readFile(join(dir, n), 'utf8')]));
+}
+
+async function copyModule(from: string, to: string): Promise<void> {
+  const files = await filesOf(from);
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  const wanted = new Set(files.map(([n]) => n));
+  for (const name of await readdir(to)) if (!wanted.has(name)) await rm(join(to, name), { recursive: true });
+  await Promise.all(
+    files.map(async ([name, text]) => {
+      const path = join(to, name);
+      if (!(await there(path)) || (await readFile(path, 'utf8')) !== text) await replace(path, text);
+    }),
+  );
+}
+
+/** Refuses a folder that another fleet, place or root uses (rule 11). */
+async function claim(dir: string, mine: { place: string; fleet: string; root: RootId }): Promise<void> {
+  const path = join(dir, MARKER);
+  if (!(await there(path))) {
+    await replace(path, `${JSON.stringify(mine)}\n`);
+    return;
+  }
+  const found = JSON.parse(await readFile(path, 'utf8')) as typeof mine;
+  if (found.place === mine.place && found.fleet === mine.fleet && found.root === mine.root) return;
+  throw fault('TW2111', {
+    value: dir,
+    why: [`it was made for fleet ${found.fleet} in place ${found.place}, this is ${mine.fleet} in ${mine.place}`],
+    fix: [{ say: 'Use another folder for this fleet, or take the other one down first.' }],
+  });
+}
+
+async function sameBackend(path: string, text: string): Promise<void> {
+  if (!(await there(path))) return;
+  const backend = (t: string): string =>
+    canonical((JSON.parse(t) as { terraform?: { backend?: Json } }).terraform?.backend ?? null);
+  const before = backend(await readFile(path, 'utf8'));
+  if (before === backend(text)) return;
+  throw fault('TW2110', { value: path, why: [`the state is at ${before}; moving it is a step of its own`] });
+}
+
+function stateOf(text: string): RootState {
+  const s = JSON.parse(text) as {
+    lineage: string;
+    serial: number;
+    resources?: { mode: string; instances?: unknown[] }[];
+    outputs?: Record<string, { value: Json }>;
+  };
+  const managed = (s.resources ?? []).filter((r) => r.mode === 'managed');
+  return {
+    lineage: s.lineage,
+    serial: s.serial,
+    resources: managed.reduce((n, r) => n + (r.instances?.length ?? 0), 0),
+    outputs: Object.fromEntries(Object.entries(s.outputs ?? {}).map(([k, v]) => [k, v.value])),
+  };
+}
+
+/** Root folders on this machine's disk. */
+export function rootStore(o: RootStoreOptions): RootStore {
+  const path = (id: RootId, file: string): string => join(o.place.rootsDir, rootName(id), file);
+  const lockOf = (root: Root): string => join(o.place.lockDir, `${PROVIDER[root.module]}.lock.hcl`);
+  const modules = new Map<ModuleName, Promise<string>>();
+  const moduleDigest = (root: Root): Promise<string> => {
+    const known = modules.get(root.module) ?? filesOf(join(o.modulesDir, root.module)).then((f) => digest(f));
+    modules.set(root.module, known);
+    return known;
+  };
+  const initDigest = async (root: Root): Promise<string> => {
+    const lock = path(root.id, LOCK);
+    const locked = existsSync(lock) ? createHash('sha256').update(readFileSync(lock)).digest('hex') : '';
+    return digest({ module: await moduleDigest(root), lock: locked, toolchain: o.toolchain });
+  };
+  const initMarker = (id: RootId): string => path(id, join('.terraform', INIT_MARKER));
+
+  const write = async (root: Root, fleet: string): Promise<void> => {
+    await mkdir(path(root.id, ''), { recursive: true, mode: 0o700 });
+    await claim(path(root.id, ''), { place: o.place.name, fleet, root: root.id });
+    await copyModule(join(o.modulesDir, root.module), path(root.id, 'module'));
+    const main = path(root.id, 'main.tf.json');
+    const text = mainFile(root);
+    await sameBackend(main, text);
+    if (!existsSync(main) || (await readFile(main, 'utf8')) !== text) await replace(main, text);
+    const lock = path(root.id, LOCK);
+    if (!existsSync(lock) && existsSync(lockOf(root))) await copyFile(lockOf(root), lock);
+  };
+
+  const state = async (id: RootId): Promise<RootState | undefined> => {
+    const file = path(id, 'terraform.tfstate');
+    if (!existsSync(file)) return undefined;
+    try {
+      const text = await readFile(file, 'utf8');
+      return text.trim() === '' ? undefined : stateOf(text);
+    } catch (cause) {
+      throw fault('TW2106', { value: id, cause, fix: [{ say: `The state file is damaged; its last good copy is ${file}.backup.` }] });
+    }
+  };
+
+  return {
+    write,
+    moduleDigest,
+    state,
+    path,
+    initialised: async (root) => {
+      const marker = initMarker(root.id);
+      return existsSync(marker) && (await readFile(marker, 'utf8')) === (await initDigest(root));
+    },
+    markInitialised: async (root) => {
+      const lock = path(root.id, LOCK);
+      if (existsSync(lock)) {
+        await mkdir(o.place.lockDir, { recursive: true });
+        await replace(lockOf(root), await readFile(lock, 'utf8'));
+      }
+      await mkdir(path(root.id, '.terraform'), { recursive: true });
+      await replace(initMarker(root.id), await initDigest(root));
+    },
+    unlock: async (root) => {
+      await rm(path(root.id, LOCK), { force: true });
+      await rm(lockOf(root), { force: true });
+      await rm(path(root.id, '.terraform'), { recursive: true, force: true });
+    },
+    exists: async (id, file) => await there(path(id, file)),
+    drop: async (id, file) => await rm(path(id, file), { force: true }),
+    protect: async (id, file) => await chmod(path(id, file), 0o600),
+    list: async () => {
+      const names = existsSync(o.place.rootsDir) ? await readdir(o.place.rootsDir) : [];
+      const marked = names.filter((n) => existsSync(join(o.place.rootsDir, n, MARKER)));
+      return marked.map((n) => (JSON.parse(readFileSync(join(o.place.rootsDir, n, MARKER), 'utf8')) as { root: RootId }).root);
+    },
+    remove: async (id) => {
+      const left = (await state(id))?.resources ?? 0;
+      if (left > 0) throw fault('TW2301', { value: id, why: [`${left} resources are still in its state`] });
+      await rm(path(id, ''), { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,194 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
+import { type Clock, fault, type Journal, toJson } from '../../kernel/index.ts';
+import { type Place, rootName, type RootId, type RunRef } from '../model.ts';
+import type { QueryResult, RunHandle, RunResult, RunSpec, TerraformPort } from '../ports.ts';
+import { lineCutter, parseLine, type TfEvent } from '../stream.ts';
+import { startOf, terraformEnv } from './process.ts';
+
+const POLL_MS = 100;
+const TAIL_BYTES = 4096;
+
+export interface RunnerOptions {
+  binary: string;
+  place: Place;
+  journal: Journal;
+  clock: Clock;
+  /** Environment of the caller; cleaned before use. */
+  env: Readonly<Record<string, string | undefined>>;
+}
+interface Ended {
+  code: number | null;
+  signal?: string;
+}
+
+/** Last part of a text file, or nothing. */
+function tailOf(file: string): string {
+  try {
+    const text = readFileSync(file, 'utf8');
+    return text.slice(-TAIL_BYTES).trim();
+  } catch {
+    return '';
+  }
+}
+
+/** Reads a growing file until `ended` is fulfilled and its last byte is read. */
+async function* follow(file: string, ended: Promise<unknown>, stop: AbortSignal, clock: Clock): AsyncIterable<TfEvent> {
+  const fd = openSync(file, 'r');
+  const cut = lineCutter();
+  const decoder = new StringDecoder('utf8');
+  const buffer = Buffer.alloc(65_536);
+  let over = false;
+  void ended.finally(() => {
+    over = true;
+  });
+  try {
+    while (!stop.aborted) {
+      const last = over; // looked at before the read: what was written before the end is then read
+      const n = readSync(fd, buffer, 0, buffer.length, null);
+      for (const line of cut.push(decoder.write(buffer.subarray(0, n)))) yield parseLine(line);
+      if (n === 0 && last) break;
+      if (n === 0) await Promise.race([clock.sleep(POLL_MS), ended]);
+    }
+    const rest = cut.rest();
+    if (rest.trim() !== '' && !stop.aborted) yield parseLine(rest);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** SIGINT once in the life of a run, also over several tw: terraform takes a second one as "die now". */
+function interruptOnce(ref: RunRef): void {
+  const marker = `${ref.eventsFile}.interrupted`;
+  if (existsSync(marker) || startOf(ref.pid) !== ref.pidStarted) return;
+  writeFileSync(marker, '', { mode: 0o600 });
+  try {
+    process.kill(ref.pid, 'SIGINT');
+  } catch {
+    // ended in between
+  }
+}
+
+/** The runner of real processes (infra.md, Spawn and Resume). */
+export function terraformRunner(o: RunnerOptions): TerraformPort {
+  const env = terraformEnv(o.env, o.place.env);
+  const argv = (args: readonly string[]): [string, string[]] => {
+    const [command, ...rest] = [...(o.place.enter ?? []), o.binary, ...args];
+    return [command ?? o.binary, rest];
+  };
+  const dirOf = (root: RootId): string => join(o.place.rootsDir, rootName(root));
+  const fact = (state: string, key: string, ref?: RunRef, extra: object = {}): void => {
+    const cluster = (ref?.root ?? '').startsWith('cluster:') ? { cluster: ref?.root.slice('cluster:'.length) ?? '' } : {};
+    o.journal.append({ kind: 'infra.run', ...cluster, data: toJson({ state, key, ref, ...extra }) });
+  };
+
+  const handle = (ref: RunRef, key: string, ended: Promise<Ended>, unref: () => void): RunHandle => {
+    const stop = new AbortController();
+    const left = new Promise<RunResult>((resolve) =>
+      stop.signal.addEventListener('abort', () => resolve({ code: null, stderr: '', detached: true })),
+    );
+    const finished = ended.then((e): RunResult => {
+      if (!stop.signal.aborted) fact('ended', key, ref, { code: e.code });
+      return { ...e, stderr: tailOf(`${ref.eventsFile}.stderr`) };
+    });
+    return {
+      ref,
+      events: follow(ref.eventsFile, ended, stop.signal, o.clock),
+      interruptOnce: () => interruptOnce(ref),
+      detach: () => {
+        stop.abort();
+        unref();
+      },
+      done: Promise.race([finished, left]),
+    };
+  };
+
+  const start = async (spec: RunSpec): Promise<RunHandle> => {
+    const key = `${spec.run}/${rootName(spec.root)}/${spec.verb}-${o.clock.now()}`;
+    const eventsFile = join(dirname(o.place.rootsDir), 'runs', `${key}.jsonl`);
+    fact('intent', key);
+    const [command, args] = argv(spec.args);
+    const files = openFiles(eventsFile);
+    const child = spawn(command, args, {
+      cwd: dirOf(spec.root),
+      env,
+      detached: true,
+      stdio: ['ignore', files.out, files.err],
+    });
+    files.close();
+    const ended = once(child, 'exit').then(
+      ([code, signal]): Ended => ({ code: code as number | null, ...(signal === null ? {} : { signal: String(signal) }) }),
+      (): Ended => ({ code: null }),
+    );
+    try {
+      if (child.pid === undefined) await once(child, 'spawn');
+    } catch (cause) {
+      fact('ended', key);
+      throw fault('TW2107', { value: command, cause });
+    }
+    const pid = child.pid ?? 0;
+    const ref: RunRef = {
+      run: spec.run,
+      root: spec.root,
+      verb: spec.verb,
+      host: hostname(),
+      pid,
+      pidStarted: startOf(pid) ?? '',
+      eventsFile,
+    };
+    fact('started', key, ref);
+    return handle(ref, key, ended, () => child.unref());
+  };
+
+  const attach = async (ref: RunRef): Promise<RunHandle> => {
+    const key = ref.eventsFile.slice(join(dirname(o.place.rootsDir), 'runs').length + 1, -'.jsonl'.length);
+    return handle(ref, key, gone(ref, o.clock), () => undefined);
+  };
+  return {
+    start,
+    attach,
+    alive: (ref) => startOf(ref.pid) === ref.pidStarted && ref.host === hostname(),
+    query: async (root, args) => await query(argv(args), dirOf(root), env),
+  };
+}
+
+function openFiles(eventsFile: string): { out: number; err: number; close(): void } {
+  try {
+    mkdirSync(dirname(eventsFile), { recursive: true, mode: 0o700 });
+    const out = openSync(eventsFile, 'a', 0o600);
+    const err = openSync(`${eventsFile}.stderr`, 'a', 0o600);
+    return {
+      out,
+      err,
+      close: () => {
+        closeSync(out);
+        closeSync(err);
+      },
+    };
+  } catch (cause) {
+    throw fault('TW2107', { value: eventsFile, cause, fix: [{ say: 'Check free disk space and the rights of the folder.' }] });
+  }
+}
+
+/** Resolves when a process that is not our child has ended. */
+async function gone(ref: RunRef, clock: Clock): Promise<Ended> {
+  while (startOf(ref.pid) === ref.pidStarted) await clock.sleep(POLL_MS);
+  return { code: null };
+}
+
+async function query(
+  [command, args]: [string, string[]],
+  cwd: string,
+  env: Record<string, string>,
+): Promise<QueryResult> {
+  return await new Promise((resolve) => {
+    execFile(command, args, { cwd, env, maxBuffer: 256 * 1024 * 1024 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+      resolve({ code, stdout, stderr: stderr === '' && error !== null ? error.message : stderr });
+    });
+  });
+}
