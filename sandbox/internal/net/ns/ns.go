@@ -227,15 +227,22 @@ func (s *Space) Run(stdin string, argv ...string) error {
 }
 
 func setup() error {
-	for path, v := range map[string]string{
+	return Sysctl(map[string]string{
 		"ipv6/conf/all/disable_ipv6": "1", "ipv6/conf/default/disable_ipv6": "1",
-		"ipv4/ip_forward":       "1",
+		"ipv4/ip_forward":         "1",
 		"ipv4/conf/all/rp_filter": "0", "ipv4/conf/default/rp_filter": "0",
 		"ipv4/conf/all/send_redirects": "0", "ipv4/conf/default/send_redirects": "0",
 		"ipv4/conf/all/accept_redirects": "0", "ipv4/conf/default/accept_redirects": "0",
-	} {
+	})
+}
+
+// Sysctl sets keys below /proc/sys/net of the calling thread's namespace. Keys of
+// parts that the kernel lacks (IPv6, bridge filtering) are passed over.
+func Sysctl(values map[string]string) error {
+	for path, v := range values {
 		err := os.WriteFile("/proc/sys/net/"+path, []byte(v), 0)
-		if err != nil && !(os.IsNotExist(err) && strings.HasPrefix(path, "ipv6")) {
+		optional := strings.HasPrefix(path, "ipv6/") || strings.HasPrefix(path, "bridge/")
+		if err != nil && !(optional && os.IsNotExist(err)) {
 			return err
 		}
 	}

@@ -37,6 +37,12 @@ func newRegion(s config.Site, space *ns.Space, logf func(string, ...any)) (*regi
 	if r.bridge, err = addBridge(h, "br0", macOf(s.Addrs[0])); err != nil {
 		return nil, err
 	}
+	// With bridge filtering on, a translated packet between two ports of the bridge
+	// would be bridged instead of routed, and lost when both ports are the same.
+	off := map[string]string{"bridge/bridge-nf-call-iptables": "0"}
+	if err := space.Do(func() error { return ns.Sysctl(off) }); err != nil {
+		return nil, err
+	}
 	if err := blackhole(h, s.Prefix); err != nil {
 		return nil, err
 	}
