@@ -15,6 +15,7 @@ import (
 
 	"tradewind.dev/sandbox/internal/net/config"
 	"tradewind.dev/sandbox/internal/net/control"
+	"tradewind.dev/sandbox/internal/net/doors"
 	"tradewind.dev/sandbox/internal/net/world"
 )
 
@@ -42,7 +43,16 @@ func Up(dir string) error {
 	if err != nil {
 		return err
 	}
+	operator, err := place(w, "operator")
+	if err != nil {
+		return err
+	}
+	house, err := doors.Open(filepath.Join(run, "doors.json"), operator, f.Doors.ConnectSecret)
+	if err != nil {
+		return err
+	}
 	all := verbs(w)
+	all["door"] = control.Verb(func(r doorRequest) (doorReply, error) { return openDoor(w, house, r) })
 	go control.Serve(sock, all)
 	fmt.Println("ready")
 	stop := make(chan os.Signal, 1)
