@@ -1,0 +1,255 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { type Clock, fault, systemClock, toJson } from '../../kernel/index.ts';
+import { checkBinaries } from '../binaries.ts';
+import type {
+  ChaosChange,
+  ChaosReceipt,
+  ProcessView,
+  SandboxEvent,
+  SandboxSpec,
+  SandboxView,
+  Visit,
+  VisitRequest,
+} from '../model.ts';
+import { layout } from '../plan/layout.ts';
+import { preflightFault } from '../plan/preflight.ts';
+import { restingView } from '../plan/view.ts';
+import type { Place, SandboxPort } from '../ports.ts';
+import { childEnv, commandLines } from '../supervisor/commands.ts';
+import { bringDown, sweep } from './down.ts';
+import { readJson, tail } from './files.ts';
+import { ROLE, scanMarked } from './marks.ts';
+import { connectSecret, claim, writeDirectory } from './prepare.ts';
+import { machineFacts } from './preflight.ts';
+import { unixHttp } from './unix-http.ts';
+
+/** What the clouds' room adds: the provider mirror terraform installs from, and credentials that fit the simulated accounts. */
+export interface CloudsKit {
+  writeMirror(o: { dir: string; providerBinary: string; schemaDir: string; socket: string }): Promise<{ terraformrc: string }>;
+  fakeCredentials(spec: SandboxSpec): { env: Record<string, string>; endpoints: Record<string, string> };
+}
+export interface LocalOptions {
+  dir: string;
+  kit: CloudsKit;
+  /** Folder that `down --purge` deletes as well. */
+  cache?: string;
+  /** Node that runs supervisor, clouds and users. */
+  node?: string;
+  clock?: Clock;
+  /** How long `up` waits for the world. Default 120 s. */
+  startMs?: number;
+}
+
+const POLL_MS = 100;
+
+/** The sandbox of one directory on this machine. */
+export function localSandbox(o: LocalOptions): SandboxPort {
+  const clock = o.clock ?? systemClock;
+  const l = layout(o.dir);
+  const node = o.node ?? process.execPath;
+
+  const ask = async (path: string, body?: unknown): Promise<unknown> => {
+    const method = body === undefined ? 'GET' : 'POST';
+    const sent = body === undefined ? {} : { body: toJson(body) };
+    const reply = await unixHttp(l.supervisorSocket, { method, path, ...sent, timeoutMs: 60_000 }).catch((cause: unknown) => {
+      throw absent(o.dir, cause);
+    });
+    if (reply.status < 400) return reply.body;
+    const said = reply.body as { code?: string; message?: string; faults?: string[] };
+    throw fault(said.code === 'TW9010' ? 'TW9010' : 'TW9012', { value: path, why: said.faults ?? [said.message ?? `status ${reply.status}`] });
+  };
+
+  async function status(): Promise<SandboxView> {
+    try {
+      return (await ask('/view')) as SandboxView;
+    } catch {
+      const id = existsSync(l.id) ? readFileSync(l.id, 'utf8').trim() : undefined;
+      const orphans = id === undefined ? 0 : scanMarked(id).length;
+      return restingView({ at: clock.now(), dir: o.dir, orphans, ...(id === undefined ? {} : { id }) });
+    }
+  }
+
+  async function* up(spec: SandboxSpec): AsyncGenerator<SandboxEvent> {
+    const step = steps(clock);
+    const began = clock.monotonic();
+    const event = (name: string, state: SandboxEvent['state'], detail?: string): SandboxEvent => ({
+      at: clock.now(),
+      step: name,
+      state,
+      ...(detail === undefined ? {} : { detail }),
+    });
+    if (await sameIsUp(spec, l.spec, status)) {
+      yield event('sandbox', 'note', 'already up');
+      yield { ...event('sandbox', 'done'), ms: 0 };
+      return;
+    }
+    yield* step('preflight', async () => preflight(spec));
+    const id = claim(o.dir);
+    yield* step('sweep', async () => {
+      const { killed } = await sweep(id);
+      return killed === 0 ? undefined : `${killed} processes of an earlier life ended`;
+    });
+    yield* step('directory', async () => writeDirectory(spec, { id, rootless: process.getuid?.() !== 0 }));
+    yield* step('provider mirror', async () => {
+      await o.kit.writeMirror({
+        dir: o.dir,
+        providerBinary: `${spec.bins}/tw-provider`,
+        schemaDir: `${spec.root}/terraform/schema`,
+        socket: l.cloudsSocket,
+      });
+    });
+    startSupervisor(spec, { id, node });
+    yield* progress({ status, clock, startMs: o.startMs ?? 120_000, log: `${l.log}/supervisor.log` });
+    const view = await status();
+    for (const [name, url] of Object.entries(view.doors.pages)) yield event(`users ${name}`, 'note', url);
+    yield { ...event('sandbox', 'done'), ms: Math.round(clock.monotonic() - began) };
+  }
+
+  return {
+    up,
+    down: ({ purge }) => bringDown(o.dir, { purge, ...(o.cache === undefined ? {} : { cache: o.cache }) }),
+    status,
+    chaos: async (change: ChaosChange) => (await ask('/chaos', change)) as ChaosReceipt,
+    visit: (request) => visit(request, { dir: o.dir, status }),
+    place: async () => placeOf(o, node),
+  };
+}
+
+const absent = (dir: string, cause?: unknown) =>
+  fault('TW9008', {
+    value: dir,
+    fix: [{ say: 'Start it.', command: 'tw sandbox up' }],
+    ...(cause === undefined ? {} : { cause }),
+  });
+
+function preflight(spec: SandboxSpec): void {
+  const wish = { dir: spec.dir, clusters: spec.clusters.map((c) => c.name), users: spec.users.map((u) => u.name), ignoreMemory: spec.ignoreMemory };
+  const refused = preflightFault(machineFacts(spec.dir), wish);
+  if (refused !== undefined) throw refused;
+  checkBinaries(spec.bins);
+}
+
+async function sameIsUp(spec: SandboxSpec, file: string, status: () => Promise<SandboxView>): Promise<boolean> {
+  const known = readJson<SandboxSpec>(file);
+  if (known === undefined || JSON.stringify(known) !== JSON.stringify(spec)) return false;
+  return (await status()).state === 'up';
+}
+
+/** Its own session, output to a file: it outlives the command that started it. */
+function startSupervisor(spec: SandboxSpec, o: { id: string; node: string }): void {
+  const l = layout(spec.dir);
+  const [command = '', ...args] = commandLines(spec, l, o.node).supervisor;
+  const log = openSync(`${l.log}/supervisor.log`, 'a', 0o600);
+  const env = { ...childEnv(l, o.id), [ROLE]: 'supervisor' };
+  const child = spawn(command, args, { cwd: l.dir, env, detached: true, stdio: ['ignore', log, log] });
+  // Its death is seen by the silence of its socket.
+  child.on('error', () => undefined);
+  child.unref();
+  closeSync(log);
+}
+
+function steps(clock: Clock) {
+  return async function* step(name: string, work: () => Promise<string | undefined | void>): AsyncGenerator<SandboxEvent> {
+    const began = clock.monotonic();
+    yield { at: clock.now(), step: name, state: 'start' };
+    const ms = (): number => Math.round(clock.monotonic() - began);
+    try {
+      const detail = await work();
+      yield { at: clock.now(), step: name, state: 'done', ms: ms(), ...(typeof detail === 'string' ? { detail } : {}) };
+    } catch (error) {
+      yield { at: clock.now(), step: name, state: 'failed', ms: ms() };
+      throw error;
+    }
+  };
+}
+
+interface ProgressDeps {
+  status: () => Promise<SandboxView>;
+  clock: Clock;
+  startMs: number;
+  log: string;
+}
+
+/** One event per process that starts or serves, until the supervisor says `up`. Throws TW9040. */
+async function* progress(d: ProgressDeps): AsyncGenerator<SandboxEvent> {
+  const told = new Map<string, string>();
+  const until = d.clock.monotonic() + d.startMs;
+  for (;;) {
+    const view = await d.status();
+    for (const p of view.processes) {
+      if (told.get(p.name) === p.state) continue;
+      told.set(p.name, p.state);
+      yield processEvent(p, view.at);
+    }
+    if (view.state === 'up') return;
+    const dead = view.state === 'failed' || view.processes.some((p) => p.state === 'failed');
+    if (dead || d.clock.monotonic() > until) {
+      const why = [...view.why, ...tail(d.log, 5)];
+      throw fault('TW9040', {
+        value: dead ? 'start failed' : `no world after ${Math.round(d.startMs / 1000)} s`,
+        where: [{ file: d.log }],
+        why,
+        fix: [{ say: 'Clear away what was started.', command: 'tw sandbox down' }],
+      });
+    }
+    await d.clock.sleep(POLL_MS);
+  }
+}
+
+function processEvent(p: ProcessView, at: number): SandboxEvent {
+  const common = { at, step: p.name, ...(p.why === undefined ? {} : { detail: p.why }) };
+  if (p.state === 'up') return { ...common, state: 'done', ms: Math.max(0, at - (p.since ?? at)) };
+  return { ...common, state: p.state === 'starting' ? 'start' : p.state === 'failed' ? 'failed' : 'note' };
+}
+
+async function visit(request: VisitRequest, o: { dir: string; status: () => Promise<SandboxView> }): Promise<Visit[]> {
+  const l = layout(o.dir);
+  const { users, state } = await o.status();
+  if (state === 'absent' || state === 'orphaned') throw absent(o.dir);
+  const from = request.from ?? users;
+  const unknown = from.filter((f) => !users.includes(f));
+  if (unknown.length > 0) {
+    throw fault('TW9010', { value: unknown.join(', '), why: [`user regions here: ${users.join(', ')}`] });
+  }
+  const times = request.times ?? 1;
+  const patience = 15_000 + times * ((request.timeoutMs ?? 5000) + (request.everyMs ?? 0) + 8000);
+  const all = await Promise.all(
+    from.map(async (name) => {
+      const { from: _, ...rest } = request;
+      const reply = await unixHttp(l.usersSocket(name), { method: 'POST', path: '/visit', body: toJson(rest), timeoutMs: patience }).catch(
+        (cause: unknown) => {
+          throw fault('TW9040', { value: `users-${name}`, cause });
+        },
+      );
+      if (reply.status >= 400) throw fault('TW9010', { value: name, why: [JSON.stringify(reply.body)] });
+      return reply.body as Visit[];
+    }),
+  );
+  return all.flat();
+}
+
+function placeOf(o: LocalOptions, node: string): Place {
+  const l = layout(o.dir);
+  const spec = readJson<SandboxSpec>(l.spec);
+  const id = existsSync(l.id) ? readFileSync(l.id, 'utf8').trim() : '';
+  if (spec === undefined || id === '') throw absent(o.dir);
+  const doors = readJson<{ connect?: { port: number } }>(l.doors);
+  const { env, endpoints } = o.kit.fakeCredentials(spec);
+  const lines = commandLines(spec, l, node);
+  return {
+    name: 'sandbox',
+    env: {
+      ...childEnv(l, id),
+      TF_CLI_CONFIG_FILE: l.terraformrc,
+      CHECKPOINT_DISABLE: '1',
+      TW_CLOUDS_SOCKET: l.cloudsSocket,
+      ...env,
+    },
+    endpoints,
+    ...(doors?.connect === undefined ? {} : { proxyUrl: `http://tw:${connectSecret(o.dir)}@127.0.0.1:${doors.connect.port}` }),
+    enter: lines.enter('operator', []),
+    rootsDir: l.roots,
+    lockDir: l.locks,
+  };
+}

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import type { Recipe, SandboxSpec } from '../model.ts';
+import { type Layout, layout } from '../plan/layout.ts';
+import { writeAtomic, writeJson } from './files.ts';
+
+function secretOf(l: Layout): string {
+  const file = `${l.dir}/secret`;
+  if (!existsSync(file)) writeAtomic(file, randomBytes(24).toString('base64url'));
+  return readFileSync(file, 'utf8').trim();
+}
+
+/** Host files by their real names: the build's folder holds links, and a container sees no way along them. */
+function resolved(r: Recipe): Recipe {
+  return { ...r, files: r.files.map((f) => (existsSync(f.host) ? { ...f, host: realpathSync(f.host) } : f)) };
+}
+
+/** Makes the directory ours and gives the sandbox its id, which survives restarts. Returns the id. */
+export function claim(dir: string): string {
+  const l = layout(dir);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  writeFileSync(l.marker, 'A Tradewind sandbox. "tw sandbox down" deletes this directory.\n', { mode: 0o600 });
+  if (!existsSync(l.id)) writeAtomic(l.id, `tw-${randomBytes(6).toString('hex')}`);
+  return readFileSync(l.id, 'utf8').trim();
+}
+
+/** What tw-net builds. */
+export function netFile(spec: SandboxSpec, o: { id: string; rootless: boolean; secret: string }) {
+  return {
+    id: o.id,
+    rootless: o.rootless,
+    seed: spec.seed,
+    regions: spec.regions.map(({ name, index }) => ({ name, index })),
+    users: spec.users,
+    operator: spec.operator,
+    clouds: spec.clouds,
+    links: spec.links,
+    doors: { connectSecret: o.secret },
+  };
+}
+
+/** One filesystem mirror and nothing else: terraform in this sandbox cannot ask a registry. */
+const terraformrc = (mirror: string): string =>
+  `disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n`;
+
+/** Writes everything the processes read at their start. */
+export function writeDirectory(spec: SandboxSpec, o: { id: string; rootless: boolean }): void {
+  const l = layout(spec.dir);
+  for (const d of [l.run, l.ns, l.log, l.home, l.tmp, l.clusters, l.roots, l.locks]) mkdirSync(d, { recursive: true, mode: 0o700 });
+  writeJson(l.spec, spec);
+  writeJson(l.net, netFile(spec, { ...o, secret: secretOf(l) }));
+  writeAtomic(l.terraformrc, terraformrc(l.mirror));
+  writeJson(l.recipes, { images: spec.recipes.map(resolved), registries: spec.registries });
+}
+
+/** The secret of the CONNECT door. */
+export const connectSecret = (dir: string): string => secretOf(layout(dir));

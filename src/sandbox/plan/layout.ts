@@ -1,0 +1,42 @@
+/** Paths of one sandbox directory. */
+export function layout(dir: string) {
+  const run = `${dir}/run`;
+  return {
+    dir,
+    marker: `${dir}/.tradewind-sandbox`,
+    id: `${dir}/id`,
+    spec: `${dir}/spec.json`,
+    state: `${dir}/state.json`,
+    chaos: `${dir}/chaos.json`,
+    net: `${dir}/net.json`,
+    recipes: `${dir}/recipes.json`,
+    terraformrc: `${dir}/terraformrc`,
+    facts: `${dir}/facts.jsonl`,
+    mirror: `${dir}/mirror`,
+    home: `${dir}/home`,
+    tmp: `${dir}/tmp`,
+    log: `${dir}/log`,
+    clusters: `${dir}/clusters`,
+    roots: `${dir}/roots`,
+    locks: `${dir}/locks`,
+    run,
+    ns: `${run}/ns`,
+    doors: `${run}/doors.json`,
+    supervisorSocket: `${run}/supervisor.sock`,
+    netSocket: `${run}/net.sock`,
+    cloudsSocket: `${run}/clouds.sock`,
+    usersSocket: (name: string) => `${run}/users-${name}.sock`,
+    cluster: (id: string) => `${dir}/clusters/${id}`,
+    node: (id: string, name: string) => `${dir}/clusters/${id}/nodes/${name}`,
+  };
+}
+export type Layout = ReturnType<typeof layout>;
+
+/** Linux refuses longer Unix socket paths (sun_path without its terminating zero). */
+export const SOCKET_PATH_MAX = 107;
+
+/** The longest socket path this directory will hold. */
+export function longestSocket(dir: string, users: readonly string[]): string {
+  const l = layout(dir);
+  return [l.supervisorSocket, l.cloudsSocket, ...users.map(l.usersSocket)].reduce((a, b) => (b.length > a.length ? b : a));
+}

@@ -1,0 +1,64 @@
+import type { Recipe } from '../model.ts';
+
+export interface RecipePaths {
+  /** Folder with the Go binaries. */
+  bins: string;
+  /** Root of the product: src, node_modules, package.json. */
+  root: string;
+  /** Folder that holds `bin/node`. */
+  node: string;
+}
+
+const recipe = (name: string, rest: Partial<Recipe>): Recipe => ({
+  name,
+  entrypoint: [],
+  cmd: [],
+  env: [],
+  cwd: '/',
+  user: 0,
+  private: false,
+  files: [],
+  ...rest,
+});
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const shell = (name: string): Recipe => recipe(name, { cmd: ['/bin/sh'], env: [PATH] });
+
+/** Images every sandbox knows. */
+export function builtinRecipes(p: RecipePaths): Recipe[] {
+  const product = ['src', 'node_modules', 'package.json'].map((f) => ({
+    host: `${p.root}/${f}`,
+    at: `/opt/tradewind/${f}`,
+    ro: true,
+  }));
+  const coredns = { entrypoint: ['/coredns'], files: [{ host: `${p.bins}/tw-coredns`, at: '/coredns', ro: true }] };
+  return [
+    recipe('docker.io/library/redis', {
+      entrypoint: ['/usr/bin/redis-server'],
+      env: [PATH, 'REDIS_VERSION={tag}'],
+      cwd: '/data',
+    }),
+    recipe('registry.tradewind.example/guestbook', {
+      entrypoint: ['/app/guestbook'],
+      env: [PATH, 'VERSION={tag}'],
+      private: true,
+      files: [{ host: `${p.bins}/guestbook`, at: '/app/guestbook', ro: true }],
+    }),
+    recipe('registry.tradewind.example/tradewind', {
+      entrypoint: ['/opt/node/bin/node', '/opt/tradewind/src/compose.ts'],
+      env: [PATH, 'NODE_ENV=production'],
+      cwd: '/opt/tradewind',
+      files: [{ host: p.node, at: '/opt/node', ro: true }, ...product],
+    }),
+    shell('docker.io/library/busybox'),
+    shell('docker.io/library/debian'),
+    recipe('registry.k8s.io/pause', { entrypoint: ['/usr/bin/sleep', 'infinity'] }),
+    recipe('registry.k8s.io/coredns/coredns', coredns),
+    recipe('docker.io/coredns/coredns', coredns),
+  ];
+}
+
+/** The user's recipes win over built-in ones of the same name. */
+export function mergeRecipes(builtin: readonly Recipe[], user: readonly Recipe[]): Recipe[] {
+  const own = new Set(user.map((r) => r.name));
+  return [...user, ...builtin.filter((r) => !own.has(r.name))];
+}
