@@ -1,6 +1,6 @@
 export { type Clock, manualClock, systemClock } from './clock.ts';
 export { type Block, type ErrorEntry, EXIT, type ExitCode } from './errors/block.ts';
-export { CATALOGUE, type Code } from './errors/catalogue.ts';
+export { CATALOGUE, type Code, entryOf } from './errors/catalogue.ts';
 export {
   causes,
   type FaultDetails,

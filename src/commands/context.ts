@@ -1,0 +1,44 @@
+import type { Config } from '../config/index.ts';
+import type { Clock, Journal, View } from '../kernel/index.ts';
+import type { Args } from './model.ts';
+import type { Engine, SandboxDoor } from './ports.ts';
+
+export interface Question {
+  kind: 'yes' | 'text';
+  text: string;
+  /** The flag that answers it without asking. */
+  flag: string;
+}
+
+/** The person on the other side of a door. */
+export interface Io {
+  /** Shows progress. */
+  show(view: View): void;
+  /** Data that streams (logs, output of exec): stdout as it comes. */
+  out(text: string): void;
+  /** Throws TW6005 where nobody can answer. */
+  ask(question: Question): Promise<string>;
+  /** Set once: stop safely. */
+  signal: AbortSignal;
+}
+
+export interface Invocation {
+  verb: string;
+  args: Args;
+  config?: string;
+}
+
+/** What a command works with; compose makes it, adapters are loaded when first asked for. */
+export interface Context {
+  cwd: string;
+  /** The `.tradewind` folder of this project. */
+  stateDir: string;
+  clock: Clock;
+  journal(): Journal;
+  /** Throws TW1001–TW1003. */
+  config(): Promise<Config>;
+  /** The engine over the place chosen: real clouds or the sandbox. */
+  engine(place?: 'sandbox'): Promise<Engine>;
+  sandbox(): Promise<SandboxDoor>;
+  close(): void;
+}
