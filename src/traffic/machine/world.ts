@@ -1,5 +1,7 @@
 import { digest, toJson } from '../../kernel/index.ts';
-import type { HealthView, LoadView, Site, Snapshot, World } from '../model.ts';
+import type { ClusterName } from '../../kernel/index.ts';
+import type { Edge, HealthSpec, HealthView, LoadView, Site, Snapshot, World } from '../model.ts';
+import { targetOf } from '../model.ts';
 
 /** Addresses of edge names, resolved outside. */
 export type Names = Readonly<Record<string, { v4: string[]; v6: string[] }>>;
@@ -12,13 +14,37 @@ export function isNewer(a: Snapshot, b: Snapshot | undefined): boolean {
   return a.seq === b.seq ? snapshotId(a) > snapshotId(b) : a.seq > b.seq;
 }
 
+/** The edge with its addresses: fixed ones, else those its name resolved to. */
+function resolved(edge: Edge, names: Names): Edge {
+  const found = edge.name === undefined ? undefined : names[edge.name];
+  if (found === undefined || edge.v4.length + edge.v6.length > 0) return edge;
+  return { ...edge, v4: found.v4, v6: found.v6 };
+}
+
 function withNames(site: Site, names: Names): Site {
-  const edges = Object.entries(site.edges).map(([app, edge]) => {
-    const found = edge.name === undefined ? undefined : names[edge.name];
-    if (found === undefined || edge.v4.length + edge.v6.length > 0) return [app, edge] as const;
-    return [app, { ...edge, v4: found.v4, v6: found.v6 }] as const;
-  });
+  const edges = Object.entries(site.edges).map(([app, edge]) => [app, resolved(edge, names)]);
   return { ...site, edges: Object.fromEntries(edges) };
+}
+
+/** One edge to probe. */
+export interface Target {
+  key: string;
+  cluster: ClusterName;
+  host: string;
+  edge: Edge;
+  health: HealthSpec;
+}
+
+/** Every app's edge in every cluster it runs in. */
+export function targetsOf(s: Snapshot, names: Names): Target[] {
+  return s.sites.flatMap((site) =>
+    s.intents.flatMap((intent): Target[] => {
+      const edge = site.edges[intent.app];
+      if (edge === undefined) return [];
+      const key = targetOf(site.cluster, intent.app);
+      return [{ key, cluster: site.cluster, host: intent.host, edge: resolved(edge, names), health: intent.health }];
+    }),
+  );
 }
 
 export interface Live {
