@@ -11,7 +11,8 @@ const ORDER = ['supervisor', 'users', '', 'node', 'control-plane', 'clouds', 'ne
 /** Roles we did not give (terraform, pods, shells) end with the users. */
 export const rank = (role: string): number => (ORDER.indexOf(role) < 0 ? 2 : ORDER.indexOf(role));
 
-const octal = (text: string): string => text.replace(/\\([0-7]{3})/g, (_, n: string) => String.fromCharCode(Number.parseInt(n, 8)));
+const octal = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, n: string) => String.fromCharCode(Number.parseInt(n, 8)));
 
 /** Mount points at or below `dir` in this process's mount namespace (proc(5), mountinfo field 5), deepest first. */
 export function mountsBelow(dir: string, mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')): string[] {
@@ -71,11 +72,18 @@ function remove(dir: string): void {
   if (mountsBelow(dir).length === 0) rmSync(dir, { recursive: true, force: true });
 }
 
-function proof(o: { dir: string; id: string | undefined; spaces: ReadonlySet<string> }): Omit<Leftovers, 'killed' | 'ms'> {
+function proof(o: {
+  dir: string;
+  id: string | undefined;
+  spaces: ReadonlySet<string>;
+}): Omit<Leftovers, 'killed' | 'ms'> {
   const checks: { held: string; left: Leftover[] }[] = [
     {
       held: 'no process carries the mark of this sandbox',
-      left: (o.id === undefined ? [] : scanMarked(o.id)).map((m) => ({ kind: 'process', what: `pid ${m.pid} ${m.role}`.trim() })),
+      left: (o.id === undefined ? [] : scanMarked(o.id)).map((m) => ({
+        kind: 'process',
+        what: `pid ${m.pid} ${m.role}`.trim(),
+      })),
     },
     {
       held: `${o.spaces.size} network namespaces are empty and gone`,

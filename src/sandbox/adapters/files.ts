@@ -6,7 +6,8 @@ export function writeAtomic(path: string, text: string, mode = 0o600): void {
   writeFileSync(tmp, text, { mode });
   renameSync(tmp, path);
 }
-export const writeJson = (path: string, value: unknown): void => writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+export const writeJson = (path: string, value: unknown): void =>
+  writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 
 /** The parsed file, or undefined when there is none or it is no JSON. */
 export function readJson<T>(path: string): T | undefined {
@@ -26,7 +27,11 @@ export function tail(path: string, lines: number, from = 0): string[] {
     const start = Math.max(from, size - 16_384);
     const buffer = Buffer.alloc(Math.max(0, size - start));
     readSync(fd, buffer, 0, buffer.length, start);
-    return buffer.toString('utf8').split('\n').filter((l) => l !== '').slice(-lines);
+    return buffer
+      .toString('utf8')
+      .split('\n')
+      .filter((l) => l !== '')
+      .slice(-lines);
   } finally {
     closeSync(fd);
   }

@@ -26,7 +26,12 @@ import { unixHttp } from './unix-http.ts';
 
 /** What the clouds' room adds: the provider mirror terraform installs from, and credentials that fit the simulated accounts. */
 export interface CloudsKit {
-  writeMirror(o: { dir: string; providerBinary: string; schemaDir: string; socket: string }): Promise<{ terraformrc: string }>;
+  writeMirror(o: {
+    dir: string;
+    providerBinary: string;
+    schemaDir: string;
+    socket: string;
+  }): Promise<{ terraformrc: string }>;
   fakeCredentials(spec: SandboxSpec): { env: Record<string, string>; endpoints: Record<string, string> };
 }
 export interface LocalOptions {
@@ -49,20 +54,9 @@ export function localSandbox(o: LocalOptions): SandboxPort {
   const l = layout(o.dir);
   const node = o.node ?? process.execPath;
 
-  const ask = async (path: string, body?: unknown): Promise<unknown> => {
-    const method = body === undefined ? 'GET' : 'POST';
-    const sent = body === undefined ? {} : { body: toJson(body) };
-    const reply = await unixHttp(l.supervisorSocket, { method, path, ...sent, timeoutMs: 60_000 }).catch((cause: unknown) => {
-      throw absent(o.dir, cause);
-    });
-    if (reply.status < 400) return reply.body;
-    const said = reply.body as { code?: string; message?: string; faults?: string[] };
-    throw fault(said.code === 'TW9010' ? 'TW9010' : 'TW9012', { value: path, why: said.faults ?? [said.message ?? `status ${reply.status}`] });
-  };
-
   async function status(): Promise<SandboxView> {
     try {
-      return (await ask('/view')) as SandboxView;
+      return (await ask(o.dir, '/view')) as SandboxView;
     } catch {
       const id = existsSync(l.id) ? readFileSync(l.id, 'utf8').trim() : undefined;
       const orphans = id === undefined ? 0 : scanMarked(id).length;
@@ -70,50 +64,59 @@ export function localSandbox(o: LocalOptions): SandboxPort {
     }
   }
 
-  async function* up(spec: SandboxSpec): AsyncGenerator<SandboxEvent> {
-    const step = steps(clock);
-    const began = clock.monotonic();
-    const event = (name: string, state: SandboxEvent['state'], detail?: string): SandboxEvent => ({
-      at: clock.now(),
-      step: name,
-      state,
-      ...(detail === undefined ? {} : { detail }),
-    });
-    if (await sameIsUp(spec, l.spec, status)) {
-      yield event('sandbox', 'note', 'already up');
-      yield { ...event('sandbox', 'done'), ms: 0 };
-      return;
-    }
-    yield* step('preflight', async () => preflight(spec));
-    const id = claim(o.dir);
-    yield* step('sweep', async () => {
-      const { killed } = await sweep(id);
-      return killed === 0 ? undefined : `${killed} processes of an earlier life ended`;
-    });
-    yield* step('directory', async () => writeDirectory(spec, { id, rootless: process.getuid?.() !== 0 }));
-    yield* step('provider mirror', async () => {
-      await o.kit.writeMirror({
-        dir: o.dir,
-        providerBinary: `${spec.bins}/tw-provider`,
-        schemaDir: `${spec.root}/terraform/schema`,
-        socket: l.cloudsSocket,
-      });
-    });
-    startSupervisor(spec, { id, node });
-    yield* progress({ status, clock, startMs: o.startMs ?? 120_000, log: `${l.log}/supervisor.log` });
-    const view = await status();
-    for (const [name, url] of Object.entries(view.doors.pages)) yield event(`users ${name}`, 'note', url);
-    yield { ...event('sandbox', 'done'), ms: Math.round(clock.monotonic() - began) };
-  }
-
   return {
-    up,
+    up: (spec) => start(spec, { o, clock, node, status }),
     down: ({ purge }) => bringDown(o.dir, { purge, ...(o.cache === undefined ? {} : { cache: o.cache }) }),
     status,
-    chaos: async (change: ChaosChange) => (await ask('/chaos', change)) as ChaosReceipt,
+    chaos: async (change: ChaosChange) => (await ask(o.dir, '/chaos', change)) as ChaosReceipt,
     visit: (request) => visit(request, { dir: o.dir, status }),
     place: async () => placeOf(o, node),
   };
+}
+
+interface StartDeps {
+  o: LocalOptions;
+  clock: Clock;
+  node: string;
+  status: () => Promise<SandboxView>;
+}
+
+async function* start(spec: SandboxSpec, d: StartDeps): AsyncGenerator<SandboxEvent> {
+  const { o, clock } = d;
+  const l = layout(o.dir);
+  const step = steps(clock);
+  const began = clock.monotonic();
+  const event = (name: string, state: SandboxEvent['state'], detail?: string): SandboxEvent => ({
+    at: clock.now(),
+    step: name,
+    state,
+    ...(detail === undefined ? {} : { detail }),
+  });
+  if (await sameIsUp(spec, l.spec, d.status)) {
+    yield event('sandbox', 'note', 'already up');
+    yield { ...event('sandbox', 'done'), ms: 0 };
+    return;
+  }
+  yield* step('preflight', async () => preflight(spec));
+  const id = claim(o.dir);
+  yield* step('sweep', async () => {
+    const { killed } = await sweep(id);
+    return killed === 0 ? undefined : `${killed} processes of an earlier life ended`;
+  });
+  yield* step('directory', async () => writeDirectory(spec, { id, rootless: process.getuid?.() !== 0 }));
+  yield* step('provider mirror', async () => {
+    await o.kit.writeMirror({
+      dir: o.dir,
+      providerBinary: `${spec.bins}/tw-provider`,
+      schemaDir: `${spec.root}/terraform/schema`,
+      socket: l.cloudsSocket,
+    });
+  });
+  startSupervisor(spec, { id, node: d.node });
+  yield* progress({ status: d.status, clock, startMs: o.startMs ?? 120_000, log: `${l.log}/supervisor.log` });
+  const view = await d.status();
+  for (const [name, url] of Object.entries(view.doors.pages)) yield event(`users ${name}`, 'note', url);
+  yield { ...event('sandbox', 'done'), ms: Math.round(clock.monotonic() - began) };
 }
 
 const absent = (dir: string, cause?: unknown) =>
@@ -123,8 +126,27 @@ const absent = (dir: string, cause?: unknown) =>
     ...(cause === undefined ? {} : { cause }),
   });
 
+/** One question to the supervisor. Throws TW9008 when none answers, TW9010 and TW9012 with its words. */
+async function ask(dir: string, path: string, body?: unknown): Promise<unknown> {
+  const method = body === undefined ? 'GET' : 'POST';
+  const sent = body === undefined ? {} : { body: toJson(body) };
+  const socket = layout(dir).supervisorSocket;
+  const reply = await unixHttp(socket, { method, path, ...sent, timeoutMs: 60_000 }).catch((cause: unknown) => {
+    throw absent(dir, cause);
+  });
+  if (reply.status < 400) return reply.body;
+  const said = reply.body as { code?: string; message?: string; faults?: string[] };
+  const why = said.faults ?? [said.message ?? `status ${reply.status}`];
+  throw fault(said.code === 'TW9010' ? 'TW9010' : 'TW9012', { value: path, why });
+}
+
 function preflight(spec: SandboxSpec): void {
-  const wish = { dir: spec.dir, clusters: spec.clusters.map((c) => c.name), users: spec.users.map((u) => u.name), ignoreMemory: spec.ignoreMemory };
+  const wish = {
+    dir: spec.dir,
+    clusters: spec.clusters.map((c) => c.name),
+    users: spec.users.map((u) => u.name),
+    ignoreMemory: spec.ignoreMemory,
+  };
   const refused = preflightFault(machineFacts(spec.dir), wish);
   if (refused !== undefined) throw refused;
   checkBinaries(spec.bins);
@@ -150,7 +172,10 @@ function startSupervisor(spec: SandboxSpec, o: { id: string; node: string }): vo
 }
 
 function steps(clock: Clock) {
-  return async function* step(name: string, work: () => Promise<string | undefined | void>): AsyncGenerator<SandboxEvent> {
+  return async function* step(
+    name: string,
+    work: () => Promise<string | undefined | void>,
+  ): AsyncGenerator<SandboxEvent> {
     const began = clock.monotonic();
     yield { at: clock.now(), step: name, state: 'start' };
     const ms = (): number => Math.round(clock.monotonic() - began);
@@ -217,11 +242,14 @@ async function visit(request: VisitRequest, o: { dir: string; status: () => Prom
   const all = await Promise.all(
     from.map(async (name) => {
       const { from: _, ...rest } = request;
-      const reply = await unixHttp(l.usersSocket(name), { method: 'POST', path: '/visit', body: toJson(rest), timeoutMs: patience }).catch(
-        (cause: unknown) => {
-          throw fault('TW9040', { value: `users-${name}`, cause });
-        },
-      );
+      const reply = await unixHttp(l.usersSocket(name), {
+        method: 'POST',
+        path: '/visit',
+        body: toJson(rest),
+        timeoutMs: patience,
+      }).catch((cause: unknown) => {
+        throw fault('TW9040', { value: `users-${name}`, cause });
+      });
       if (reply.status >= 400) throw fault('TW9010', { value: name, why: [JSON.stringify(reply.body)] });
       return reply.body as Visit[];
     }),
@@ -247,7 +275,9 @@ function placeOf(o: LocalOptions, node: string): Place {
       ...env,
     },
     endpoints,
-    ...(doors?.connect === undefined ? {} : { proxyUrl: `http://tw:${connectSecret(o.dir)}@127.0.0.1:${doors.connect.port}` }),
+    ...(doors?.connect === undefined
+      ? {}
+      : { proxyUrl: `http://tw:${connectSecret(o.dir)}@127.0.0.1:${doors.connect.port}` }),
     enter: lines.enter('operator', []),
     rootsDir: l.roots,
     lockDir: l.locks,

@@ -22,7 +22,10 @@ export class NetControl {
   async send(order: Fields & { do: string }, timeoutMs = 15_000): Promise<Fields> {
     const id = this.#next++;
     const { promise, resolve, reject } = Promise.withResolvers<Fields>();
-    const timer = setTimeout(() => reject(new Error(`tw-net did not answer "${order.do}" in ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(
+      () => reject(new Error(`tw-net did not answer "${order.do}" in ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     this.#waiting.set(id, { resolve, reject });
     this.#line().write(`${JSON.stringify({ ...order, id })}\n`);
     try {

@@ -46,7 +46,8 @@ const terraformrc = (mirror: string): string =>
 /** Writes everything the processes read at their start. */
 export function writeDirectory(spec: SandboxSpec, o: { id: string; rootless: boolean }): void {
   const l = layout(spec.dir);
-  for (const d of [l.run, l.ns, l.log, l.home, l.tmp, l.clusters, l.roots, l.locks]) mkdirSync(d, { recursive: true, mode: 0o700 });
+  for (const d of [l.run, l.ns, l.log, l.home, l.tmp, l.clusters, l.roots, l.locks])
+    mkdirSync(d, { recursive: true, mode: 0o700 });
   writeJson(l.spec, spec);
   writeJson(l.net, netFile(spec, { ...o, secret: secretOf(l) }));
   writeAtomic(l.terraformrc, terraformrc(l.mirror));

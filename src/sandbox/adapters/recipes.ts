@@ -40,13 +40,17 @@ export function readRecipes(file: string): { recipes: Recipe[]; registries: Regi
     throw fault('TW9010', { value: file, where: [{ file }], why });
   }
   const base = dirname(file);
-  const recipes = parsed.data.images.map(({ tags, ...r }): Recipe => ({
-    ...r,
-    ...(tags === undefined ? {} : { tags }),
-    files: r.files.map((f) => ({ ...f, host: isAbsolute(f.host) ? f.host : resolve(base, f.host) })),
-  }));
+  const recipes = parsed.data.images.map(
+    ({ tags, ...r }): Recipe => ({
+      ...r,
+      ...(tags === undefined ? {} : { tags }),
+      files: r.files.map((f) => ({ ...f, host: isAbsolute(f.host) ? f.host : resolve(base, f.host) })),
+    }),
+  );
   const why = recipes.flatMap((r, i) =>
-    r.files.flatMap((f, j) => (existsSync(f.host) ? [] : [`images.${i}.files.${j}.host: no file ${f.host} (${r.name})`])),
+    r.files.flatMap((f, j) =>
+      existsSync(f.host) ? [] : [`images.${i}.files.${j}.host: no file ${f.host} (${r.name})`],
+    ),
   );
   if (why.length > 0) throw fault('TW9010', { value: file, where: [{ file }], why });
   return { recipes, registries: parsed.data.registries };

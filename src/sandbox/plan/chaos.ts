@@ -34,7 +34,10 @@ const linkArgs = z
     cut: z.boolean().optional(),
     oneway: z.boolean().optional(),
   })
-  .refine((a) => ['delay', 'jitter', 'loss', 'rate', 'cut'].some((k) => k in a), 'one of delay, jitter, loss, rate, cut');
+  .refine(
+    (a) => ['delay', 'jitter', 'loss', 'rate', 'cut'].some((k) => k in a),
+    'one of delay, jitter, loss, rate, cut',
+  );
 const noArgs = z.strictObject({});
 
 const chaosFile = z.strictObject({
@@ -52,8 +55,18 @@ const chaosFile = z.strictObject({
 
 const hint = (word: string, names: readonly string[]): string => {
   const near = nearest(word, names);
-  return near === undefined ? (names.length === 0 ? '; there is none' : `; there is ${names.join(', ')}`) : `; did you mean ${near}?`;
+  return near === undefined
+    ? names.length === 0
+      ? '; there is none'
+      : `; there is ${names.join(', ')}`
+    : `; did you mean ${near}?`;
 };
+
+/** `cluster:mtl` → its two halves; names may hold colons. */
+export function selectorOf(where: string): { scope: string; name: string } {
+  const at = where.indexOf(':');
+  return at < 0 ? { scope: where, name: '' } : { scope: where.slice(0, at), name: where.slice(at + 1) };
+}
 
 function namesOf(scope: string, t: Topology): readonly string[] {
   if (scope === 'cluster') return t.clusters.map((c) => c.cluster);
@@ -72,10 +85,17 @@ export function siteOf(name: string, t: Topology): string | undefined {
 /** `sao..mtl` → two sites. */
 export function linkEnds(where: string, t: Topology): { from: string; to: string } | { fault: string } {
   const [a = '', b = '', ...rest] = where.split('..');
-  const sites = [...t.regions, ...t.clusters.map((c) => c.cluster), ...t.users.map((u) => `users-${u}`), 'operator', 'clouds'];
+  const sites = [
+    ...t.regions,
+    ...t.clusters.map((c) => c.cluster),
+    ...t.users.map((u) => `users-${u}`),
+    'operator',
+    'clouds',
+  ];
   const from = siteOf(a, t);
   const to = siteOf(b, t);
-  if (rest.length > 0 || b === '') return { fault: `"${where}" is not a pair such as ${sites[0] ?? 'a'}..${sites[1] ?? 'b'}` };
+  if (rest.length > 0 || b === '')
+    return { fault: `"${where}" is not a pair such as ${sites[0] ?? 'a'}..${sites[1] ?? 'b'}` };
   if (from === undefined) return { fault: `no site "${a}"${hint(a, sites)}` };
   if (to === undefined) return { fault: `no site "${b}"${hint(b, sites)}` };
   return from === to ? { fault: `"${a}" and "${b}" are the same site` } : { from, to };
@@ -86,7 +106,7 @@ function scopedFault(kind: (typeof MACHINE_CHAOS)[number], where: string, t: Top
     const ends = linkEnds(where, t);
     return 'fault' in ends ? ends.fault : undefined;
   }
-  const [scope = '', name = ''] = [where.split(':')[0], where.split(':').slice(1).join(':')];
+  const { scope, name } = selectorOf(where);
   const scopes = SCOPES[kind];
   if (!scopes.includes(scope)) return `"${where}": ${kind} takes ${scopes.map((s) => `${s}:<name>`).join(', ')}`;
   if (kind === 'partition' && (scope === 'operator' || scope === 'clouds')) return undefined;
@@ -139,7 +159,10 @@ export function healed(list: readonly Chaos[], what: string | undefined): Chaos[
 /** What must be undone and done to get from one list to the other. */
 export function chaosDiff(before: readonly Chaos[], after: readonly Chaos[]): { end: Chaos[]; begin: Chaos[] } {
   const has = (list: readonly Chaos[], c: Chaos): boolean =>
-    list.some((x) => x.id === c.id && x.kind === c.kind && x.where === c.where && JSON.stringify(x.args) === JSON.stringify(c.args));
+    list.some(
+      (x) =>
+        x.id === c.id && x.kind === c.kind && x.where === c.where && JSON.stringify(x.args) === JSON.stringify(c.args),
+    );
   return { end: before.filter((c) => !has(after, c)), begin: after.filter((c) => !has(before, c)) };
 }
 
@@ -160,14 +183,19 @@ function argOf(word: string): [string, string | number | boolean] {
   return [word.slice(0, at), raw !== '' && Number.isFinite(n) ? n : raw];
 }
 
+function healOf(kind: string, what: readonly string[]): ChaosChange | undefined {
+  if (kind === 'heal') return { do: 'heal', ...(what.length === 0 ? {} : { what: what.join(' ') }) };
+  return kind === 'resume' ? { do: 'heal', what: `pause ${what.join(' ')}` } : undefined;
+}
+
 /**
  * Words of a command line → a change: `kill cluster:mtl`, `link sao..mtl delay=300 loss=5`, `heal kill cluster:mtl`,
  * `resume process:clouds`. `forMs` of `--for`.
  */
 export function parseChaos(words: readonly string[], forMs?: number): ChaosChange | { fault: string } {
   const [kind = '', where, ...rest] = words;
-  if (kind === 'heal') return { do: 'heal', ...(where === undefined ? {} : { what: [where, ...rest].join(' ') }) };
-  if (kind === 'resume') return { do: 'heal', what: `pause ${where ?? ''}` };
+  const back = healOf(kind, words.slice(1));
+  if (back !== undefined) return back;
   if (!(CHAOS_KINDS as readonly string[]).includes(kind)) {
     return { fault: `no chaos "${kind}"${hint(kind, [...CHAOS_KINDS, 'heal', 'resume'])}` };
   }

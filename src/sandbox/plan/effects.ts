@@ -1,5 +1,5 @@
 import type { Chaos, Link } from '../model.ts';
-import { isCloudKind, linkEnds, siteOf, type Topology } from './chaos.ts';
+import { isCloudKind, linkEnds, selectorOf, siteOf, type Topology } from './chaos.ts';
 
 /** Names of the machines of a cluster, for `kill` and `pause`. */
 export interface MachineNames {
@@ -27,7 +27,7 @@ export interface Effects {
 }
 
 function machinesOf(c: Chaos, all: readonly MachineNames[]): string[] {
-  const [scope = '', name = ''] = [c.where.split(':')[0], c.where.split(':').slice(1).join(':')];
+  const { scope, name } = selectorOf(c.where);
   if (scope === 'node') return all.flatMap((m) => m.nodes.filter((n) => n.node === name).map((n) => n.machine));
   if (scope === 'process') return [name];
   return all
@@ -36,7 +36,7 @@ function machinesOf(c: Chaos, all: readonly MachineNames[]): string[] {
 }
 
 function sitesOf(c: Chaos, t: Topology): string[] {
-  const [scope = '', name = ''] = c.where.split(':');
+  const { scope, name } = selectorOf(c.where);
   if (scope === 'operator' || scope === 'clouds') return [scope];
   return [siteOf(scope === 'users' ? `users-${name}` : name, t) ?? []].flat();
 }
@@ -54,7 +54,9 @@ function linksOf(list: readonly Chaos[], t: Topology): LinkOrder[] {
   return list.flatMap((c) => {
     const ends = c.kind === 'link' ? linkEnds(c.where, t) : { fault: '' };
     if ('fault' in ends) return [];
-    const set = Object.fromEntries(Object.entries(c.args).flatMap(([k, v]) => (FIELDS[k] === undefined ? [] : [[FIELDS[k], v]])));
+    const set = Object.fromEntries(
+      Object.entries(c.args).flatMap(([k, v]) => (FIELDS[k] === undefined ? [] : [[FIELDS[k], v]])),
+    );
     const wide = t.regions.includes(ends.from) && t.regions.includes(ends.to);
     return [{ ...ends, both: c.args['oneway'] !== true, wide, set }];
   });
@@ -64,7 +66,11 @@ function linksOf(list: readonly Chaos[], t: Topology): LinkOrder[] {
 export function bentLinks(base: readonly Link[], orders: readonly LinkOrder[]): Link[] {
   return base.map((link) =>
     orders
-      .filter((o) => o.wide && ((o.from === link.from && o.to === link.to) || (o.both && o.from === link.to && o.to === link.from)))
+      .filter(
+        (o) =>
+          o.wide &&
+          ((o.from === link.from && o.to === link.to) || (o.both && o.from === link.to && o.to === link.from)),
+      )
       .reduce((l, o) => ({ ...l, ...o.set }), link),
   );
 }
@@ -74,7 +80,11 @@ export function effectsOf(list: readonly Chaos[], t: Topology, machines: readonl
   const of = (kind: string): Chaos[] => list.filter((c) => c.kind === kind);
   return {
     // A killed process comes back by itself; only machines stay without power.
-    dead: new Set(of('kill').filter((c) => !c.where.startsWith('process:')).flatMap((c) => machinesOf(c, machines))),
+    dead: new Set(
+      of('kill')
+        .filter((c) => !c.where.startsWith('process:'))
+        .flatMap((c) => machinesOf(c, machines)),
+    ),
     paused: new Set(of('pause').flatMap((c) => machinesOf(c, machines))),
     cut: new Set(of('partition').flatMap((c) => sitesOf(c, t))),
     links: linksOf(list, t),

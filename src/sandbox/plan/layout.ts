@@ -38,5 +38,7 @@ export const SOCKET_PATH_MAX = 107;
 /** The longest socket path this directory will hold. */
 export function longestSocket(dir: string, users: readonly string[]): string {
   const l = layout(dir);
-  return [l.supervisorSocket, l.cloudsSocket, ...users.map(l.usersSocket)].reduce((a, b) => (b.length > a.length ? b : a));
+  return [l.supervisorSocket, l.cloudsSocket, ...users.map(l.usersSocket)].reduce((a, b) =>
+    b.length > a.length ? b : a,
+  );
 }

@@ -39,7 +39,7 @@ export function builtinRecipes(p: RecipePaths): Recipe[] {
     }),
     recipe('registry.tradewind.example/guestbook', {
       entrypoint: ['/app/guestbook'],
-      env: [PATH, 'VERSION={tag}'],
+      env: [PATH, 'APP_VERSION={tag}'],
       private: true,
       files: [{ host: `${p.bins}/guestbook`, at: '/app/guestbook', ro: true }],
     }),

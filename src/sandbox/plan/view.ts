@@ -16,7 +16,10 @@ export function stateOf(o: {
   why: readonly string[];
 }): Pick<SandboxView, 'state' | 'why'> {
   const ill = o.processes.filter((p) => p.state === 'failed' || p.state === 'backoff');
-  const why = [...o.why, ...ill.map((p) => `${p.name} ${p.state === 'failed' ? 'failed' : 'died'}: ${p.why ?? 'no words'}`)];
+  const why = [
+    ...o.why,
+    ...ill.map((p) => `${p.name} ${p.state === 'failed' ? 'failed' : 'died'}: ${p.why ?? 'no words'}`),
+  ];
   if (!o.started) return { state: o.why.length > 0 ? 'failed' : 'starting', why };
   return { state: why.length > 0 ? 'degraded' : 'up', why };
 }

@@ -105,7 +105,12 @@ export class ChaosEngine {
   #killOnce(chaos: Chaos): ChaosReceipt {
     const name = chaos.where.slice('process:'.length);
     if (!this.#d.hands.killProcess(name)) throw new ChaosError([`process ${name} does not run`]);
-    return this.#receipt({ at: chaos.from, began: [chaos], healed: [], did: [`${name} killed; the supervisor starts it again`] });
+    return this.#receipt({
+      at: chaos.from,
+      began: [chaos],
+      healed: [],
+      did: [`${name} killed; the supervisor starts it again`],
+    });
   }
 
   async #heal(what: string | undefined): Promise<ChaosReceipt> {
@@ -141,24 +146,26 @@ export class ChaosEngine {
     const was = this.#effects;
     const is = effectsOf(this.#list, this.#d.topology(), this.#d.machines());
     const did: string[] = [];
+    // The clouds may refuse; nothing else has happened then.
     for (const c of is.clouds.filter((x) => !was.clouds.some((y) => y.id === x.id))) await hands.clouds({ begin: c });
     for (const c of was.clouds.filter((x) => !is.clouds.some((y) => y.id === x.id))) await hands.clouds({ end: c });
     this.#effects = is;
-    for (const site of is.cut) if (!was.cut.has(site)) await hands.net({ do: 'partition', site, on: true });
-    for (const site of was.cut) if (!is.cut.has(site)) await hands.net({ do: 'partition', site, on: false });
+    for (const site of fresh(is.cut, was.cut)) await hands.net({ do: 'partition', site, on: true });
+    for (const site of fresh(was.cut, is.cut)) await hands.net({ do: 'partition', site, on: false });
     await this.#bend(was.links, is.links);
     await hands.power(is.dead);
-    for (const name of was.paused) if (!is.paused.has(name)) hands.pause(name, false);
-    for (const name of is.paused) if (!was.paused.has(name)) did.push(`${name} frozen (${hands.pause(name, true)} processes)`);
-    did.push(...words(was, is, diff));
-    return did;
+    for (const name of fresh(was.paused, is.paused)) hands.pause(name, false);
+    for (const name of fresh(is.paused, was.paused)) did.push(`${name} frozen (${hands.pause(name, true)} processes)`);
+    return [...did, ...words(was, is, diff)];
   }
 
   /** Links have no undo of one change: back to the table, then every change still in force in its order. */
   async #bend(was: readonly LinkOrder[], is: readonly LinkOrder[]): Promise<void> {
     if (JSON.stringify(was) === JSON.stringify(is)) return;
-    for (const { from, to, both, wide } of was) await this.#d.hands.net({ do: 'link', from, to, both, wide, reset: true });
-    for (const { set, ...order } of is) await this.#d.hands.net({ do: 'link', ...order, ...(toJson(set) as Record<string, Json>) });
+    for (const { from, to, both, wide } of was)
+      await this.#d.hands.net({ do: 'link', from, to, both, wide, reset: true });
+    for (const { set, ...order } of is)
+      await this.#d.hands.net({ do: 'link', ...order, ...(toJson(set) as Record<string, Json>) });
   }
 
   #over(c: Chaos): boolean {
@@ -198,8 +205,9 @@ export class ChaosEngine {
   }
 }
 
+const fresh = (a: ReadonlySet<string>, b: ReadonlySet<string>): string[] => [...a].filter((x) => !b.has(x));
+
 function words(was: Effects, is: Effects, diff: { begin: Chaos[]; end: Chaos[] }): string[] {
-  const fresh = (a: ReadonlySet<string>, b: ReadonlySet<string>): string[] => [...a].filter((x) => !b.has(x));
   return [
     ...fresh(is.dead, was.dead).map((m) => `${m} without power`),
     ...fresh(was.dead, is.dead).map((m) => `${m} powered on`),

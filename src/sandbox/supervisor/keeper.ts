@@ -60,12 +60,8 @@ export class Keeper {
     for (;;) {
       const k = this.#kept.get(name);
       if (k?.state === 'up') return;
-      if (k === undefined || ['failed', 'stopped', 'held'].includes(k.state) || k.deaths.length >= deaths) {
-        throw new Error(`${name} ${k?.why ?? 'was stopped'}`);
-      }
-      if (this.#clock.monotonic() > until) {
-        throw new Error(`${name} is not ready after ${Math.round(timeoutMs / 1000)} s: ${tail(k.def.log, 3, k.logFrom).join(' | ')}`);
-      }
+      if (k === undefined || hopeless(k, deaths)) throw new Error(`${name} ${k?.why ?? 'was stopped'}`);
+      if (this.#clock.monotonic() > until) throw new Error(late(k, timeoutMs));
       await this.#clock.sleep(READY_POLL_MS);
     }
   }
@@ -159,7 +155,9 @@ export class Keeper {
     k.state = 'starting';
     k.since = this.#clock.now();
     child.on('error', (e) => this.#died(name, child, e.message));
-    child.on('exit', (code, sig) => this.#died(name, child, sig === null ? `ended with exit code ${code}` : `ended by ${sig}`));
+    child.on('exit', (code, sig) =>
+      this.#died(name, child, sig === null ? `ended with exit code ${code}` : `ended by ${sig}`),
+    );
     this.#tell({ kind: 'started', name, detail: `pid ${child.pid ?? 0}` });
     this.#watch(name, child).catch(() => undefined);
   }
@@ -195,6 +193,14 @@ export class Keeper {
     this.#tell({ kind: 'died', name, detail: k.why });
     k.timer = setTimeout(() => this.#spawn(name), next.waitMs);
   }
+}
+
+const hopeless = (k: Kept, deaths: number): boolean =>
+  k.state === 'failed' || k.state === 'held' || k.deaths.length >= deaths;
+
+function late(k: Kept, timeoutMs: number): string {
+  const words = tail(k.def.log, 3, k.logFrom).join(' | ');
+  return `${k.def.name} is not ready after ${Math.round(timeoutMs / 1000)} s: ${words}`;
 }
 
 /** A child that runs: spawned, not yet ended. */

@@ -15,7 +15,9 @@ if (spec === undefined || id === undefined) {
 } else {
   const supervisor = new Supervisor({ spec, id, node: process.execPath, rootless: process.getuid?.() !== 0 });
   // A rejection somewhere must not take the watch over everything else with it.
-  process.on('unhandledRejection', (e) => process.stderr.write(`supervisor: ${e instanceof Error ? e.stack : String(e)}\n`));
+  process.on('unhandledRejection', (e) =>
+    process.stderr.write(`supervisor: ${e instanceof Error ? e.stack : String(e)}\n`),
+  );
   await supervisor.start().catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
     process.stderr.write(`supervisor: start failed: ${why}\n`);

@@ -89,7 +89,9 @@ export class Supervisor {
     await this.#keeper.start(this.#process(CLOUDS, 'clouds', this.#lines.clouds, () => answers(this.#l.cloudsSocket)));
     for (const u of this.#o.spec.users) await this.#startUsers(u.name);
     // After clouds and users: their sites and sockets must be there for a chaos file of the last life.
-    await Promise.all([CLOUDS, ...this.#o.spec.users.map((u) => usersName(u.name))].map((n) => this.#keeper.ready(n, START_MS)));
+    await Promise.all(
+      [CLOUDS, ...this.#o.spec.users.map((u) => usersName(u.name))].map((n) => this.#keeper.ready(n, START_MS)),
+    );
     await this.#chaos.reload();
     await this.#world.restore();
     await this.#openDoors();
@@ -152,7 +154,9 @@ export class Supervisor {
     const host = this.#o.spec.hosts[0];
     if (host === undefined) return;
     for (const u of this.#o.spec.users) {
-      await this.#net.send({ do: 'door', users: u.name, host, port: 80 }).catch((e: Error) => this.#log(`door ${u.name}: ${e.message}`));
+      await this.#net
+        .send({ do: 'door', users: u.name, host, port: 80 })
+        .catch((e: Error) => this.#log(`door ${u.name}: ${e.message}`));
     }
   }
 
@@ -174,7 +178,8 @@ export class Supervisor {
           this.#rebuilding = undefined;
         });
     }
-    if (e.name === CLOUDS && e.kind === 'up') void this.#chaos.again().catch((x: Error) => this.#log(`chaos: ${x.message}`));
+    if (e.name === CLOUDS && e.kind === 'up')
+      void this.#chaos.again().catch((x: Error) => this.#log(`chaos: ${x.message}`));
   }
 
   /** The network died and took every namespace with it: end what was inside, then make all of it again. */
@@ -192,7 +197,10 @@ export class Supervisor {
   }
 
   async #rebuildOnce(): Promise<void> {
-    const inside = this.#keeper.view().map((p) => p.name).filter((n) => n !== NET);
+    const inside = this.#keeper
+      .view()
+      .map((p) => p.name)
+      .filter((n) => n !== NET);
     await Promise.all(inside.map((n) => this.#keeper.hold(n)));
     this.#net.close();
     await this.#keeper.ready(NET, START_MS, Number.POSITIVE_INFINITY);
@@ -208,7 +216,10 @@ export class Supervisor {
     watch(this.#l.dir, (_, file) => {
       if (file !== 'chaos.json') return;
       clearTimeout(timer);
-      timer = setTimeout(() => void this.#chaos.reload().catch((e: Error) => this.#log(`chaos.json: ${e.message}`)), 100);
+      timer = setTimeout(
+        () => void this.#chaos.reload().catch((e: Error) => this.#log(`chaos.json: ${e.message}`)),
+        100,
+      );
     });
   }
 

@@ -156,7 +156,9 @@ export class World implements Machines {
     // Not in the queue of the cluster: a boot that waits there must not delay the cut.
     await Promise.all(all.filter((m) => dead.has(m.name) && !before.has(m.name)).map((m) => this.#stopMachine(m.name)));
     for (const m of all.filter((x) => before.has(x.name) && !dead.has(x.name))) {
-      await this.#alone(m.c.seed.id, () => (m.node === undefined ? this.#startControlPlane(m.c) : this.#startNode(m.c, m.node)));
+      await this.#alone(m.c.seed.id, () =>
+        m.node === undefined ? this.#startControlPlane(m.c) : this.#startNode(m.c, m.node),
+      );
     }
   }
 
@@ -206,12 +208,17 @@ export class World implements Machines {
         `nodes network ${seed.nodeCidr} of ${seed.id} overlaps ${clash.seed.nodeCidr} of ${clash.seed.id} in ${seed.region}`,
       );
     }
-    const endpointIp = nextEndpointIp(region.index, near.map((c) => c.endpointIp));
+    const endpointIp = nextEndpointIp(
+      region.index,
+      near.map((c) => c.endpointIp),
+    );
     return { seed, privateIp: controlPlaneIp(seed.nodeCidr), endpointIp, nodes: {} };
   }
 
   #addressesIn(seed: ClusterSeed): string[] {
-    return this.clusters().flatMap((c) => (c.seed.region === seed.region ? Object.values(c.nodes).map((n) => n.ip) : []));
+    return this.clusters().flatMap((c) =>
+      c.seed.region === seed.region ? Object.values(c.nodes).map((n) => n.ip) : [],
+    );
   }
 
   async #startControlPlane(c: ClusterState): Promise<void> {
@@ -289,7 +296,10 @@ export class World implements Machines {
   async #alone<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#queues.get(key) ?? Promise.resolve();
     const mine = before.then(work, work);
-    this.#queues.set(key, mine.catch(() => undefined));
+    this.#queues.set(
+      key,
+      mine.catch(() => undefined),
+    );
     return mine;
   }
 }

@@ -33,7 +33,8 @@ export class DnsCache {
   /** Keeps one record set; the set lives as long as its shortest TTL (RFC 2181 5.2). */
   put(name: string, type: QType, records: readonly Rec[], now: number): void {
     const ttl = Math.min(MAX_TTL, ...records.map((r) => r.ttl));
-    if (records.length > 0) this.#set(`${canonicalName(name)} ${type}`, { records, rcode: 'NOERROR', until: now + ttl * 1000 }, ttl);
+    if (records.length > 0)
+      this.#set(`${canonicalName(name)} ${type}`, { records, rcode: 'NOERROR', until: now + ttl * 1000 }, ttl);
   }
 
   /** Keeps an absence: of the type (NOERROR) or of the whole name (NXDOMAIN). */

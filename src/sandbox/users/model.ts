@@ -15,6 +15,13 @@ export interface Answer {
   additional: Rec[];
   negativeTtl?: number;
 }
+/** One question to one server. */
+export interface Question {
+  server: string;
+  name: string;
+  type: QType;
+  timeoutMs: number;
+}
 /** Outcome of a resolution. `ttl`: seconds it may be kept; `from`: servers asked, in order. */
 export interface Resolved {
   rcode: Answer['rcode'];
@@ -27,4 +34,5 @@ export interface Resolved {
 /** Names compare without case and without the final dot (RFC 4343). */
 export const canonicalName = (name: string): string => name.toLowerCase().replace(/\.$/, '');
 /** Whether `name` is `zone` or lies below it; the root is ''. */
-export const within = (name: string, zone: string): boolean => zone === '' || name === zone || name.endsWith(`.${zone}`);
+export const within = (name: string, zone: string): boolean =>
+  zone === '' || name === zone || name.endsWith(`.${zone}`);

@@ -1,5 +1,5 @@
 import type { DnsCache } from './cache.ts';
-import { type Answer, canonicalName, type QType, type Rec, type Resolved, within } from './model.ts';
+import { type Answer, canonicalName, type QType, type Question, type Rec, type Resolved, within } from './model.ts';
 import type { ServerTable } from './servers.ts';
 
 /** What a resolution needs from outside. */
@@ -10,8 +10,8 @@ export interface ResolverDeps {
   roots: readonly string[];
   /** Unix ms. */
   now: () => number;
-  /** One question to one server; rejects when it is silent for `timeoutMs` or answers nonsense. */
-  ask: (server: string, name: string, type: QType, timeoutMs: number) => Promise<Answer>;
+  /** Rejects when the server is silent for `timeoutMs` or answers nonsense. */
+  ask: (q: Question) => Promise<Answer>;
   /** Before the next server is asked. Default 800. */
   timeoutMs?: number;
 }
@@ -20,6 +20,7 @@ export interface ResolverDeps {
 const BUDGET = 40;
 const CHAIN_MAX = 10;
 const DEPTH_MAX = 4;
+const ZONES_MAX = 20;
 const ROUNDS = 2;
 const SERVFAIL_TTL = 5;
 
@@ -70,36 +71,44 @@ async function chain(name: string, type: QType, walk: Walk): Promise<Found> {
 
 /** One name: from the cache, else from the servers of the closest zone known. */
 async function lookup(name: string, type: QType, walk: Walk): Promise<Found> {
-  const { cache, now } = walk.d;
-  for (const t of type === 'CNAME' ? [type] : [type, 'CNAME' as const]) {
-    const hit = cache.get(name, t, now());
-    if (hit !== undefined && (t === type || hit.records.length > 0)) return { rcode: hit.rcode, records: hit.records, ttl: hit.ttl };
-  }
+  const known = cached(name, type, walk);
+  if (known !== undefined) return known;
   let zone = closestZone(name, walk);
-  for (let step = 0; step < 20; step++) {
+  for (let step = 0; step < ZONES_MAX; step++) {
     const answer = await askZone(zone, name, type, walk);
-    const found = taken(answer, name, type, walk);
+    const found = positive(answer, name, type, walk);
     if (found !== undefined) return found;
     const deeper = referral(answer, name, zone, walk);
-    if (deeper === undefined) throw new Failed(`the servers of "${zone.name || '.'}" gave no answer for ${name} (${answer.rcode})`);
+    if (deeper === undefined) return negative(answer, { name, type, zone: zone.name }, walk);
     zone = deeper;
   }
   throw new Failed(`too many referrals for ${name}`);
+}
+
+function cached(name: string, type: QType, walk: Walk): Found | undefined {
+  const { cache, now } = walk.d;
+  const hit = cache.get(name, type, now());
+  if (hit !== undefined) return hit;
+  const alias = type === 'CNAME' ? undefined : cache.get(name, 'CNAME', now());
+  return alias !== undefined && alias.records.length > 0 ? alias : undefined;
 }
 
 interface Zone {
   name: string;
   /** Names of its servers; empty for the root, which has addresses. */
   servers: string[];
+  /** Addresses that came with the delegation, good for this walk whatever their TTL. */
+  glue: string[];
 }
 
 function closestZone(name: string, walk: Walk): Zone {
   const { cache, now } = walk.d;
   for (let zone = name; zone !== ''; zone = zone.split('.').slice(1).join('.')) {
     const hit = cache.get(zone, 'NS', now());
-    if (hit !== undefined && hit.records.length > 0) return { name: zone, servers: hit.records.map((r) => r.data) };
+    if (hit !== undefined && hit.records.length > 0)
+      return { name: zone, servers: hit.records.map((r) => r.data), glue: [] };
   }
-  return { name: '', servers: [] };
+  return { name: '', servers: [], glue: [] };
 }
 
 /** Asks the servers of a zone, fastest known first, until one answers usefully. */
@@ -109,26 +118,34 @@ async function askZone(zone: Zone, name: string, type: QType, walk: Walk): Promi
   for (let round = 0; round < ROUNDS; round++) {
     for (const ip of d.servers.order(await addressesOf(zone, walk), d.now())) {
       if (walk.asked.length >= BUDGET) throw new Failed(`gave up after ${BUDGET} questions for ${name}`);
-      walk.asked.push(ip);
-      const began = d.now();
-      try {
-        const answer = await d.ask(ip, name, type, d.timeoutMs ?? 800);
-        d.servers.answered(ip, d.now() - began);
-        if (answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') return answer;
-        last = `${ip} says ${answer.rcode}`;
-      } catch (error) {
-        d.servers.silent(ip, d.now());
-        last = `${ip}: ${error instanceof Error ? error.message : String(error)}`;
-      }
+      const said = await askOne(ip, name, type, walk);
+      if (typeof said !== 'string') return said;
+      last = said;
     }
   }
   throw new Failed(`no server of "${zone.name || '.'}" answers for ${name}: ${last}`);
+}
+
+/** A useful answer of one server, or why there is none. */
+async function askOne(ip: string, name: string, type: QType, walk: Walk): Promise<Answer | string> {
+  const { d } = walk;
+  walk.asked.push(ip);
+  const began = d.now();
+  try {
+    const answer = await d.ask({ server: ip, name, type, timeoutMs: d.timeoutMs ?? 800 });
+    d.servers.answered(ip, d.now() - began);
+    return answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN' ? answer : `${ip} says ${answer.rcode}`;
+  } catch (error) {
+    d.servers.silent(ip, d.now());
+    return `${ip}: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }
 
 /** Glue first; servers without it are resolved as any other name. */
 async function addressesOf(zone: Zone, walk: Walk): Promise<string[]> {
   const { cache, now, roots } = walk.d;
   if (zone.name === '') return [...roots];
+  if (zone.glue.length > 0) return zone.glue;
   const known = zone.servers.flatMap((s) => cache.get(s, 'A', now())?.records.map((r) => r.data) ?? []);
   if (known.length > 0) return known;
   if (walk.depth >= DEPTH_MAX) throw new Failed(`the servers of "${zone.name}" need each other to be found`);
@@ -144,37 +161,46 @@ async function addressesOf(zone: Zone, walk: Walk): Promise<string[]> {
   return found;
 }
 
-/** The answer to the question itself, kept in the cache; undefined when this is a referral. */
-function taken(answer: Answer, name: string, type: QType, walk: Walk): Found | undefined {
+/** Records that answer the question, kept in the cache. */
+function positive(answer: Answer, name: string, type: QType, walk: Walk): Found | undefined {
   const { cache, now } = walk.d;
   const own = answer.answers.filter((r) => r.name === name && (r.type === type || r.type === 'CNAME'));
-  if (own.length > 0) {
-    const kind = own.some((r) => r.type === type) ? type : 'CNAME';
-    const records = own.filter((r) => r.type === kind);
-    cache.put(name, kind, records, now());
-    return { rcode: 'NOERROR', records, ttl: Math.min(...records.map((r) => r.ttl)) };
-  }
+  if (own.length === 0) return undefined;
+  const kind = own.some((r) => r.type === type) ? type : 'CNAME';
+  const records = own.filter((r) => r.type === kind);
+  cache.put(name, kind, records, now());
+  return { rcode: 'NOERROR', records, ttl: Math.min(...records.map((r) => r.ttl)) };
+}
+
+/** An absence: said by NXDOMAIN, by the authority, or by a SOA (RFC 2308). Anything else is no answer. */
+function negative(answer: Answer, q: { name: string; type: QType; zone: string }, walk: Walk): Found {
+  const { cache, now } = walk.d;
   const absent = answer.rcode === 'NXDOMAIN' || answer.authoritative || answer.negativeTtl !== undefined;
-  if (!absent) return undefined;
+  if (!absent) throw new Failed(`the servers of "${q.zone || '.'}" have neither answer nor referral for ${q.name}`);
   const rcode = answer.rcode === 'NXDOMAIN' ? 'NXDOMAIN' : 'NOERROR';
   const ttl = answer.negativeTtl ?? 0;
-  cache.putNegative(name, type, { rcode, ttl }, now());
+  cache.putNegative(q.name, q.type, { rcode, ttl }, now());
   return { rcode, records: [], ttl };
 }
 
 /** A delegation to a zone between here and the name; its glue is believed only inside the zone that gives it. */
 function referral(answer: Answer, name: string, zone: Zone, walk: Walk): Zone | undefined {
   const { cache, now } = walk.d;
-  const ns = answer.authority.filter((r) => r.type === 'NS' && r.name !== zone.name && within(name, r.name) && within(r.name, zone.name));
+  const ns = answer.authority.filter(
+    (r) => r.type === 'NS' && r.name !== zone.name && within(name, r.name) && within(r.name, zone.name),
+  );
   const to = ns[0]?.name;
   if (to === undefined) return undefined;
   const servers = ns.filter((r) => r.name === to);
   cache.put(to, 'NS', servers, now());
   const names = new Set(servers.map((r) => r.data));
-  for (const server of names) {
-    const glue = answer.additional.filter((r) => r.type === 'A' && r.name === server && within(server, zone.name));
-    cache.put(server, 'A', glue, now());
-  }
-  // A delegation with TTL 0 is good for this walk although the cache did not take it.
-  return { name: to, servers: [...names] };
+  const glue = answer.additional.filter((r) => r.type === 'A' && names.has(r.name) && within(r.name, zone.name));
+  for (const server of names)
+    cache.put(
+      server,
+      'A',
+      glue.filter((r) => r.name === server),
+      now(),
+    );
+  return { name: to, servers: [...names], glue: glue.map((r) => r.data) };
 }
