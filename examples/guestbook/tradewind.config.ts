@@ -1,0 +1,51 @@
+// One guestbook in three clouds; users reach the fastest healthy cluster.
+import { defineConfig } from '../../src/config/index.ts';
+
+export default defineConfig({
+  fleet: 'guestbook-demo',
+  accounts: {
+    aws: { account: '111122223333' },
+    azure: { subscription: '11111111-2222-4333-8444-555555555555', tenant: '99999999-8888-4777-8666-555555555555' },
+    gcp: { project: 'tradewind-demo' },
+  },
+  clusters: {
+    sao: { cloud: 'aws', region: 'sa-east-1', network: { nodes: '10.10.0.0/16' } },
+    mtl: { cloud: 'azure', region: 'canadacentral', network: { nodes: '10.20.0.0/16' } },
+    syd: { cloud: 'gcp', region: 'australia-southeast1', network: { nodes: '10.30.0.0/16' } },
+  },
+  dns: { zone: 'demo.tradewind.example' },
+  apps: {
+    guestbook: {
+      version: 'v1',
+      manifests: ['manifests'],
+      overrides: [
+        {
+          target: { kind: 'Deployment', name: 'guestbook' },
+          env: { CLUSTER_NAME: '${cluster.name}', REGION: '${cluster.region}', APP_VERSION: '${app.version}' },
+        },
+        {
+          // A load balancer of EKS is private unless it is told otherwise.
+          on: { clouds: ['aws'] },
+          target: { kind: 'Service', name: 'guestbook' },
+          annotations: { 'service.beta.kubernetes.io/aws-load-balancer-scheme': 'internet-facing' },
+        },
+      ],
+      // Literal values open the registry of the sandbox; a real registry takes {env} or {file}.
+      pull: [
+        {
+          registry: 'registry.tradewind.example',
+          username: { value: 'sandbox' },
+          password: { value: 'fair-winds' },
+        },
+      ],
+      traffic: {
+        host: 'guestbook.demo.tradewind.example',
+        service: 'guestbook',
+        health: '/readyz',
+        serve: 'fastest',
+        ttl: 5,
+      },
+      state: { mode: 'isolated' },
+    },
+  },
+});
