@@ -4,24 +4,22 @@ import type { RootId } from './model.ts';
 import type { Diagnostic } from './stream.ts';
 
 /** Why a cloud said no. */
-export type Refusal =
-  | 'quota'
-  | 'sku'
-  | 'permission'
-  | 'exists'
-  | 'throttle'
-  | 'network'
-  | 'dependency'
-  | 'unknown';
+export type Refusal = 'quota' | 'sku' | 'permission' | 'exists' | 'throttle' | 'network' | 'dependency' | 'unknown';
 
 /** First match wins: a quota message may also speak of a forbidden request. */
 const REFUSALS: readonly [Refusal, RegExp][] = [
   ['throttle', /Throttl|TooManyRequests|RequestLimitExceeded|rateLimitExceeded|RATE_LIMIT/i],
   ['quota', /quota|LimitExceeded|limit exceeded|ResourceLimit|VcpuLimit|AddressLimit|exceeding approved/i],
-  ['sku', /SkuNotAvailable|not supported in (?:your|the requested)|VM size .* not (?:allowed|available)|InstanceType.*(?:unsupported|not supported)|Unsupported.*InstanceType|ZONE_RESOURCE_POOL_EXHAUSTED|InsufficientInstanceCapacity|UnsupportedAvailabilityZone|AllocationFailed|OverconstrainedAllocation/i],
+  [
+    'sku',
+    /SkuNotAvailable|not supported in (?:your|the requested)|VM size .* not (?:allowed|available)|InstanceType.*(?:unsupported|not supported)|Unsupported.*InstanceType|ZONE_RESOURCE_POOL_EXHAUSTED|InsufficientInstanceCapacity|UnsupportedAvailabilityZone|AllocationFailed|OverconstrainedAllocation/i,
+  ],
   ['exists', /already ?exists|ResourceInUse|EntityAlreadyExists|alreadyExists|BucketAlready|needs to be imported/i],
   ['permission', /AccessDenied|Unauthorized|AuthorizationFailed|not authorized|forbidden|permission|403/i],
-  ['dependency', /DependencyViolation|InUseSubnet|resourceInUseByAnother|is already being used by|has dependencies|HasDependen|CannotBeDeleted/i],
+  [
+    'dependency',
+    /DependencyViolation|InUseSubnet|resourceInUseByAnother|is already being used by|has dependencies|HasDependen|CannotBeDeleted/i,
+  ],
   ['network', /dial tcp|no such host|connection (?:refused|reset)|i\/o timeout|TLS handshake|context deadline|EOF$/i],
 ];
 export const refusalOf = (message: string): Refusal => REFUSALS.find(([, re]) => re.test(message))?.[0] ?? 'unknown';
@@ -33,7 +31,8 @@ const LOCKED = /acquiring the state lock/i;
 const STALE = /Saved plan is stale|plan does not match the given state|planned for a different state/i;
 const INIT =
   /Inconsistent dependency lock file|Required plugins are not installed|Module not installed|Backend initialization required|Missing required provider|registry\.|provider .* not (?:available|installed)|Initialization required|Unreadable module directory/i;
-const CHECKSUM = /checksums? (?:previously recorded|recorded) in the (?:dependency )?lock file|doesn't match any of the checksums|does not match any of the checksums/i;
+const CHECKSUM =
+  /checksums? (?:previously recorded|recorded) in the (?:dependency )?lock file|doesn't match any of the checksums|does not match any of the checksums/i;
 
 const textOf = (d: Diagnostic): string => `${d.summary}\n${d.detail}`;
 const anyError = (v: RunView, re: RegExp): boolean =>
@@ -92,13 +91,21 @@ function fixFor(refusal: Refusal, f: RootFacts): Fix[] {
   const link = f.cloud === undefined ? undefined : QUOTA_LINK[f.cloud];
   switch (refusal) {
     case 'quota':
-      return [{ say: `Ask for more${link === undefined ? '' : ` at ${link}`}, or choose a smaller size or fewer nodes.` }, again];
+      return [
+        { say: `Ask for more${link === undefined ? '' : ` at ${link}`}, or choose a smaller size or fewer nodes.` },
+        again,
+      ];
     case 'sku':
-      return [{ say: 'Choose another size or other zones in the config; this one is not offered to this account there.' }, again];
+      return [
+        { say: 'Choose another size or other zones in the config; this one is not offered to this account there.' },
+        again,
+      ];
     case 'permission':
       return [{ say: 'Give the identity that runs terraform this right, or use another identity.' }, again];
     case 'exists':
-      return [{ say: 'It was made before and is not in the state: import it, or delete it in the cloud if nothing uses it.' }];
+      return [
+        { say: 'It was made before and is not in the state: import it, or delete it in the cloud if nothing uses it.' },
+      ];
     case 'throttle':
     case 'network':
       return [{ say: 'Nothing is lost; try again:', command: `tw up${on}` }];
@@ -124,7 +131,9 @@ function lockProblem(d: Diagnostic, f: RootFacts): Problem {
   return fault('TW2103', {
     value: f.root,
     where: [whereOf(f, d, undefined)],
-    why: [`held by ${clean(field('Who'))} since ${clean(field('Created'))} for ${clean(field('Operation'))} (lock ${clean(id)})`],
+    why: [
+      `held by ${clean(field('Who'))} since ${clean(field('Created'))} for ${clean(field('Operation'))} (lock ${clean(id)})`,
+    ],
     fix: [{ say: 'Wait for that run, or look after it:', command: 'tw resume' }],
   }).problem;
 }
@@ -172,12 +181,22 @@ export function problemOfRun(v: RunView, f: RootFacts, stderr: string, verb: str
     }).problem;
   }
   if (verb === 'init') {
-    return fault('TW2108', { value: f.root, why: errors.map(innermost), where: errors.map((d) => whereOf(f, d, d.address)) })
-      .problem;
+    return fault('TW2108', {
+      value: f.root,
+      why: errors.map(innermost),
+      where: errors.map((d) => whereOf(f, d, d.address)),
+    }).problem;
   }
-  if (verb === 'plan' && v.errored.length === 0 && errors.some((d) => d.file?.endsWith('.tf') && d.address === undefined)) {
-    return fault('TW2101', { value: f.root, why: errors.map(innermost), where: errors.map((d) => whereOf(f, d, d.address)) })
-      .problem;
+  if (
+    verb === 'plan' &&
+    v.errored.length === 0 &&
+    errors.some((d) => d.file?.endsWith('.tf') && d.address === undefined)
+  ) {
+    return fault('TW2101', {
+      value: f.root,
+      why: errors.map(innermost),
+      where: errors.map((d) => whereOf(f, d, d.address)),
+    }).problem;
   }
   return refused(errors, v, f);
 }

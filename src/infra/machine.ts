@@ -4,9 +4,32 @@ import type { Diagnostic, TfEvent } from './stream.ts';
 
 /** Which states may follow; every arrow is a fact in the journal. */
 const NEXT: Readonly<Record<RootState, readonly RootState[]>> = {
-  queued: ['initialising', 'planning', 'locking', 'verifying', 'draining', 'destroying', 'failed', 'unchanged', 'deferred', 'ready'],
+  queued: [
+    'initialising',
+    'planning',
+    'locking',
+    'verifying',
+    'draining',
+    'destroying',
+    'failed',
+    'unchanged',
+    'deferred',
+    'ready',
+  ],
   initialising: ['planning', 'failed', 'interrupted', 'detached'],
-  planning: ['planned', 'deferred', 'unchanged', 'locking', 'ready', 'failed', 'interrupted', 'detached', 'partial', 'destroying', 'gone'],
+  planning: [
+    'planned',
+    'deferred',
+    'unchanged',
+    'locking',
+    'ready',
+    'failed',
+    'interrupted',
+    'detached',
+    'partial',
+    'destroying',
+    'gone',
+  ],
   planned: ['locking', 'failed', 'interrupted', 'planning'],
   deferred: ['initialising', 'planning', 'failed', 'interrupted', 'locking'],
   unchanged: ['ready', 'planning'],
@@ -68,7 +91,8 @@ export const emptyRun: RunView = { planned: 0, done: 0, running: [], phase: 'net
 
 const units = (action: string): number => (action === 'replace' ? 2 : 1);
 const further = (a: Phase, b: Phase): Phase => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a);
-const without = (running: readonly Running[], address: string): Running[] => running.filter((r) => r.address !== address);
+const without = (running: readonly Running[], address: string): Running[] =>
+  running.filter((r) => r.address !== address);
 
 /** Folds one event of a run; `at` is when it was read. Read-only operations are not counted. */
 export function foldRun(v: RunView, e: TfEvent, at: number): RunView {
@@ -105,6 +129,8 @@ export const longest = (v: RunView): string | undefined =>
   v.running.reduce<Running | undefined>((a, b) => (a === undefined || b.since < a.since ? b : a), undefined)?.address;
 
 export interface OpenRun {
+  /** Names the run in the journal. */
+  key: string;
   ref: RunRef;
   cluster?: string;
 }
@@ -127,21 +153,41 @@ export function openRuns(facts: readonly Fact[]): { open: OpenRun[]; intents: st
   const intents: string[] = [];
   for (const [key, r] of runs) {
     if (r.ref === undefined) intents.push(key);
-    else open.push({ ref: r.ref, ...(r.cluster === undefined ? {} : { cluster: r.cluster }) });
+    else open.push({ key, ref: r.ref, ...(r.cluster === undefined ? {} : { cluster: r.cluster }) });
   }
   return { open, intents };
 }
 
-/** Last journalled state of each root, and whether it was ever ready since it was last gone. */
-export function rootStates(facts: readonly Fact[]): Map<string, { state: RootState; everReady: boolean; tookMs?: number }> {
-  const roots = new Map<string, { state: RootState; everReady: boolean; tookMs?: number }>();
+export interface RootHistory {
+  state: RootState;
+  /** It was ready once since it was last gone. */
+  everReady: boolean;
+  /** This journal saw it being applied; otherwise somebody else built it. */
+  applied: boolean;
+  /** How long its last creation took. */
+  tookMs?: number;
+}
+
+/** What the journal knows of each root. */
+export function rootStates(facts: readonly Fact[]): Map<string, RootHistory> {
+  const roots = new Map<string, RootHistory>();
   for (const f of facts) {
     if (f.kind !== 'infra.state') continue;
     const d = f.data as unknown as { root: string; state: RootState; tookMs?: number };
-    const before = roots.get(d.root);
-    const everReady = d.state === 'gone' ? false : d.state === 'ready' || (before?.everReady ?? false);
-    const took = d.tookMs ?? before?.tookMs;
-    roots.set(d.root, { state: d.state, everReady, ...(took === undefined ? {} : { tookMs: took }) });
+    const before = d.state === 'gone' ? undefined : roots.get(d.root);
+    const took = d.tookMs ?? roots.get(d.root)?.tookMs;
+    roots.set(d.root, {
+      state: d.state,
+      everReady: d.state === 'ready' || (before?.everReady ?? false),
+      applied: d.state === 'applying' || (before?.applied ?? false),
+      ...(took === undefined ? {} : { tookMs: took }),
+    });
   }
   return roots;
+}
+
+/** False only when this journal saw the root being built and never ready: then nothing of worth is lost. */
+export function mayHoldUsers(facts: readonly Fact[], root: string): boolean {
+  const known = rootStates(facts).get(root);
+  return known === undefined || known.everReady || !known.applied;
 }

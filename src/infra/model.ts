@@ -107,7 +107,7 @@ export interface ClusterOutput {
 }
 export type Outputs = Record<ClusterName, ClusterOutput>;
 
-export type Verb = 'init' | 'plan' | 'apply' | 'verify';
+export type Verb = 'init' | 'plan' | 'apply' | 'destroy' | 'verify';
 /** Enough to find a run again after a crash of tw. */
 export interface RunRef {
   run: string;

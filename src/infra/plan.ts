@@ -38,8 +38,7 @@ const CLUSTER_TYPES = new Set([
 ]);
 
 type JsonObject = { readonly [key: string]: Json };
-const isObject = (v: Json | undefined): v is JsonObject =>
-  typeof v === 'object' && v !== null && !Array.isArray(v);
+const isObject = (v: Json | undefined): v is JsonObject => typeof v === 'object' && v !== null && !Array.isArray(v);
 
 /** `value` with everything that `mask` (same shape, `true` at a leaf or branch) marks replaced. */
 export function masked(value: Json | undefined, mask: Json | undefined, by: string): Json {
@@ -135,17 +134,24 @@ export function surplus(changes: readonly Change[], envelope: Envelope): Change[
   return changes.filter((c) => !(allowed.get(c.address)?.includes(c.action) ?? false));
 }
 
-/** TW2112 when the plan loses a cluster that was ever ready. */
-export function refuseLoss(changes: readonly Change[], cluster: string | undefined, everReady: boolean): Problem | undefined {
+/** TW2112 when the plan loses a cluster that may serve somebody. */
+export function refuseLoss(
+  changes: readonly Change[],
+  cluster: string | undefined,
+  precious: boolean,
+): Problem | undefined {
   const lost = changes.filter((c) => c.destroysCluster);
-  if (lost.length === 0 || !everReady) return undefined;
+  if (lost.length === 0 || !precious) return undefined;
   const name = cluster ?? '';
   return fault('TW2112', {
     value: name,
     where: lost.map((c) => ({ cluster: name, resource: c.address })),
     why: lost.map((c) => `${c.address}: ${c.action}${c.reason === undefined ? '' : ` (${c.reason})`}`),
     fix: [
-      { say: 'Undo the change in the config, or take the cluster down on purpose first:', command: `tw down --on ${name}` },
+      {
+        say: 'Undo the change in the config, or take the cluster down on purpose first:',
+        command: `tw down --on ${name}`,
+      },
     ],
   }).problem;
 }

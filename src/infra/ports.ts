@@ -56,6 +56,8 @@ export interface RootState {
 export interface RootStore {
   /** Writes the files of a root, deterministic bytes. Throws TW2110, TW2111. */
   write(root: Root, fleet: string): Promise<void>;
+  /** A root as it is on disk; undefined: no such folder. Throws TW2111 when it is another fleet's. */
+  load(id: RootId, fleet: string): Promise<Root | undefined>;
   /** True when `init` is not needed: same module, backend, lock file and terraform as last time. */
   initialised(root: Root): Promise<boolean>;
   /** Notes a successful init and keeps its lock file. */
@@ -72,6 +74,9 @@ export interface RootStore {
   drop(id: RootId, file: string): Promise<void>;
   /** Takes all rights but the owner's. */
   protect(id: RootId, file: string): Promise<void>;
+  /** A small JSON note beside the root's files. */
+  note(id: RootId, file: string, value: Record<string, string>): Promise<void>;
+  noted(id: RootId, file: string): Promise<Record<string, string> | undefined>;
   /** Ids of all roots on disk. */
   list(): Promise<RootId[]>;
   /** Removes the folder of a root whose state is empty. Throws TW2301 otherwise. */

@@ -78,7 +78,13 @@ export const VARIABLE_SOURCES: Readonly<Record<ModuleName, Readonly<Record<strin
 
 function clusterRootOf(config: Config, c: ClusterConfig): Root | undefined {
   if (c.cloud === 'existing') return undefined;
-  return { id: clusterRoot(c.name), cluster: c.name, module: MODULES[c.cloud], vars: clusterVars(config, c), needs: [] };
+  return {
+    id: clusterRoot(c.name),
+    cluster: c.name,
+    module: MODULES[c.cloud],
+    vars: clusterVars(config, c),
+    needs: [],
+  };
 }
 
 function zoneRoot(config: Config, clusters: readonly Root[]): Root | undefined {

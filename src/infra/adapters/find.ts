@@ -38,7 +38,9 @@ function onPath(name: string, env: Env): string | undefined {
 
 async function versionOf(binary: string, env: Record<string, string>): Promise<FoundTerraform | string> {
   const out = await new Promise<string>((done) => {
-    execFile(binary, ['version'], { env, timeout: 20_000 }, (error, stdout) => done(error === null ? stdout : `failed: ${error.message}`));
+    execFile(binary, ['version'], { env, timeout: 20_000 }, (error, stdout) =>
+      done(error === null ? stdout : `failed: ${error.message}`),
+    );
   });
   const m = /^(Terraform|OpenTofu) v(\d+\.\d+\.\d+)/m.exec(out);
   if (m === null) return `${binary}: ${out.split('\n')[0] ?? ''}`;
@@ -52,7 +54,11 @@ async function versionOf(binary: string, env: Record<string, string>): Promise<F
  * The terraform to use: `infra.binary` of the config, TW_TERRAFORM, terraform and tofu on PATH.
  * Throws TW2001 with every place it looked at.
  */
-export async function findTerraform(place: Place, config: Pick<Config, 'infra' | 'dir'>, env: Env = process.env): Promise<FoundTerraform> {
+export async function findTerraform(
+  place: Place,
+  config: Pick<Config, 'infra' | 'dir'>,
+  env: Env = process.env,
+): Promise<FoundTerraform> {
   const named = config.infra.binary ?? env['TW_TERRAFORM'];
   const candidates =
     named === undefined
@@ -68,7 +74,9 @@ export async function findTerraform(place: Place, config: Pick<Config, 'infra' |
     ...(named === undefined ? {} : { value: named }),
     why: why.length > 0 ? why : ['neither terraform nor tofu is on PATH'],
     fix: [
-      { say: `Install terraform ${FLOOR.terraform} or newer (developer.hashicorp.com/terraform/install) or OpenTofu ${FLOOR.tofu} or newer (opentofu.org/docs/intro/install).` },
+      {
+        say: `Install terraform ${FLOOR.terraform} or newer (developer.hashicorp.com/terraform/install) or OpenTofu ${FLOOR.tofu} or newer (opentofu.org/docs/intro/install).`,
+      },
       { say: 'Or say where it is: infra.binary in the config, or TW_TERRAFORM.' },
     ],
   });

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { merged } from './credentials/identity.ts';
 
 /** When the process with this pid started, in the kernel's own notation; undefined: no such process. */
 export function startOf(pid: number): string | undefined {
@@ -31,7 +32,6 @@ export function terraformEnv(
   caller: Readonly<Record<string, string | undefined>>,
   place: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const [k, v] of Object.entries(caller)) if (v !== undefined && !DROPPED.test(k)) env[k] = v;
-  return { ...env, ...place, TF_IN_AUTOMATION: '1', TF_INPUT: '0', CHECKPOINT_DISABLE: '1' };
+  const kept = Object.fromEntries(Object.entries(caller).filter(([k]) => !DROPPED.test(k)));
+  return { ...merged(kept, place), TF_IN_AUTOMATION: '1', TF_INPUT: '0', CHECKPOINT_DISABLE: '1' };
 }

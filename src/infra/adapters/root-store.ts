@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonical, digest, fault, type Json } from '../../kernel/index.ts';
-import { type ModuleName, type Place, type Root, type RootId, rootName } from '../model.ts';
+import { type ModuleName, type Place, type Root, type RootId, rootName, type Vars } from '../model.ts';
 import type { RootState, RootStore } from '../ports.ts';
 import { mainFile } from '../roots.ts';
 
@@ -40,7 +40,9 @@ async function replace(path: string, text: string): Promise<void> {
 
 async function filesOf(dir: string): Promise<[name: string, text: string][]> {
   const names = (await readdir(dir)).filter((n) => n.endsWith('.tf') || n.endsWith('.tf.json')).sort();
-  return await Promise.all(names.map(async (n): Promise<[string, string]> => [n, await readFile(join(dir, n), 'utf8')]));
+  return await Promise.all(
+    names.map(async (n): Promise<[string, string]> => [n, await readFile(join(dir, n), 'utf8')]),
+  );
 }
 
 async function copyModule(from: string, to: string): Promise<void> {
@@ -56,20 +58,32 @@ async function copyModule(from: string, to: string): Promise<void> {
   );
 }
 
-/** Refuses a folder that another fleet, place or root uses (rule 11). */
-async function claim(dir: string, mine: { place: string; fleet: string; root: RootId }): Promise<void> {
+interface Marker {
+  place: string;
+  fleet: string;
+  root: RootId;
+  module: ModuleName;
+}
+
+async function marked(dir: string): Promise<Marker | undefined> {
   const path = join(dir, MARKER);
-  if (!(await there(path))) {
-    await replace(path, `${JSON.stringify(mine)}\n`);
-    return;
-  }
-  const found = JSON.parse(await readFile(path, 'utf8')) as typeof mine;
+  return (await there(path)) ? (JSON.parse(await readFile(path, 'utf8')) as Marker) : undefined;
+}
+
+/** Refuses a folder that another fleet, place or root uses (rule 11). */
+function sameOwner(dir: string, found: Marker, mine: Omit<Marker, 'module'>): void {
   if (found.place === mine.place && found.fleet === mine.fleet && found.root === mine.root) return;
   throw fault('TW2111', {
     value: dir,
     why: [`it was made for fleet ${found.fleet} in place ${found.place}, this is ${mine.fleet} in ${mine.place}`],
     fix: [{ say: 'Use another folder for this fleet, or take the other one down first.' }],
   });
+}
+
+async function claim(dir: string, mine: Marker): Promise<void> {
+  const found = await marked(dir);
+  if (found !== undefined) sameOwner(dir, found, mine);
+  await replace(join(dir, MARKER), `${JSON.stringify(mine)}\n`);
 }
 
 async function sameBackend(path: string, text: string): Promise<void> {
@@ -116,7 +130,7 @@ export function rootStore(o: RootStoreOptions): RootStore {
 
   const write = async (root: Root, fleet: string): Promise<void> => {
     await mkdir(path(root.id, ''), { recursive: true, mode: 0o700 });
-    await claim(path(root.id, ''), { place: o.place.name, fleet, root: root.id });
+    await claim(path(root.id, ''), { place: o.place.name, fleet, root: root.id, module: root.module });
     await copyModule(join(o.modulesDir, root.module), path(root.id, 'module'));
     const main = path(root.id, 'main.tf.json');
     const text = mainFile(root);
@@ -126,6 +140,17 @@ export function rootStore(o: RootStoreOptions): RootStore {
     if (!existsSync(lock) && existsSync(lockOf(root))) await copyFile(lockOf(root), lock);
   };
 
+  const load = async (id: RootId, fleet: string): Promise<Root | undefined> => {
+    const dir = path(id, '');
+    const found = await marked(dir);
+    if (found === undefined || !existsSync(join(dir, 'main.tf.json'))) return undefined;
+    sameOwner(dir, found, { place: o.place.name, fleet, root: id });
+    const main = JSON.parse(await readFile(join(dir, 'main.tf.json'), 'utf8')) as { module: { this: Vars } };
+    const { source: _, ...vars } = main.module.this;
+    const cluster = id.startsWith('cluster:') ? { cluster: id.slice('cluster:'.length) } : {};
+    return { id, ...cluster, module: found.module, vars, needs: [] };
+  };
+
   const state = async (id: RootId): Promise<RootState | undefined> => {
     const file = path(id, 'terraform.tfstate');
     if (!existsSync(file)) return undefined;
@@ -133,12 +158,17 @@ export function rootStore(o: RootStoreOptions): RootStore {
       const text = await readFile(file, 'utf8');
       return text.trim() === '' ? undefined : stateOf(text);
     } catch (cause) {
-      throw fault('TW2106', { value: id, cause, fix: [{ say: `The state file is damaged; its last good copy is ${file}.backup.` }] });
+      throw fault('TW2106', {
+        value: id,
+        cause,
+        fix: [{ say: `The state file is damaged; its last good copy is ${file}.backup.` }],
+      });
     }
   };
 
   return {
     write,
+    load,
     moduleDigest,
     state,
     path,
@@ -163,10 +193,17 @@ export function rootStore(o: RootStoreOptions): RootStore {
     exists: async (id, file) => await there(path(id, file)),
     drop: async (id, file) => await rm(path(id, file), { force: true }),
     protect: async (id, file) => await chmod(path(id, file), 0o600),
+    note: async (id, file, value) => await replace(path(id, file), JSON.stringify(value)),
+    noted: async (id, file) =>
+      existsSync(path(id, file))
+        ? (JSON.parse(await readFile(path(id, file), 'utf8')) as Record<string, string>)
+        : undefined,
     list: async () => {
       const names = existsSync(o.place.rootsDir) ? await readdir(o.place.rootsDir) : [];
       const marked = names.filter((n) => existsSync(join(o.place.rootsDir, n, MARKER)));
-      return marked.map((n) => (JSON.parse(readFileSync(join(o.place.rootsDir, n, MARKER), 'utf8')) as { root: RootId }).root);
+      return marked.map(
+        (n) => (JSON.parse(readFileSync(join(o.place.rootsDir, n, MARKER), 'utf8')) as { root: RootId }).root,
+      );
     },
     remove: async (id) => {
       const left = (await state(id))?.resources ?? 0;

@@ -82,7 +82,9 @@ export function terraformRunner(o: RunnerOptions): TerraformPort {
   };
   const dirOf = (root: RootId): string => join(o.place.rootsDir, rootName(root));
   const fact = (state: string, key: string, ref?: RunRef, extra: object = {}): void => {
-    const cluster = (ref?.root ?? '').startsWith('cluster:') ? { cluster: ref?.root.slice('cluster:'.length) ?? '' } : {};
+    const cluster = (ref?.root ?? '').startsWith('cluster:')
+      ? { cluster: ref?.root.slice('cluster:'.length) ?? '' }
+      : {};
     o.journal.append({ kind: 'infra.run', ...cluster, data: toJson({ state, key, ref, ...extra }) });
   };
 
@@ -121,7 +123,10 @@ export function terraformRunner(o: RunnerOptions): TerraformPort {
     });
     files.close();
     const ended = once(child, 'exit').then(
-      ([code, signal]): Ended => ({ code: code as number | null, ...(signal === null ? {} : { signal: String(signal) }) }),
+      ([code, signal]): Ended => ({
+        code: code as number | null,
+        ...(signal === null ? {} : { signal: String(signal) }),
+      }),
       (): Ended => ({ code: null }),
     );
     try {
@@ -170,7 +175,11 @@ function openFiles(eventsFile: string): { out: number; err: number; close(): voi
       },
     };
   } catch (cause) {
-    throw fault('TW2107', { value: eventsFile, cause, fix: [{ say: 'Check free disk space and the rights of the folder.' }] });
+    throw fault('TW2107', {
+      value: eventsFile,
+      cause,
+      fix: [{ say: 'Check free disk space and the rights of the folder.' }],
+    });
   }
 }
 

@@ -1,0 +1,44 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fault } from '../../kernel/index.ts';
+import { kubeconfigText } from '../kubeconfig.ts';
+import type { Outputs, Place } from '../model.ts';
+import { cacheDirOf, identityEnv } from './credentials/index.ts';
+
+function write(path: string, text: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const part = `${path}.${process.pid}.part`;
+    writeFileSync(part, text, { mode: 0o600 });
+    renameSync(part, path);
+  } catch (cause) {
+    throw fault('TW2107', { value: path, cause });
+  }
+}
+
+export interface KubeconfigOptions {
+  fleet: string;
+  /** Argv that starts `tw`. Default: this Node and the `tw` of this installation. */
+  tw?: readonly string[];
+}
+
+const ownTw = (): string[] => [
+  process.execPath,
+  '--disable-warning=ExperimentalWarning',
+  resolve(import.meta.dirname, '../../compose.ts'),
+];
+
+/**
+ * Writes the kubeconfig (0600) and, beside it, what the exec plugin needs of this place. Only what
+ * the place itself carries is written: with real clouds that is nothing, the shell's own
+ * credentials are used.
+ */
+export function writeKubeconfig(outputs: Outputs, place: Place, path: string, o: KubeconfigOptions): void {
+  const credentials = `${path}.credentials.json`;
+  const proxy = place.proxyUrl === undefined ? {} : { proxyUrl: place.proxyUrl };
+  write(credentials, JSON.stringify({ env: identityEnv(place.env), endpoints: place.endpoints, ...proxy }));
+  write(
+    path,
+    kubeconfigText({ fleet: o.fleet, outputs, tw: o.tw ?? ownTw(), credentials, cache: cacheDirOf(place), ...proxy }),
+  );
+}

@@ -1,0 +1,35 @@
+export { type FoundTerraform, findTerraform, type OpenOptions, openTerraform } from './adapters/find.ts';
+export {
+  type CredentialArgs,
+  credentialArgs,
+  credentialsFor,
+  kubeCredential,
+  type KubeToken,
+} from './adapters/credentials/index.ts';
+export { type KubeconfigOptions, writeKubeconfig } from './adapters/kubeconfig.ts';
+export { infraApply } from './apply.ts';
+export { type DestroyInput, infraDestroy, infraInventory } from './destroy.ts';
+export type { InfraContext, Signals } from './engine.ts';
+export type {
+  AuthTarget,
+  Change,
+  ClusterOutput,
+  EndEvent,
+  Envelope,
+  InfraEvent,
+  InfraPlan,
+  Outputs,
+  Phase,
+  Place,
+  Presence,
+  RootEvent,
+  RootId,
+  RootPlan,
+  RootState,
+} from './model.ts';
+export { infraOutputs } from './outputs-door.ts';
+export { infraPlan, type PlanInput } from './plan-roots.ts';
+export type { DrainPort, DrainStep, Leftover, LeftoverPort, Terraform } from './ports.ts';
+export { preflight } from './preflight.ts';
+export { infraResume, unfinished } from './resume.ts';
+export { foldInfra, type InfraFold, infraView } from './view.ts';

@@ -1,0 +1,126 @@
+import { fault, type Problem, problemOf, toJson } from '../kernel/index.ts';
+import { end } from './apply.ts';
+import { channel } from './channel.ts';
+import {
+  engine,
+  type Engine,
+  execute,
+  failureOf,
+  followed,
+  guarded,
+  type InfraContext,
+  inRoot,
+  lockArg,
+  type Signals,
+  type Tracker,
+  tracker,
+} from './engine.ts';
+import { type OpenRun, openRuns } from './machine.ts';
+import type { InfraEvent, RootId } from './model.ts';
+import { rootName } from './model.ts';
+
+const ended = (e: Engine, key: string): void => {
+  e.ctx.journal.append({ kind: 'infra.run', run: e.run, data: toJson({ state: 'ended', key, code: null }) });
+};
+
+/** What became of a root whose run ended unseen: a plan tells, events never do. */
+async function verify(e: Engine, t: Tracker, wasDestroy: boolean): Promise<Problem | undefined> {
+  const { roots } = e.ctx.tf;
+  const left = (await roots.state(t.root.id))?.resources ?? 0;
+  if (wasDestroy) {
+    if (left === 0) {
+      await roots.remove(t.root.id);
+      t.to('gone');
+      return undefined;
+    }
+    return partial(t, `${left} resources are still there`, 'tw down');
+  }
+  const args = ['plan', '-json', '-input=false', lockArg(e), '-detailed-exitcode'];
+  const result = await inRoot(e, t, 'verifying', async () => {
+    t.begin(0);
+    return await execute(e, t, 'verify', args);
+  });
+  const problem =
+    'problem' in result ? result.problem : result.ran.code === 1 ? failureOf(e, t, result.ran, 'plan') : undefined;
+  if (problem !== undefined) {
+    t.to('failed', { problem });
+    return problem;
+  }
+  if ('ran' in result && result.ran.code === 2)
+    return partial(t, `${result.ran.view.planned} changes are still to do`, 'tw up');
+  t.to('ready');
+  return undefined;
+}
+
+function partial(t: Tracker, why: string, command: string): Problem {
+  const on = t.root.cluster === undefined ? '' : ` --on ${t.root.cluster}`;
+  const problem = fault('TW2106', {
+    value: t.root.id,
+    why: [why],
+    fix: [{ say: 'Finish it:', command: `${command}${on}` }],
+  }).problem;
+  t.to('partial', { problem });
+  return problem;
+}
+
+async function resumeRun(e: Engine, open: OpenRun): Promise<Problem[]> {
+  const root = await e.ctx.tf.roots.load(open.ref.root, e.ctx.config.fleet);
+  if (root === undefined) {
+    ended(e, open.key);
+    return [];
+  }
+  const t = tracker(e, root);
+  return await guarded<Problem[]>(
+    t,
+    async () => {
+      if (e.ctx.tf.runs.alive(open.ref)) {
+        t.to(open.ref.verb === 'destroy' ? 'destroying' : 'applying', { note: 'still going' });
+        const handle = await e.ctx.tf.runs.attach(open.ref);
+        e.watch(handle);
+        if ((await followed(handle, t)).detached) return [];
+      } else ended(e, open.key);
+      const changing = open.ref.verb === 'apply' || open.ref.verb === 'destroy';
+      const problem = changing ? await verify(e, t, open.ref.verb === 'destroy') : undefined;
+      return problem === undefined ? [] : [problem];
+    },
+    (problem) => [problem],
+  );
+}
+
+/** An intent without a pid: it is not known whether terraform started, so the root is verified. */
+async function resumeIntent(e: Engine, key: string): Promise<Problem[]> {
+  ended(e, key);
+  const [, name = '', verb = ''] = key.split('/');
+  const id = (await e.ctx.tf.roots.list()).find((r: RootId) => rootName(r) === name);
+  const root = id === undefined ? undefined : await e.ctx.tf.roots.load(id, e.ctx.config.fleet);
+  if (root === undefined || !/^(apply|destroy)-/.test(verb)) return [];
+  const t = tracker(e, root);
+  return await guarded<Problem[]>(
+    t,
+    async () => {
+      const problem = await verify(e, t, verb.startsWith('destroy'));
+      return problem === undefined ? [] : [problem];
+    },
+    (problem) => [problem],
+  );
+}
+
+/** Runs of this fleet that have no end in the journal. */
+export const unfinished = (ctx: Pick<InfraContext, 'journal'>): ReturnType<typeof openRuns> =>
+  openRuns(ctx.journal.read({ kind: 'infra.run' }));
+
+/** Follows runs that are still going and verifies those that ended unseen. The last event is `end`. */
+export function infraResume(ctx: InfraContext, signals: Signals = {}): AsyncIterable<InfraEvent> {
+  const out = channel<InfraEvent>();
+  const e = engine(ctx, (event) => out.push(event), signals);
+  const work = async (): Promise<void> => {
+    const { open, intents } = unfinished(ctx);
+    const done = await Promise.all([
+      ...open.map((o) => e.parallel(() => resumeRun(e, o))),
+      ...intents.map((k) => e.parallel(() => resumeIntent(e, k))),
+    ]).catch((error: unknown) => [[problemOf(error)]]);
+    await end(e, done.flat());
+  };
+  void work().finally(() => out.close());
+  return out.values;
+}
