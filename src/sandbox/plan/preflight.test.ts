@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { machineFacts } from '../adapters/preflight.ts';
+import { type MachineFacts, preflightFault } from './preflight.ts';
+
+const good: MachineFacts = {
+  platform: 'linux',
+  root: true,
+  capabilities: (1n << 21n) | (1n << 12n),
+  userNamespaces: true,
+  tools: { nft: '/usr/sbin/nft', ip: '/usr/sbin/ip', 'redis-server': '/usr/bin/redis-server' },
+  searched: ['/usr/bin'],
+  availableMb: 4000,
+  directory: 'empty',
+};
+const wish = { dir: '/p/.tradewind/sandbox', clusters: ['a', 'b', 'c'], users: ['a', 'b', 'c'], ignoreMemory: false };
+const refusal = (facts: Partial<MachineFacts>, more: Partial<typeof wish> = {}) => preflightFault({ ...good, ...facts }, { ...wish, ...more })?.problem;
+
+describe('preflight', () => {
+  it('lets a fit machine pass', () => {
+    expect(refusal({})).toBeUndefined();
+    expect(refusal({ root: false, capabilities: 0n })).toBeUndefined();
+    expect(refusal({ directory: 'ours' })).toBeUndefined();
+  });
+  it('says the first thing that forbids a start, with a way out', () => {
+    const cases: [Partial<MachineFacts>, Partial<typeof wish>, string, RegExp][] = [
+    [{ platform: 'darwin' }, {}, 'TW9001', /darwin/],
+    [{ capabilities: 2n ** 21n }, {}, 'TW9001', /CAP_NET_ADMIN/],
+    [{ root: false, userNamespaces: false, userNamespacesWhy: 'forbidden here' }, {}, 'TW9001', /no user namespaces/],
+    [{ tools: { ip: '/usr/sbin/ip' } }, {}, 'TW9002', /^nft, redis-server$/],
+    [{}, { dir: `/${'x'.repeat(100)}` }, 'TW9005', /supervisor\.sock|users-/],
+    [{ directory: 'foreign' as const }, {}, 'TW9005', /sandbox$/],
+    [{ availableMb: 1500 }, {}, 'TW9007', /1500 MB free, 1900 MB needed/],
+    ];
+    for (const [facts, more, code, value] of cases) {
+      const p = refusal(facts, more);
+      expect(p?.code).toBe(code);
+      expect(p?.value).toMatch(value);
+      expect(p?.fix.length).toBeGreaterThan(0);
+    }
+  });
+  it('can be told to ignore memory', () => {
+    expect(refusal({ availableMb: 100 }, { ignoreMemory: true })).toBeUndefined();
+  });
+  it('reads this machine', () => {
+    const facts = machineFacts('/no/such/folder');
+    expect(facts).toMatchObject({ platform: process.platform, directory: 'empty' });
+    expect(facts.availableMb).toBeGreaterThan(0);
+    expect(machineFacts(import.meta.dirname).directory).toBe('foreign');
+  });
+});

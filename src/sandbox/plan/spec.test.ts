@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { checkConfig } from '../../config/index.ts';
+import { distanceKm, linksOf, rttMs } from './links.ts';
+import { specOf } from './spec.ts';
+
+const config = (over: object = {}) =>
+  checkConfig(
+    {
+      fleet: 'guestbook-demo',
+      accounts: {
+        aws: { account: '111122223333' },
+        azure: { subscription: '11111111-2222-4333-8444-555555555555', tenant: '66666666-7777-4888-9999-000000000000' },
+        gcp: { project: 'tradewind-demo' },
+      },
+      clusters: {
+        sao: { cloud: 'aws', region: 'sa-east-1' },
+        mtl: { cloud: 'azure', region: 'canadacentral' },
+        syd: { cloud: 'gcp', region: 'australia-southeast1' },
+      },
+      dns: { zone: 'demo.tradewind.example' },
+      apps: {
+        guestbook: {
+          manifests: ['m'],
+          pull: [{ registry: 'registry.tradewind.example', username: { value: 'u' }, password: { value: 'p' } }],
+          traffic: { host: 'guestbook.demo.tradewind.example', service: 'web' },
+        },
+      },
+      ...over,
+    },
+    '/x/tradewind.yaml',
+    '',
+  );
+const o = { dir: '/d', bins: '/b', root: '/r', node: '/n', env: {} };
+
+describe('specOf', () => {
+  it('puts every cluster in its region with users beside it', () => {
+    const spec = specOf(config(), o);
+    expect(spec.regions.map((r) => [r.name, r.index])).toEqual([
+      ['sa-east-1', 1],
+      ['canadacentral', 2],
+      ['australia-southeast1', 3],
+    ]);
+    expect(spec.users).toEqual([
+      { name: 'sao', index: 1, region: 'sa-east-1', lastMileMs: 5 },
+      { name: 'mtl', index: 2, region: 'canadacentral', lastMileMs: 5 },
+      { name: 'syd', index: 3, region: 'australia-southeast1', lastMileMs: 5 },
+    ]);
+    expect(spec).toMatchObject({
+      operator: { region: 'canadacentral', lastMileMs: 7.5 },
+      hosts: ['guestbook.demo.tradewind.example'],
+      registries: [{ host: 'registry.tradewind.example', username: 'u', password: 'p' }],
+      cloudTime: 60,
+    });
+    const way = (from: string, to: string) => spec.links.find((l) => l.from === from && l.to === to)?.oneWayMs;
+    expect(way('sa-east-1', 'canadacentral')).toBe(60);
+    expect(way('canadacentral', 'sa-east-1')).toBe(60);
+    expect(way('sa-east-1', 'australia-southeast1')).toBe(155);
+    expect(way('australia-southeast1', 'canadacentral')).toBe(102.5);
+    expect(spec.links).toHaveLength(6);
+  });
+
+  it('gives the operator his region although no cluster is there', () => {
+    const spec = specOf(config(), { ...o, clusters: ['sao'] });
+    expect(spec.regions.map((r) => r.name)).toEqual(['sa-east-1', 'canadacentral']);
+    expect(spec.users.map((u) => u.name)).toEqual(['sao']);
+  });
+
+  it('takes the time of the clouds from the environment, then the config, then CI', () => {
+    const timed = config({ sandbox: { cloudTime: 30 } });
+    expect(specOf(timed, o).cloudTime).toBe(30);
+    expect(specOf(timed, { ...o, env: { TW_CLOUD_TIME: '90' } }).cloudTime).toBe(90);
+    expect(specOf(config(), { ...o, env: { CI: 'true' } }).cloudTime).toBe(600);
+    expect(() => specOf(config(), { ...o, env: { TW_CLOUD_TIME: 'fast' } })).toThrow(/TW9010.*TW_CLOUD_TIME=fast/);
+  });
+
+  it('refuses a fleet without a cluster it could hold', () => {
+    const existing = config({ clusters: { lab: { cloud: 'existing', region: 'lab', context: 'lab', location: { lat: 0, lon: 0 } } } });
+    expect(() => specOf(existing, o)).toThrow(/TW9010/);
+  });
+
+  it('knows the images, and lets the own recipes win', () => {
+    const own = { name: 'docker.io/library/redis', entrypoint: ['/opt/redis'], cmd: [], env: [], cwd: '/', user: 0, private: false, files: [] };
+    const spec = specOf(config(), { ...o, recipes: [own] });
+    expect(spec.recipes.filter((r) => r.name === 'docker.io/library/redis')).toEqual([own]);
+    const book = spec.recipes.find((r) => r.name === 'registry.tradewind.example/guestbook');
+    expect(book).toMatchObject({ private: true, env: expect.arrayContaining(['APP_VERSION={tag}']), files: [{ host: '/b/guestbook' }] });
+    const product = spec.recipes.find((r) => r.name === 'registry.tradewind.example/tradewind');
+    expect(product?.files).toEqual(expect.arrayContaining([{ host: '/r/src', at: '/opt/tradewind/src', ro: true }]));
+    expect(product?.files.every((f) => f.ro)).toBe(true);
+  });
+});
+
+describe('distance', () => {
+  const saoPaulo = { name: 'a', lat: -23.55, lon: -46.63 };
+  const sydney = { name: 'b', lat: -33.87, lon: 151.21 };
+  it('is the great circle', () => {
+    // Published: 13,390 km between the two cities.
+    expect(Math.abs(distanceKm(saoPaulo, sydney) - 13_390)).toBeLessThan(60);
+    expect(distanceKm(saoPaulo, saoPaulo)).toBe(0);
+  });
+  it('becomes a round trip with the usual detour, and never nothing', () => {
+    expect(rttMs(saoPaulo, sydney)).toBeCloseTo(((2 * distanceKm(saoPaulo, sydney)) / 200) * 1.5, 0);
+    expect(rttMs(saoPaulo, { ...saoPaulo, name: 'c' })).toBe(0.6);
+    expect(linksOf([saoPaulo, sydney]).map((l) => `${l.from}>${l.to}`)).toEqual(['a>b', 'b>a']);
+  });
+});
