@@ -1,0 +1,77 @@
+import { clean } from '../kernel/index.ts';
+import type { KubeObject, Ref } from './model.ts';
+import { health } from './plan/health.ts';
+import { dictOf, listOf, sayRef, textOf } from './plan/objects.ts';
+import type { KubeApi } from './ports.ts';
+
+const LINES = 3;
+
+function selects(o: KubeObject): Record<string, string> | undefined {
+  const labels = dictOf(dictOf(dictOf(o['spec'])['selector'])['matchLabels']);
+  const pairs = Object.entries(labels).flatMap(([k, v]) => (typeof v === 'string' ? [[k, v] as const] : []));
+  return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+}
+
+async function lastLines(api: KubeApi, pod: KubeObject): Promise<string[]> {
+  const statuses = listOf(dictOf(pod['status'])['containerStatuses']);
+  const bad = statuses.find((c) => c['ready'] !== true) ?? statuses[0];
+  const container = textOf(bad?.['name']);
+  const restarted = Number(bad?.['restartCount'] ?? 0) > 0;
+  const ref = {
+    namespace: pod.metadata.namespace ?? 'default',
+    name: pod.metadata.name,
+    ...(container === undefined ? {} : { container }),
+  };
+  const out: string[] = [];
+  try {
+    const signal = AbortSignal.timeout(3000);
+    for await (const line of api.logs(ref, { follow: false, tailLines: LINES, previous: restarted }, signal))
+      out.push(clean(line.replace(/^\S+ /, '')));
+  } catch {
+    // A pod that never ran has no log; the event says why.
+  }
+  return out;
+}
+
+function newest(events: readonly KubeObject[], names: ReadonlySet<string>): string | undefined {
+  const time = (e: KubeObject): string =>
+    textOf(e['lastTimestamp']) ?? textOf(e['eventTime']) ?? e.metadata.creationTimestamp ?? '';
+  const about = events
+    .filter((e) => names.has(textOf(dictOf(e['involvedObject'])['name']) ?? '') && e['type'] === 'Warning')
+    .toSorted((a, b) => (time(a) < time(b) ? 1 : -1));
+  const event = about[0];
+  if (event === undefined) return undefined;
+  return clean(`${textOf(event['reason']) ?? ''}: ${textOf(event['message']) ?? ''}`);
+}
+
+async function podsOf(api: KubeApi, o: KubeObject): Promise<KubeObject[]> {
+  const labels = selects(o);
+  const namespace = o.metadata.namespace;
+  if (labels === undefined || namespace === undefined) return [];
+  return api.list({ group: '', kind: 'Pod' }, { namespace, labels });
+}
+
+/** Why an object is not healthy, innermost first: last log lines, event, pod, object. Never throws. */
+export async function blame(api: KubeApi, ref: Ref): Promise<string[]> {
+  try {
+    const o = await api.get(ref);
+    if (o === undefined) return [`${sayRef(ref)} is not there`];
+    const pods = await podsOf(api, o);
+    const sick = pods.find((p) => health(p).state === 'Degraded') ?? pods.find((p) => health(p).state !== 'Healthy');
+    const events = await api.list(
+      { group: '', kind: 'Event' },
+      ref.namespace === undefined ? {} : { namespace: ref.namespace },
+    );
+    const event = newest(events, new Set([ref.name, ...(sick === undefined ? [] : [sick.metadata.name])]));
+    const lines = sick === undefined ? [] : await lastLines(api, sick);
+    const own = health(o);
+    return [
+      ...lines.toReversed().map((l) => `log: ${l}`),
+      ...(event === undefined ? [] : [`event: ${event}`]),
+      ...(sick === undefined ? [] : [`pod ${sick.metadata.name}: ${health(sick).message}`]),
+      `${sayRef(ref)}: ${own.message}`,
+    ];
+  } catch (e) {
+    return [`${sayRef(ref)}: ${e instanceof Error ? e.message : String(e)}`];
+  }
+}

@@ -1,0 +1,56 @@
+import { fault } from '../kernel/index.ts';
+import { blame } from './blame.ts';
+import type { Health, Op } from './model.ts';
+import { fold, health } from './plan/health.ts';
+import { sayRef } from './plan/objects.ts';
+import { KubeError } from './ports.ts';
+import type { Unit } from './writer.ts';
+
+const FIRST_MS = 250;
+const SLOWEST_MS = 2000;
+
+async function look(u: Unit, op: Op): Promise<Health> {
+  try {
+    return health(await u.api.get(op.ref));
+  } catch (e) {
+    if (e instanceof KubeError) return { state: 'Unknown', message: e.message };
+    throw e;
+  }
+}
+
+const passes = (h: Health): boolean => h.state === 'Healthy' || h.state === 'Suspended';
+/** Failures that time does not mend. */
+const isFinal = (op: Op, h: Health): boolean =>
+  h.state === 'Degraded' && (op.ref.kind === 'Job' || (op.ref.kind === 'Deployment' && /deadline/i.test(h.message)));
+
+async function tooLate(u: Unit, op: Op, h: Health, ms: number): Promise<Error> {
+  return fault('TW3060', {
+    value: sayRef(op.ref),
+    where: [{ cluster: u.cluster, resource: sayRef(op.ref) }],
+    why: [...(await blame(u.api, op.ref)), `${h.state} after ${Math.round(ms / 1000)} s`],
+    fix: [
+      { say: 'Look at it:', command: `tw logs ${u.plan.app} --cluster ${u.cluster}` },
+      { say: 'Earlier waves stay as they are; run it again when it is mended.' },
+    ],
+  });
+}
+
+/** Waits until all are healthy at their current generation. Throws TW3060 with the innermost cause. */
+export async function waitHealthy(u: Unit, ops: readonly Op[], wave: number, limitMs: number): Promise<void> {
+  const began = u.clock.monotonic();
+  let told = '';
+  for (let pause = FIRST_MS; ; pause = Math.min(SLOWEST_MS, pause * 1.5)) {
+    u.signal.throwIfAborted();
+    const all = await Promise.all(ops.map(async (op) => ({ op, h: await look(u, op) })));
+    const sick = all.filter(({ h }) => !passes(h));
+    const ms = u.clock.monotonic() - began;
+    const worst = sick.find(({ h }) => h === fold(sick.map((x) => x.h)));
+    if (worst === undefined) return;
+    const lost = sick.find(({ op, h }) => isFinal(op, h));
+    if (lost !== undefined || ms >= limitMs) throw await tooLate(u, (lost ?? worst).op, (lost ?? worst).h, ms);
+    const on = sick.map(({ op, h }) => ({ ref: op.ref, health: h }));
+    if (JSON.stringify(on) !== told) u.emit({ type: 'waiting', cluster: u.cluster, app: u.plan.app, wave, on, ms });
+    told = JSON.stringify(on);
+    await u.clock.sleep(pause, u.signal);
+  }
+}

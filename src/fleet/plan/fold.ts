@@ -1,0 +1,228 @@
+import { digest, fault, type Problem, toJson } from '../../kernel/index.ts';
+import type { Base, DesiredItem, FieldChange, Inventory, KubeObject, Op, Ref } from '../model.ts';
+import { diff, touched } from './diff.ts';
+import { keyOf, sayRef } from './objects.ts';
+import { type Claim, ownership } from './ownership.ts';
+
+/** An answer of the server that forbids a write, as data. */
+export interface Refusal {
+  status: number;
+  reason: string;
+  message: string;
+  causes: readonly { reason?: string; field?: string; message?: string }[];
+}
+/** What the shell learned about one desired object. */
+export type Reading =
+  | { at: 'absent'; simulated: boolean }
+  /** The server says for certain that nothing would change; `result` is the live object. */
+  | { at: 'same'; result: KubeObject }
+  | { at: 'live'; live: KubeObject; result?: KubeObject; refusal?: Refusal; forced?: KubeObject }
+  | { at: 'rejected'; refusal: Refusal };
+
+export type TakeOver = 'never' | 'if-no-diff' | 'always';
+/** What a person allowed beyond the defaults. */
+export interface Allow {
+  takeOver?: TakeOver;
+  /** Take conflicting fields over. */
+  force?: boolean;
+  /** Keys (`keyOf`) of objects that may be deleted and made anew. */
+  recreate?: readonly string[];
+  /** Send objects whose dry run a webhook prevents. */
+  unknown?: boolean;
+  /** Id of the plan whose deletions were confirmed. */
+  deletes?: string;
+}
+export interface FoldContext extends Claim {
+  manager: string;
+  inventory: Inventory | undefined;
+  allow: Allow;
+}
+
+const dropsOnly = /^metadata\.labels(\.|\[|$)|^metadata\.annotations(\.|\[|$)/;
+
+function baseOf(live: KubeObject, next: KubeObject): Base {
+  return {
+    uid: live.metadata.uid ?? '',
+    resourceVersion: live.metadata.resourceVersion ?? '',
+    values: valuesOf(live, next),
+  };
+}
+
+/** Digest of the live values at the places a write would change. */
+export function valuesOf(live: KubeObject, next: KubeObject): string {
+  return digest(toJson(touched(live, next)));
+}
+
+function rejected(item: { ref: Ref }, c: FoldContext, r: Refusal): Problem {
+  const where = [
+    {
+      cluster: c.cluster,
+      resource: sayRef(item.ref),
+      ...(r.causes[0]?.field === undefined ? {} : { path: r.causes[0].field }),
+    },
+  ];
+  return fault('TW3070', { value: sayRef(item.ref), where, why: [r.message] }).problem;
+}
+
+function conflict(item: DesiredItem, c: FoldContext, r: Refusal): Problem {
+  return fault('TW3022', {
+    value: sayRef(item.ref),
+    where: r.causes.map((x) => ({
+      cluster: c.cluster,
+      resource: sayRef(item.ref),
+      ...(x.field === undefined ? {} : { path: x.field }),
+    })),
+    why: [...r.causes.map((x) => `${x.field ?? ''}: ${x.message ?? ''}`), r.message],
+    fix: [{ say: 'Take the fields over:', command: 'tw up --force-conflicts' }],
+  }).problem;
+}
+
+function immutable(item: DesiredItem, c: FoldContext, r: Refusal): Problem {
+  return fault('TW3023', {
+    value: sayRef(item.ref),
+    where: [{ cluster: c.cluster, resource: sayRef(item.ref) }],
+    why: [r.causes[0]?.message ?? r.message],
+    fix: [{ say: 'Delete it and make it anew, if that is meant:', command: `tw up --recreate ${keyOf(item.ref)}` }],
+  }).problem;
+}
+
+const isImmutable = (r: Refusal): boolean =>
+  r.status === 422 && /immutable|updates to .* are forbidden|may not change|Forbidden: updates/i.test(r.message);
+const isConflict = (r: Refusal): boolean =>
+  r.status === 409 && r.causes.some((x) => x.reason === 'FieldManagerConflict');
+const isDryRunBlock = (r: Refusal): boolean => r.status === 400 && /dry.?run/i.test(r.message);
+
+interface Draft {
+  item: DesiredItem;
+  c: FoldContext;
+  why: readonly string[];
+}
+
+function make(d: Draft, kind: Op['kind'], more: Partial<Op> = {}): Op {
+  return {
+    ref: d.item.ref,
+    kind,
+    wave: d.item.wave,
+    why: d.why,
+    diff: [],
+    body: d.item.body,
+    hash: d.item.hash,
+    ...more,
+  };
+}
+
+function refusedOp(d: Draft, live: KubeObject, r: Refusal): Op {
+  const base = baseOf(live, live);
+  if (isDryRunBlock(r)) {
+    const problem = rejected(d.item, d.c, r);
+    return make(d, 'unknown', { base, ...(d.c.allow.unknown === true ? {} : { refused: problem }) });
+  }
+  if (!isImmutable(r)) return make(d, 'update', { base, refused: rejected(d.item, d.c, r) });
+  const asked = d.c.allow.recreate?.includes(keyOf(d.item.ref)) === true;
+  return make(d, 'recreate', { base, ...(asked ? {} : { refused: immutable(d.item, d.c, r) }) });
+}
+
+function takeOver(d: Draft, live: KubeObject, changes: readonly FieldChange[]): Problem | undefined {
+  const mode = d.c.allow.takeOver ?? 'never';
+  const harmless = changes.every((x) => dropsOnly.test(x.path));
+  if (mode === 'always' || (mode === 'if-no-diff' && harmless)) return undefined;
+  const owners = [...new Set((live.metadata.managedFields ?? []).map((m) => m.manager))];
+  return fault('TW3021', {
+    value: sayRef(d.item.ref),
+    where: [{ cluster: d.c.cluster, resource: sayRef(d.item.ref) }],
+    why: [
+      `written by ${owners.length === 0 ? 'nobody known' : owners.join(', ')}`,
+      ...changes.filter((x) => !dropsOnly.test(x.path)).map((x) => `${x.path} would change`),
+    ],
+    fix: [{ say: 'Take it over:', command: `tw up --take-over ${harmless ? 'if-no-diff' : 'always'}` }],
+  }).problem;
+}
+
+function liveOp(d: Draft, live: KubeObject, reading: Extract<Reading, { at: 'live' }>): Op {
+  const { refusal } = reading;
+  const conflicting = refusal !== undefined && isConflict(refusal);
+  const next = reading.result ?? (conflicting ? reading.forced : undefined);
+  if (next === undefined) {
+    if (refusal === undefined) throw new TypeError('a live reading has a result or a refusal');
+    return conflicting
+      ? make(d, 'update', { base: baseOf(live, live), refused: conflict(d.item, d.c, refusal) })
+      : refusedOp(d, live, refusal);
+  }
+  const changes = diff(live, next, d.c.manager);
+  const owner = ownership(live, d.c.inventory?.items[keyOf(d.item.ref)], d.c);
+  const common = { diff: changes, base: baseOf(live, next) };
+  const clash =
+    conflicting && d.c.allow.force !== true
+      ? { refused: conflict(d.item, d.c, refusal) }
+      : conflicting
+        ? { force: true }
+        : {};
+  switch (owner.whose) {
+    case 'stranger':
+      return make(d, 'unknown', { ...common, refused: owner.problem });
+    case 'sibling':
+      return make({ ...d, why: [`comes from app ${owner.app}`] }, 'move', { ...common, force: true });
+    case 'nobody': {
+      const problem = takeOver(d, live, changes);
+      const force = d.c.allow.takeOver === 'always' || conflicting;
+      return make(d, 'adopt', {
+        ...common,
+        force,
+        origin: 'adopted',
+        ...(problem === undefined ? {} : { refused: problem }),
+      });
+    }
+    case 'ours': {
+      const why = owner.why === undefined ? d.why : [...d.why, owner.why];
+      return make({ ...d, why }, changes.length === 0 ? 'same' : 'update', { ...common, ...clash });
+    }
+  }
+}
+
+/** One op for one desired object, from what was read about it. */
+export function foldItem(item: DesiredItem, reading: Reading, c: FoldContext): Op {
+  const d: Draft = { item, c, why: [] };
+  switch (reading.at) {
+    case 'absent': {
+      const known = c.inventory?.items[keyOf(item.ref)];
+      const why = known !== undefined && known.uid !== '' ? ['somebody deleted it'] : [];
+      return make({ ...d, why }, 'create', reading.simulated ? { simulated: true } : {});
+    }
+    case 'same': {
+      const owner = ownership(reading.result, c.inventory?.items[keyOf(item.ref)], c);
+      if (owner.whose !== 'ours')
+        return liveOp(d, reading.result, { at: 'live', live: reading.result, result: reading.result });
+      return make(d, 'same', { base: baseOf(reading.result, reading.result) });
+    }
+    case 'rejected':
+      if (isDryRunBlock(reading.refusal) && c.allow.unknown === true) return make(d, 'create', { simulated: true });
+      return make(d, 'create', { refused: rejected(item, c, reading.refusal) });
+    case 'live':
+      return liveOp(d, reading.live, reading);
+  }
+}
+
+/** What is known of an object that is in the inventory and not wanted any more. */
+export interface Leftover {
+  ref: Ref;
+  live: KubeObject | undefined;
+}
+
+/** Delete ops: inventory minus desired, only what is still exactly the object we made. */
+export function foldLeftovers(leftovers: readonly Leftover[], c: FoldContext): { ops: Op[]; withheld: Op[] } {
+  const ops: Op[] = [];
+  const withheld: Op[] = [];
+  for (const { ref, live } of leftovers) {
+    const entry = c.inventory?.items[keyOf(ref)];
+    if (live === undefined || entry === undefined) continue;
+    const base = baseOf(live, live);
+    const op: Op = { ref, kind: 'delete', wave: entry.wave, why: ['no longer part of the app'], diff: [], base };
+    const owner = ownership(live, entry, c);
+    if (owner.whose === 'sibling') continue;
+    if (owner.whose !== 'ours' || (entry.uid !== '' && entry.uid !== live.metadata.uid))
+      withheld.push({ ...op, why: ['another object bears its name now'] });
+    else if (entry.origin === 'adopted') withheld.push({ ...op, why: ['it was taken over, not made, by Tradewind'] });
+    else ops.push(op);
+  }
+  return { ops, withheld };
+}

@@ -1,0 +1,331 @@
+import type { Config } from '../config/index.ts';
+import { fault, type Problem, TwError } from '../kernel/index.ts';
+import { applysetId } from './applyset.ts';
+import { kubeFault } from './faults.ts';
+import type {
+  AppPlan,
+  ClusterFacts,
+  ClusterPlan,
+  Decision,
+  DesiredSet,
+  Division,
+  FleetApp,
+  FleetPlan,
+  Inventory,
+  Presence,
+  Rendered,
+} from './model.ts';
+import { desire, missFault, nothing } from './plan/desired.ts';
+import { type Allow, foldItem, foldLeftovers, type Reading } from './plan/fold.ts';
+import { keyOf, sayRef } from './plan/objects.ts';
+import { idleOverrides } from './plan/override.ts';
+import { place } from './plan/placement.ts';
+import { guardDeletes } from './plan/policy.ts';
+import { divisionOf } from './plan/replicas.ts';
+import { blastOf, planId } from './plan/summary.ts';
+import { patient } from './patient.ts';
+import type { FleetPorts, KubeApi } from './ports.ts';
+import { checkReferences, readLeftovers, readSet, type Survey, survey } from './survey.ts';
+
+export interface PlanCluster {
+  name: string;
+  presence: Presence;
+  api?: KubeApi;
+}
+export interface PlanInput {
+  config: Pick<Config, 'fleet' | 'clusters'>;
+  apps: readonly FleetApp[];
+  clusters: readonly PlanCluster[];
+  /** `apps` is every app of the fleet, so what the inventories hold of others is left over. */
+  complete?: boolean;
+  /** uid of kube-system by cluster, as last seen. */
+  identities?: Readonly<Record<string, string>>;
+  allow?: Allow;
+}
+
+export const managerOf = (app: string): string => `tw-${app}`;
+
+interface Contact {
+  cluster: PlanCluster;
+  facts: ClusterFacts;
+  survey?: Survey;
+  skipped?: Problem;
+}
+interface Draft {
+  input: PlanInput;
+  ports: FleetPorts;
+  contacts: readonly Contact[];
+  rendered: ReadonlyMap<string, readonly Rendered[]>;
+  decisions: readonly Decision[];
+  divisions: ReadonlyMap<string, ReadonlyMap<string, Division>>;
+  parts: ReadonlyMap<string, string>;
+  warnings: string[];
+}
+
+const isUnborn = (p: Presence): boolean => p === 'absent' || p === 'not-yet' || p === 'rebuilding';
+
+async function renderApp(app: FleetApp, ports: FleetPorts): Promise<readonly Rendered[]> {
+  if ('objects' in app.source) {
+    const origin = { file: `(app ${app.name})` };
+    return app.source.objects.map((body) => ({ body, origin }));
+  }
+  const { objects } = await ports.renderer.render(app.name, app.source.manifests);
+  if (objects.length === 0)
+    throw fault('TW3002', {
+      value: app.name,
+      where: app.source.manifests.map((file) => ({ file })),
+      why: ['there is no object in it'],
+    });
+  return objects;
+}
+
+/** The rendered objects plus what the app has for this cluster alone. */
+function renderedFor(d: Draft, app: FleetApp, cluster: string): readonly Rendered[] {
+  const common = d.rendered.get(app.name) ?? [];
+  if (!('objects' in app.source)) return common;
+  const own = app.source.perCluster?.[cluster] ?? [];
+  return [...common, ...own.map((body) => ({ body, origin: { file: `(app ${app.name}, ${cluster})` } }))];
+}
+
+async function contact(input: PlanInput, ports: FleetPorts, cluster: PlanCluster): Promise<Contact> {
+  const facts = input.config.clusters.find((c) => c.name === cluster.name);
+  if (facts === undefined) throw new TypeError(`cluster ${cluster.name} is not in the config`);
+  if (isUnborn(cluster.presence)) return { cluster, facts };
+  if (cluster.presence === 'unknown' || cluster.api === undefined) {
+    const skipped = fault('TW3012', {
+      value: cluster.name,
+      where: [{ cluster: cluster.name }],
+      why: ['nothing is known of this cluster now'],
+    }).problem;
+    return { cluster, facts, skipped };
+  }
+  try {
+    const found = await survey(patient(cluster.api, { clock: ports.clock }), cluster.name, input.config.fleet);
+    const known = input.identities?.[cluster.name];
+    if (known === undefined || known === found.identity) return { cluster, facts, survey: found };
+    const skipped = fault('TW3011', {
+      value: cluster.name,
+      where: [{ cluster: cluster.name }],
+      why: [`known as ${known}, now ${found.identity}`],
+      fix: [{ say: 'If it was rebuilt on purpose:', command: `tw leave ${cluster.name} && tw join ${cluster.name}` }],
+    }).problem;
+    return { cluster, facts, skipped };
+  } catch (e) {
+    if (!(e instanceof TwError)) throw e;
+    return { cluster, facts, skipped: e.problem };
+  }
+}
+
+function decide(input: PlanInput): Decision[] {
+  const clusters = input.clusters.flatMap((c) => {
+    const facts = input.config.clusters.find((f) => f.name === c.name);
+    return facts === undefined ? [] : [{ facts, presence: c.presence }];
+  });
+  return input.apps.flatMap((app) => {
+    const decisions = place(app.name, app.placement, clusters);
+    if (decisions.some((d) => d.placed)) {
+      const placed = clusters
+        .map((c) => c.facts)
+        .filter((f) => decisions.some((d) => d.placed && d.cluster === f.name));
+      const idle = idleOverrides(app.overrides, placed);
+      if (idle.length > 0) throw missFault(app.name, idle);
+      return decisions;
+    }
+    throw fault('TW3005', {
+      value: app.name,
+      where: decisions.map((d) => ({ cluster: d.cluster })),
+      why: decisions.map((d) => `${d.cluster}: ${d.reasons.join('; ')}`),
+    });
+  });
+}
+
+function held(c: Contact, app: string): { inventory?: Inventory; problem?: Problem; namespace?: string } {
+  return c.survey?.inventories.get(app) ?? {};
+}
+
+function divide(
+  input: PlanInput,
+  decisions: readonly Decision[],
+  contacts: readonly Contact[],
+): Map<string, Map<string, Division>> {
+  return new Map(
+    input.apps.map((app) => {
+      const placed = decisions.filter((d) => d.app === app.name && d.placed).map((d) => d.cluster);
+      const before = contacts.flatMap((c) => {
+        const division = held(c, app.name).inventory?.division;
+        return division === undefined ? [] : [[c.cluster.name, division] as const];
+      });
+      return [app.name, divisionOf(app.name, app.replicas, placed, new Map(before))];
+    }),
+  );
+}
+
+const isPlaced = (d: Draft, app: string, cluster: string): boolean =>
+  d.decisions.some((x) => x.app === app && x.cluster === cluster && x.placed);
+
+function setFor(d: Draft, app: FleetApp, c: Contact): DesiredSet {
+  const name = c.cluster.name;
+  if (!isPlaced(d, app.name, name)) return nothing(app, name);
+  const division = d.divisions.get(app.name)?.get(name);
+  const total = app.replicas === 'same' ? 0 : app.replicas.total;
+  const first = d.input.apps.find((a) => a.namespace === app.namespace && isPlaced(d, a.name, name));
+  return desire(
+    {
+      fleet: d.input.config.fleet,
+      app,
+      rendered: renderedFor(d, app, name),
+      cluster: c.facts,
+      pull: app.pull.map((p) => ({
+        registry: p.registry,
+        username: d.ports.secret(p.username),
+        password: d.ports.secret(p.password),
+      })),
+      part: applysetId(app.name, app.namespace),
+      key: d.ports.key,
+      foreignNamespace: first?.name !== app.name,
+      ...(division === undefined ? {} : { division }),
+    },
+    division === undefined || total === 0 ? 1 : division.count / total,
+  );
+}
+
+/** Refuses one object in two apps of a cluster. Throws TW3003. */
+function disjoint(sets: readonly DesiredSet[]): void {
+  const seen = new Map<string, string>();
+  for (const set of sets)
+    for (const item of set.items) {
+      const other = seen.get(keyOf(item.ref));
+      if (other !== undefined)
+        throw fault('TW3003', {
+          value: sayRef(item.ref),
+          where: [
+            { cluster: set.cluster, resource: other },
+            { cluster: set.cluster, resource: set.app, file: item.origin.file },
+          ],
+          why: [`apps ${other} and ${set.app} both bring it`],
+        });
+      seen.set(keyOf(item.ref), set.app);
+    }
+}
+
+/** Apps that the cluster holds and the fleet has no more. */
+function retired(d: Draft, c: Contact): DesiredSet[] {
+  if (d.input.complete !== true) return [];
+  const known = new Set(d.input.apps.map((a) => a.name));
+  return [...(c.survey?.inventories ?? [])].flatMap(([app, x]) =>
+    known.has(app)
+      ? []
+      : [
+          nothing(
+            { name: app, namespace: x.namespace, version: 'inventory' in x ? x.inventory.version : '' },
+            c.cluster.name,
+          ),
+        ],
+  );
+}
+
+async function readings(d: Draft, c: Contact, set: DesiredSet): Promise<Map<string, Reading>> {
+  const { api } = c.cluster;
+  if (isUnborn(c.cluster.presence) || api === undefined)
+    return new Map(set.items.map((i) => [keyOf(i.ref), { at: 'absent', simulated: true }]));
+  const allow = d.input.allow ?? {};
+  return readSet(
+    { api: patient(api, { clock: d.ports.clock }), cluster: c.cluster.name, manager: managerOf(set.app), allow },
+    set,
+  );
+}
+
+/** A Namespace that was there before is used as it is: not taken over, never deleted. */
+function keepForeignNamespace(plan: AppPlan): AppPlan {
+  const foreign = plan.ops.filter((op) => op.ref.kind === 'Namespace' && op.kind === 'adopt');
+  if (foreign.length === 0) return plan;
+  const items = plan.desired.items.filter((i) => !foreign.some((op) => keyOf(op.ref) === keyOf(i.ref)));
+  return { ...plan, desired: { ...plan.desired, items }, ops: plan.ops.filter((op) => !foreign.includes(op)) };
+}
+
+async function planApp(d: Draft, c: Contact, set: DesiredSet): Promise<AppPlan | undefined> {
+  const api =
+    isUnborn(c.cluster.presence) || c.cluster.api === undefined
+      ? undefined
+      : patient(c.cluster.api, { clock: d.ports.clock });
+  const { inventory, problem } = held(c, set.app);
+  if (set.items.length === 0 && inventory === undefined) return undefined;
+  d.warnings.push(...(await checkReferences(set, api)));
+  const context = {
+    cluster: c.cluster.name,
+    fleet: d.input.config.fleet,
+    app: set.app,
+    part: applysetId(set.app, set.namespace),
+    parts: d.parts,
+    manager: managerOf(set.app),
+    inventory,
+    allow: d.input.allow ?? {},
+  };
+  const read = await readings(d, c, set);
+  const ops = set.items.map((i) => foldItem(i, read.get(keyOf(i.ref)) ?? { at: 'absent', simulated: true }, context));
+  const left =
+    api === undefined ? { ops: [], withheld: [] } : foldLeftovers(await readLeftovers(api, inventory, set), context);
+  return keepForeignNamespace({
+    app: set.app,
+    namespace: set.namespace,
+    version: set.version,
+    epoch: inventory?.epoch ?? 0,
+    ops: [...ops, ...left.ops],
+    desired: set,
+    ...(inventory === undefined ? {} : { inventory }),
+    withheld: left.withheld,
+    problems: problem === undefined ? [] : [problem],
+  });
+}
+
+async function planCluster(d: Draft, c: Contact, sets: readonly DesiredSet[]): Promise<ClusterPlan> {
+  const name = c.cluster.name;
+  if (c.skipped !== undefined) return { name, identity: 'unknown', apps: [], skipped: c.skipped };
+  try {
+    const apps = await Promise.all(sets.map((set) => planApp(d, c, set)));
+    return { name, identity: c.survey?.identity ?? 'not-yet', apps: apps.filter((a) => a !== undefined) };
+  } catch (e) {
+    const f = kubeFault(e, name);
+    if (f.code !== 'TW3012' && f.code !== 'TW3013') throw f;
+    return { name, identity: 'unknown', apps: [], skipped: f.problem };
+  }
+}
+
+/**
+ * What would have to be done so that every cluster holds its apps: read only, real diffs per cluster.
+ * A cluster that does not exist yet gets creates only and is not contacted; one that does not answer
+ * is skipped with its reason. Throws TW3001-TW3007 for what a person wrote.
+ */
+export async function fleetPlan(input: PlanInput, ports: FleetPorts): Promise<FleetPlan> {
+  const decisions = decide(input);
+  const rendered = new Map(
+    await Promise.all(input.apps.map(async (a) => [a.name, await renderApp(a, ports)] as const)),
+  );
+  const contacts = await Promise.all(input.clusters.map((c) => contact(input, ports, c)));
+  const draft: Draft = {
+    input,
+    ports,
+    contacts,
+    rendered,
+    decisions,
+    divisions: divide(input, decisions, contacts),
+    parts: new Map(input.apps.map((a) => [applysetId(a.name, a.namespace), a.name])),
+    warnings: [],
+  };
+  const sets = contacts.map((c) => [...input.apps.map((a) => setFor(draft, a, c)), ...retired(draft, c)]);
+  sets.forEach(disjoint);
+  const clusters = await Promise.all(contacts.map((c, i) => planCluster(draft, c, sets[i] ?? [])));
+  const id = planId(input.config.fleet, clusters, decisions);
+  const guarded = clusters.map((c) => ({
+    ...c,
+    apps: c.apps.map((a) => guardDeletes(c.name, a, id, input.allow?.deletes)),
+  }));
+  return {
+    id,
+    fleet: input.config.fleet,
+    clusters: guarded,
+    placement: decisions,
+    blast: blastOf(guarded),
+    warnings: draft.warnings,
+  };
+}

@@ -1,0 +1,186 @@
+import pLimit from 'p-limit';
+import { fault, type Problem, TwError } from '../kernel/index.ts';
+import { isFieldConflict, kubeFault, refusalOf } from './faults.ts';
+import type { DesiredItem, DesiredSet, Inventory, KubeObject, Ref } from './model.ts';
+import type { Allow, Leftover, Reading } from './plan/fold.ts';
+import { INVENTORY_LABEL, readInventory } from './plan/inventory.ts';
+import { openNeeds } from './plan/follow.ts';
+import { nearName } from './plan/desired.ts';
+import { keyOf, refOfKey, sayRef } from './plan/objects.ts';
+import { LABELS } from './plan/shape.ts';
+import type { KubeApi } from './ports.ts';
+import { KubeError } from './ports.ts';
+
+const PARALLEL = 12;
+
+/** What one cluster says before anything is planned for it. */
+export interface Survey {
+  identity: string;
+  serverVersion: string;
+  /** Inventories of this fleet by app, or why one cannot be read. */
+  inventories: Map<string, { namespace: string; inventory: Inventory } | { namespace: string; problem: Problem }>;
+}
+
+const KUBE_SYSTEM: Ref = { group: '', kind: 'Namespace', name: 'kube-system' };
+
+function readOne(cm: KubeObject): Survey['inventories'] extends Map<string, infer V> ? [string, V] : never {
+  const app = cm.metadata.labels?.[LABELS.app] ?? cm.metadata.name.replace(/^tw-/, '');
+  const namespace = cm.metadata.namespace ?? '';
+  try {
+    return [app, { namespace, inventory: readInventory(cm) }];
+  } catch (e) {
+    if (!(e instanceof TwError)) throw e;
+    return [app, { namespace, problem: e.problem }];
+  }
+}
+
+/** Identity, version and inventories of a cluster; three requests. Throws TW3012, TW3013. */
+export async function survey(api: KubeApi, cluster: string, fleet: string): Promise<Survey> {
+  try {
+    const [system, index, maps] = await Promise.all([
+      api.get(KUBE_SYSTEM),
+      api.index(),
+      api.list({ group: '', kind: 'ConfigMap' }, { labels: { [LABELS.fleet]: fleet, [INVENTORY_LABEL]: 'true' } }),
+    ]);
+    const identity = system?.metadata.uid;
+    if (identity === undefined) throw new KubeError(0, 'Unreachable', 'the namespace kube-system has no uid');
+    return { identity, serverVersion: index.serverVersion, inventories: new Map(maps.map(readOne)) };
+  } catch (e) {
+    throw kubeFault(e, cluster);
+  }
+}
+
+export interface ReadContext {
+  api: KubeApi;
+  cluster: string;
+  manager: string;
+  allow: Allow;
+}
+
+async function readLive(c: ReadContext, item: DesiredItem, result: KubeObject): Promise<Reading> {
+  const live = await c.api.get(item.ref);
+  return live === undefined ? { at: 'absent', simulated: false } : { at: 'live', live, result };
+}
+
+const dryRun = (c: ReadContext, item: DesiredItem, force: boolean): Promise<Awaited<ReturnType<KubeApi['apply']>>> =>
+  c.api.apply(item.body, { manager: c.manager, dryRun: true, force, expect: 'any' });
+
+async function readRefused(c: ReadContext, item: DesiredItem, e: unknown): Promise<Reading> {
+  const refusal = refusalOf(e);
+  const live = await c.api.get(item.ref).catch((x: unknown) => {
+    if (x instanceof KubeError && x.status === 404) return undefined;
+    throw x;
+  });
+  if (live === undefined) return { at: 'rejected', refusal };
+  if (!isFieldConflict(e)) return { at: 'live', live, refusal };
+  const forced = await dryRun(c, item, true).catch((x: unknown) => {
+    refusalOf(x);
+    return undefined;
+  });
+  return { at: 'live', live, refusal, ...(forced === undefined ? {} : { forced: forced.object }) };
+}
+
+/** One dry run per object; a GET only where something differs or cannot be told. */
+async function readItem(c: ReadContext, item: DesiredItem): Promise<Reading> {
+  try {
+    const answer = await dryRun(c, item, false);
+    if (answer.created) return { at: 'absent', simulated: false };
+    if (answer.unchanged === true) return { at: 'same', result: answer.object };
+    return await readLive(c, item, answer.object);
+  } catch (e) {
+    return readRefused(c, item, e);
+  }
+}
+
+/** Kinds of CRDs that the same set brings; their objects cannot be asked about yet. */
+function ownKinds(set: DesiredSet): Set<string> {
+  return new Set(
+    set.items.flatMap(({ body }) => {
+      if (body.kind !== 'CustomResourceDefinition') return [];
+      const spec = body['spec'] as { group?: string; names?: { kind?: string } } | undefined;
+      return [`${spec?.group ?? ''}/${spec?.names?.kind ?? ''}`];
+    }),
+  );
+}
+
+async function missingNamespaces(c: ReadContext, set: DesiredSet): Promise<Set<string>> {
+  const names = new Set(set.items.map((i) => i.ref.namespace).filter((n) => n !== undefined));
+  const made = new Set(set.items.filter((i) => i.ref.kind === 'Namespace').map((i) => i.ref.name));
+  const checked = await Promise.all(
+    [...names, ...made].map(
+      async (name) => [name, (await c.api.get({ group: '', kind: 'Namespace', name })) === undefined] as const,
+    ),
+  );
+  return new Set(checked.filter(([, gone]) => gone).map(([name]) => name));
+}
+
+/** Readings of a whole set, by key. Throws what is silence (unreachable, 401, 5xx): then nothing is known. */
+export async function readSet(c: ReadContext, set: DesiredSet): Promise<Map<string, Reading>> {
+  const limit = pLimit(PARALLEL);
+  const gone = await missingNamespaces(c, set);
+  const kinds = ownKinds(set);
+  const readings = await Promise.all(
+    set.items.map((item) =>
+      limit(async (): Promise<[string, Reading]> => {
+        const key = keyOf(item.ref);
+        if (gone.has(item.ref.namespace ?? '')) return [key, { at: 'absent', simulated: true }];
+        const reading = await readItem(c, item);
+        const unborn =
+          reading.at === 'rejected' &&
+          reading.refusal.status === 404 &&
+          kinds.has(`${item.ref.group}/${item.ref.kind}`);
+        return [key, unborn ? { at: 'absent', simulated: true } : reading];
+      }),
+    ),
+  );
+  return new Map(readings);
+}
+
+/** Live state of what the inventory holds and the set does not. */
+export async function readLeftovers(
+  api: KubeApi,
+  inventory: Inventory | undefined,
+  set: DesiredSet,
+): Promise<Leftover[]> {
+  const wanted = new Set(set.items.map((i) => keyOf(i.ref)));
+  const left = Object.keys(inventory?.items ?? {}).filter((k) => !wanted.has(k));
+  const limit = pLimit(PARALLEL);
+  return Promise.all(
+    left.map((key) =>
+      limit(async () => ({ ref: refOfKey(key), live: await api.get(refOfKey(key)).catch(noSuchKind) })),
+    ),
+  );
+}
+
+function noSuchKind(e: unknown): undefined {
+  if (e instanceof KubeError && e.status === 404) return undefined;
+  throw e;
+}
+
+/**
+ * References that neither the set nor the cluster fulfils. Without an API (the cluster does not
+ * exist yet) only the set counts. Throws TW3006 with all of them; optional ones come back as warnings.
+ */
+export async function checkReferences(set: DesiredSet, api: KubeApi | undefined): Promise<string[]> {
+  const open = openNeeds(set.items.map((i) => i.body));
+  const known = new Map<string, Promise<KubeObject | undefined>>();
+  const lookup = (ref: Ref): Promise<KubeObject | undefined> => {
+    const key = keyOf(ref);
+    const found = known.get(key) ?? (api === undefined ? Promise.resolve(undefined) : api.get(ref).catch(noSuchKind));
+    known.set(key, found);
+    return found;
+  };
+  const missing = [];
+  for (const need of open) if ((await lookup(need.ref)) === undefined) missing.push(need);
+  const hard = missing.filter((n) => !n.optional);
+  if (hard.length > 0)
+    throw fault('TW3006', {
+      value: hard.map((n) => sayRef(n.ref)).join(', '),
+      where: hard.map((n) => ({ cluster: set.cluster, resource: sayRef(n.by), path: n.path })),
+      why: hard.map((n) => {
+        const near = nearName(n.ref.kind, n.ref.name, set.items);
+        return `${sayRef(n.by)} needs ${sayRef(n.ref)}${near === undefined ? '' : `; did you mean ${near}?`}`;
+      }),
+    });
+  return missing.map((n) => `${set.cluster}: ${sayRef(n.by)} may use ${sayRef(n.ref)}, which is not there`);
+}
