@@ -71,9 +71,9 @@ func storeOn(t *testing.T, master, replica string) *redisStore {
 }
 
 func TestReadsFromReplicaWritesOnMaster(t *testing.T) {
-	master, _ := startRedis(t, freePort(t))
+	master, _ := startRedis(t, freePort(t), "--repl-diskless-sync-delay", "0")
 	host, port, _ := strings.Cut(master, ":")
-	replica, stopReplica := startRedis(t, freePort(t), "--replicaof", host+" "+port, "--repl-diskless-sync-delay", "0")
+	replica, stopReplica := startRedis(t, freePort(t), "--replicaof", host+" "+port)
 	s, ctx := storeOn(t, master, replica), context.Background()
 
 	pushed, err := s.Push(ctx, "guestbook", "one", 0)
