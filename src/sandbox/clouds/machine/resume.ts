@@ -1,0 +1,72 @@
+import type { ClusterSeed, NodeSeed } from '../../machines.ts';
+import type { Change, Effect, Op, Resource, World } from '../model.ts';
+import { str } from '../values.ts';
+import { contextOf } from './create.ts';
+import { CLUSTER_TYPES } from './pools.ts';
+import { seedOf } from './seed.ts';
+
+/**
+ * After a restart: what the machines must be told again. Running operations get the steps they wait
+ * for (their callers are gone with the old process); what is ready is asserted once more, because
+ * every call to the machines is idempotent.
+ */
+export function resume(world: World): { changes: Change[]; effects: Effect[] } {
+  const running = new Map([...world.ops.values()].filter((o) => o.phase === 'running').map((o) => [o.target, o]));
+  const waits = new Map<string, number>();
+  const effects: Effect[] = [];
+  const add = (e: Effect, op: Op | undefined) => {
+    effects.push(e);
+    if (op) waits.set(op.id, (waits.get(op.id) ?? 0) + 1);
+  };
+  for (const r of world.resources.values()) {
+    const op = running.get(r.key) ?? running.get(str(r.hidden.owner));
+    const effect = effectFor(world, r, op);
+    if (effect) add(effect, r.phase === 'ready' || r.phase === 'updating' ? undefined : op);
+  }
+  const changes = [...running.values()].map(
+    (op): Change => ({ kind: 'op', value: { ...op, caller: 'gone', waitsFor: waits.get(op.id) ?? 0 } }),
+  );
+  return { changes, effects };
+}
+
+function effectFor(world: World, r: Resource, op: Op | undefined): Effect | undefined {
+  const id = op?.id ?? '';
+  if (CLUSTER_TYPES.has(r.type)) {
+    if (r.phase === 'failed') return undefined;
+    if (r.phase === 'deleting') return { do: 'remove', op: id, id: str(r.hidden.clusterId) };
+    return {
+      do: 'boot',
+      op: r.phase === 'creating' && !str(r.hidden.ca) ? id : '',
+      key: r.key,
+      seed: clusterSeed(world, r),
+    };
+  }
+  if (r.hidden.seed) {
+    const cluster = str(r.hidden.cluster);
+    if (r.phase === 'deleting') return { do: 'removeNode', op: id, id: cluster, name: str(r.hidden.node) };
+    return {
+      do: 'addNode',
+      op: r.phase === 'creating' ? id : '',
+      key: r.key,
+      id: cluster,
+      node: r.hidden.seed as unknown as NodeSeed,
+    };
+  }
+  return undefined;
+}
+
+export function clusterSeed(world: World, r: Resource): ClusterSeed {
+  const who = {
+    provider: 'aws',
+    cloud: r.cloud,
+    caller: '',
+    by: r.by,
+    account: r.account,
+    region: r.region,
+    tenant: '',
+    principal: '',
+    tags: {},
+    preventGroupDelete: false,
+  } as const;
+  return seedOf(r, contextOf(world, { who, salt: '', attrs: r.attrs, now: r.createdAt, id: r.id, resource: r }));
+}

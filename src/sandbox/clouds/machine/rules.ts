@@ -1,0 +1,11 @@
+import { RULES } from '../rules/index.ts';
+import type { TypeRule } from '../rules/rule.ts';
+
+export { type Ctx, type Duration, fail, find, type TypeRule } from '../rules/rule.ts';
+
+/** The rule of a type that is known to have one. */
+export function RULES_OF(type: string): TypeRule {
+  const rule = RULES.get(type);
+  if (!rule) throw new Error(`no rule for ${type}`);
+  return rule;
+}

@@ -1,0 +1,71 @@
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import type { Clock } from '../../kernel/index.ts';
+import type { Machines } from '../machines.ts';
+import { createEngine, type Engine } from './adapters/engine.ts';
+import { listenSocket, socketApp } from './adapters/server.ts';
+import { openWorld } from './adapters/store.ts';
+import { type Accounts, accountsOf } from './credentials.ts';
+import { PROVIDERS, readSchema } from './mirror.ts';
+
+/** Where the process listens; `host:port`, an absent one is not served. */
+export interface Listen {
+  aws?: string;
+  azure?: string;
+  google?: string;
+  dns?: string;
+}
+/** DIR/clouds.json. */
+export interface CloudsSpec {
+  id: string;
+  seed: number;
+  cloudTime: number;
+  /** Unix socket of the provider, the cloud controllers and the views. */
+  socket: string;
+  listen: Listen;
+  /** Unix socket of the supervisor's Machines server. */
+  supervisorSocket: string;
+  /** Region name -> C of 198.18.C.0/24. */
+  regions: Record<string, number>;
+  /** terraform/schema of the repository; found beside this file by default. */
+  schemaDir?: string;
+}
+export interface Clouds {
+  engine: Engine;
+  accounts: Accounts;
+  close(): Promise<void>;
+}
+
+const SCHEMAS = join(import.meta.dirname, '../../../terraform/schema');
+
+/** Starts everything that `spec` names; `dir` holds world.db (`:memory:` for tests). */
+export async function startClouds(
+  spec: CloudsSpec,
+  o: { dir: string; machines: Machines; clock?: Clock; log?: (line: string) => void },
+): Promise<Clouds> {
+  const store = openWorld(o.dir === ':memory:' ? o.dir : join(o.dir, 'world.db'));
+  const setting = { seed: spec.seed, cloudTime: spec.cloudTime, regions: spec.regions };
+  const engine = createEngine({
+    store,
+    machines: o.machines,
+    setting,
+    ...(o.clock ? { clock: o.clock } : {}),
+    ...(o.log ? { log: o.log } : {}),
+  });
+  const accounts = accountsOf(spec.seed);
+  const schemas = Object.fromEntries(PROVIDERS.map((p) => [p, readSchema(spec.schemaDir ?? SCHEMAS, p)]));
+  const servers: Server[] = [];
+  servers.push(await listenSocket(socketApp({ engine, accounts, schemas }), spec.socket));
+  return {
+    engine,
+    accounts,
+    close: async () => {
+      await engine.close();
+      for (const s of servers) {
+        s.closeAllConnections();
+        await new Promise((resolve) => s.close(resolve));
+      }
+      store.close();
+    },
+  };
+}
