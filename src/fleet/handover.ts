@@ -1,10 +1,17 @@
 import type { KubeObject, Op } from './model.ts';
 import { covers } from './plan/diff.ts';
-import { type Dict, dictOf } from './plan/objects.ts';
-import type { KubeApi } from './ports.ts';
+import { dictOf } from './plan/objects.ts';
+import type { Expect, KubeApi } from './ports.ts';
 
 const KEEPER = 'tw-handover';
 const REPLICAS = [{ field: 'spec' }, { field: 'replicas' }] as const;
+
+/** Exactly one server-side applier owns `replicas`, and it is not the keeper yet. */
+function ownsAlone(live: KubeObject): boolean {
+  const managed = live.metadata.managedFields ?? [];
+  const keepers = managed.filter((m) => m.operation === 'Apply' && covers(m.fieldsV1, REPLICAS));
+  return keepers.length === 1 && keepers[0]?.manager !== KEEPER;
+}
 
 /**
  * With an autoscaler on the target, `replicas` leaves our set in two steps: a second manager applies
@@ -12,21 +19,20 @@ const REPLICAS = [{ field: 'spec' }, { field: 'replicas' }] as const;
  */
 export async function yieldFields(api: KubeApi, op: Op, live: KubeObject): Promise<KubeObject> {
   const replicas = dictOf(live['spec'])['replicas'];
-  const wanted: Dict = dictOf(op.body?.['spec']);
-  const scaled = op.ref.group === 'apps' && typeof replicas === 'number' && wanted['replicas'] === undefined;
-  const managed = live.metadata.managedFields ?? [];
-  const keepers = managed.filter((m) => m.operation === 'Apply' && covers(m.fieldsV1, REPLICAS));
-  if (!scaled || keepers.length !== 1 || keepers[0]?.manager === KEEPER) return live;
-  const { uid, resourceVersion } = live.metadata;
-  const body: KubeObject = {
-    apiVersion: live.apiVersion,
-    kind: live.kind,
-    metadata: {
-      name: live.metadata.name,
-      ...(live.metadata.namespace === undefined ? {} : { namespace: live.metadata.namespace }),
-    },
-    spec: { replicas },
-  };
-  const expect = { uid: uid ?? '', ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-  return (await api.apply(body, { manager: KEEPER, dryRun: false, force: true, expect })).object;
+  if (op.ref.group !== 'apps' || typeof replicas !== 'number') return live;
+  if (dictOf(op.body?.['spec'])['replicas'] !== undefined || !ownsAlone(live)) return live;
+  const body = replicasOnly(live, replicas);
+  return (await api.apply(body, { manager: KEEPER, dryRun: false, force: true, expect: expectOf(live) })).object;
+}
+
+function replicasOnly(live: KubeObject, replicas: number): KubeObject {
+  const { name, namespace } = live.metadata;
+  const metadata = namespace === undefined ? { name } : { name, namespace };
+  return { apiVersion: live.apiVersion, kind: live.kind, metadata, spec: { replicas } };
+}
+
+/** Preconditions that hold only for this very version of the object. */
+export function expectOf(o: KubeObject): Expect {
+  const { uid = '', resourceVersion } = o.metadata;
+  return { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
 }

@@ -225,14 +225,10 @@ function retired(d: Draft, c: Contact): DesiredSet[] {
 }
 
 async function readings(d: Draft, c: Contact, set: DesiredSet): Promise<Map<string, Reading>> {
-  const { api } = c.cluster;
-  if (isUnborn(c.cluster.presence) || api === undefined)
-    return new Map(set.items.map((i) => [keyOf(i.ref), { at: 'absent', simulated: true }]));
+  const api = apiOf(d, c);
+  if (api === undefined) return new Map(set.items.map((i) => [keyOf(i.ref), { at: 'absent', simulated: true }]));
   const allow = d.input.allow ?? {};
-  return readSet(
-    { api: patient(api, { clock: d.ports.clock }), cluster: c.cluster.name, manager: managerOf(set.app), allow },
-    set,
-  );
+  return readSet({ api, cluster: c.cluster.name, manager: managerOf(set.app), allow }, set);
 }
 
 /** A Namespace that was there before is used as it is: not taken over, never deleted. */
@@ -243,11 +239,13 @@ function keepForeignNamespace(plan: AppPlan): AppPlan {
   return { ...plan, desired: { ...plan.desired, items }, ops: plan.ops.filter((op) => !foreign.includes(op)) };
 }
 
+function apiOf(d: Draft, c: Contact): KubeApi | undefined {
+  const { presence, api } = c.cluster;
+  return isUnborn(presence) || api === undefined ? undefined : patient(api, { clock: d.ports.clock });
+}
+
 async function planApp(d: Draft, c: Contact, set: DesiredSet): Promise<AppPlan | undefined> {
-  const api =
-    isUnborn(c.cluster.presence) || c.cluster.api === undefined
-      ? undefined
-      : patient(c.cluster.api, { clock: d.ports.clock });
+  const api = apiOf(d, c);
   const { inventory, problem } = held(c, set.app);
   if (set.items.length === 0 && inventory === undefined) return undefined;
   d.warnings.push(...(await checkReferences(set, api)));

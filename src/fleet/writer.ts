@@ -8,7 +8,7 @@ import { inventoryObject, inventoryRef, readInventory } from './plan/inventory.t
 import { keyOf, sayRef } from './plan/objects.ts';
 import type { Applied, Expect, KubeApi } from './ports.ts';
 import { PART_OF } from './plan/desired.ts';
-import { yieldFields } from './handover.ts';
+import { expectOf, yieldFields } from './handover.ts';
 
 const TRIES = 5;
 
@@ -64,11 +64,6 @@ async function parent(u: Unit): Promise<{ object: KubeObject; inventory: Invento
   return object === undefined ? undefined : { object, inventory: readInventory(object) };
 }
 
-function expectOf(o: KubeObject): Expect {
-  const { uid = '', resourceVersion } = o.metadata;
-  return { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-}
-
 async function putInventory(u: Unit, inv: Inventory, expect: Expect): Promise<Applied> {
   try {
     const object = inventoryObject(inv, u.plan.namespace, u.part);
@@ -84,17 +79,14 @@ function superset(u: Unit): Record<string, InventoryItem> {
   const items: Record<string, InventoryItem> = { ...u.plan.inventory?.items };
   for (const op of u.plan.ops) {
     if (op.kind === 'delete') continue;
-    const key = keyOf(op.ref);
-    const old = items[key];
-    items[key] = {
-      uid: op.base?.uid ?? old?.uid ?? '',
-      hash: op.hash ?? '',
-      wave: op.wave,
-      origin: op.origin ?? old?.origin ?? 'created',
-      version: u.plan.version,
-    };
+    items[keyOf(op.ref)] = itemOf(op, items[keyOf(op.ref)], u.plan.version);
   }
   return items;
+}
+
+function itemOf(op: Op, old: InventoryItem | undefined, version: string): InventoryItem {
+  const origin = op.origin ?? old?.origin ?? 'created';
+  return { uid: op.base?.uid ?? old?.uid ?? '', hash: op.hash ?? '', wave: op.wave, origin, version };
 }
 
 function draft(u: Unit, epoch: number, sealed: boolean, items: Record<string, InventoryItem>): Inventory {
@@ -191,12 +183,17 @@ async function update(u: Unit, op: Op): Promise<void> {
     try {
       const handed = await yieldFields(u.api, op, live);
       const a = await send(u, op, expectOf(handed), force);
-      record(u, op, a, op.origin ?? u.plan.inventory?.items[keyOf(op.ref)]?.origin ?? 'created');
-      return told(u, op, DID[op.kind] ?? 'updated');
+      return updated(u, op, a);
     } catch (e) {
       if (!isConflict(e) || isFieldConflict(e) || n >= TRIES) throw e;
     }
   }
+}
+
+function updated(u: Unit, op: Op, a: Applied): void {
+  const before = u.plan.inventory?.items[keyOf(op.ref)]?.origin;
+  record(u, op, a, op.origin ?? before ?? 'created');
+  told(u, op, DID[op.kind] ?? 'updated');
 }
 
 async function recreate(u: Unit, op: Op): Promise<void> {

@@ -146,12 +146,9 @@ export class KubeTwin implements KubeApi {
     return this.#call({ verb: 'remove', ref }, () => {
       const at = this.#store.get(keyOf(ref));
       if (at === undefined) return 'gone';
-      const { uid, resourceVersion, finalizers } = at.object.metadata;
-      if (uid !== x.uid) throw conflict(`the UID in the precondition (${x.uid}) does not match ${uid ?? ''}`);
-      if (x.resourceVersion !== undefined && x.resourceVersion !== resourceVersion)
-        throw conflict('the ResourceVersion in the precondition does not match');
+      precondition(at.object, x);
       this.removed.push(keyOf(ref));
-      if ((finalizers ?? []).length > 0) {
+      if ((at.object.metadata.finalizers ?? []).length > 0) {
         at.object.metadata.deletionTimestamp ??= this.#stamp();
         return 'terminating';
       }
@@ -247,18 +244,8 @@ export class KubeTwin implements KubeApi {
     checkImmutable(before.object, next);
     const unchanged = equal(content(before.object), content(next));
     if (x.dryRun) return { object: this.#show({ object: next, managers: before.managers }), created: false, unchanged };
-    const kept = others
-      .map((m) => ({
-        ...m,
-        fields: without(
-          m.fields,
-          clashes.map((c) => c.key),
-        ),
-      }))
-      .filter((m) => m.fields.size > 0);
-    const sameFields =
-      mine !== undefined && mine.fields.size === fields.size && [...fields.keys()].every((k) => mine.fields.has(k));
-    if (unchanged && sameFields) return { object: this.#show(before), created: false, unchanged: true };
+    if (unchanged && sameFields(mine, fields)) return { object: this.#show(before), created: false, unchanged: true };
+    const kept = yielded(others, new Set(clashes.map((c) => c.key)));
     const by: Manager = { manager: x.manager, operation: 'Apply', time: this.#stamp(), fields };
     this.#store.set(storeKey(object), this.#next(before.object, next, [...kept, by]));
     return { object: this.#show(this.#store.get(storeKey(object)) as Stored), created: false, unchanged: false };
@@ -339,6 +326,13 @@ export class KubeTwin implements KubeApi {
   }
 }
 
+function precondition(live: KubeObject, x: { uid: string; resourceVersion?: string }): void {
+  const { uid, resourceVersion } = live.metadata;
+  if (uid !== x.uid) throw conflict(`the UID in the precondition (${x.uid}) does not match ${uid ?? ''}`);
+  if (x.resourceVersion !== undefined && x.resourceVersion !== resourceVersion)
+    throw conflict('the ResourceVersion in the precondition does not match');
+}
+
 function pick(o: KubeObject): Partial<KubeObject['metadata']> {
   const { uid, resourceVersion, generation, creationTimestamp } = o.metadata;
   return {
@@ -349,6 +343,12 @@ function pick(o: KubeObject): Partial<KubeObject['metadata']> {
   };
 }
 
-function without(fields: Fields, keys: readonly string[]): Fields {
-  return new Map([...fields].filter(([k]) => !keys.includes(k)));
+const sameFields = (mine: Manager | undefined, fields: Fields): boolean =>
+  mine !== undefined && mine.fields.size === fields.size && [...fields.keys()].every((k) => mine.fields.has(k));
+
+/** The other managers without the fields that were taken from them by force. */
+function yielded(others: readonly Manager[], keys: ReadonlySet<string>): Manager[] {
+  return others
+    .map((m) => ({ ...m, fields: new Map([...m.fields].filter(([k]) => !keys.has(k))) }))
+    .filter((m) => m.fields.size > 0);
 }

@@ -17,7 +17,17 @@ function collect(kind: string, v: unknown, path: readonly Step[], out: Fields): 
     return;
   }
   const keys = Array.isArray(v) ? listKeys(kind, path) : undefined;
-  if (!Array.isArray(v) || keys === undefined || keys === 'set') return leaf(out, path);
+  if (!Array.isArray(v) || keys === undefined || keys === 'set') leaf(out, path);
+  else collectItems(kind, v, { path, keys }, out);
+}
+
+function collectItems(
+  kind: string,
+  v: readonly unknown[],
+  at: { path: readonly Step[]; keys: readonly string[] },
+  out: Fields,
+): void {
+  const { path, keys } = at;
   for (const item of v) {
     const key = isDict(item) ? itemKey(item, keys) : undefined;
     if (key === undefined) continue;

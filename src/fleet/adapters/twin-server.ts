@@ -84,12 +84,14 @@ export function setDefaults(o: KubeObject): void {
   const spec = dictOf(o['spec']);
   if (o.kind === 'Deployment' || o.kind === 'StatefulSet') spec['replicas'] ??= 1;
   if (o.kind === 'Deployment') spec['revisionHistoryLimit'] ??= 10;
-  if (o.kind === 'Service') {
-    spec['type'] ??= 'ClusterIP';
-    spec['clusterIP'] ??= '10.250.0.7';
-    for (const p of listOf(spec['ports'])) p['protocol'] ??= 'TCP';
-  }
+  if (o.kind === 'Service') setServiceDefaults(spec);
   if (o.kind === 'Namespace') o['status'] ??= { phase: 'Active' };
+}
+
+function setServiceDefaults(spec: Dict): void {
+  spec['type'] ??= 'ClusterIP';
+  spec['clusterIP'] ??= '10.250.0.7';
+  for (const p of listOf(spec['ports'])) p['protocol'] ??= 'TCP';
 }
 
 const HAS_GENERATION = new Set([

@@ -56,22 +56,24 @@ export function start(plan: AppPlan): State {
   return { at: 'ready', plan };
 }
 
+const head = (left: readonly (readonly Op[])[]): readonly Op[] => left[0] ?? [];
+const waveNumber = (left: readonly (readonly Op[])[]): number => head(left)[0]?.wave ?? 0;
+const prune = (op: Op | undefined): Action => (op === undefined ? { do: 'seal' } : { do: 'delete', op });
+
 export function next(s: State): Action {
   switch (s.at) {
     case 'ready':
       return { do: 'claim' };
     case 'wave':
-      return { do: 'write', ops: (s.left[0] ?? []).filter(isWrite), wave: s.left[0]?.[0]?.wave ?? 0 };
+      return { do: 'write', ops: head(s.left).filter(isWrite), wave: waveNumber(s.left) };
     case 'gate':
       return {
         do: 'wait',
-        ops: (s.left[0] ?? []).filter((op) => isGated(op.ref.group, op.ref.kind)),
-        wave: s.left[0]?.[0]?.wave ?? 0,
+        ops: head(s.left).filter((op) => isGated(op.ref.group, op.ref.kind)),
+        wave: waveNumber(s.left),
       };
-    case 'pruning': {
-      const op = s.left[0];
-      return op === undefined ? { do: 'seal' } : { do: 'delete', op };
-    }
+    case 'pruning':
+      return prune(s.left[0]);
     case 'sealing':
       return { do: 'seal' };
     case 'sealed':
@@ -89,10 +91,16 @@ function toWaves(plan: AppPlan, left: readonly (readonly Op[])[]): State {
 /** The state after the action `next` asked for came out as `outcome`. */
 export function after(s: State, outcome: Outcome): State {
   if (s.at === 'sealed' || s.at === 'stopped') return s;
-  if (!outcome.ok) {
-    const wave = s.at === 'wave' || s.at === 'gate' ? s.left[0]?.[0]?.wave : undefined;
-    return { at: 'stopped', wave, why: outcome.why };
-  }
+  if (!outcome.ok)
+    return {
+      at: 'stopped',
+      wave: s.at === 'wave' || s.at === 'gate' ? waveNumber(s.left) : undefined,
+      why: outcome.why,
+    };
+  return forward(s);
+}
+
+function forward(s: Exclude<State, { at: 'sealed' | 'stopped' }>): State {
   switch (s.at) {
     case 'ready':
       return toWaves(s.plan, wavesOf(s.plan));

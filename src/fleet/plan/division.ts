@@ -45,18 +45,11 @@ function hand(ms: readonly Bounded[], total: number): Map<string, number> {
         b.m.current - a.m.current ||
         (a.m.name < b.m.name ? -1 : 1),
     );
-  let left = total - [...counts.values()].reduce((s, n) => s + n, 0);
-  for (const positive of [true, false]) {
-    for (let moved = true; left > 0 && moved; ) {
-      moved = false;
-      for (const { m } of order) {
-        const n = counts.get(m.name) ?? 0;
-        if (left === 0 || n >= m.max || (positive && m.weight === 0)) continue;
-        counts.set(m.name, n + 1);
-        left--;
-        moved = true;
-      }
-    }
+  for (let left = total - [...counts.values()].reduce((s, n) => s + n, 0); left > 0; ) {
+    const open = order.map(({ m }) => m).filter((m) => (counts.get(m.name) ?? 0) < m.max);
+    if (open.length === 0) break;
+    for (const m of open.slice(0, left)) counts.set(m.name, (counts.get(m.name) ?? 0) + 1);
+    left -= Math.min(left, open.length);
   }
   return counts;
 }

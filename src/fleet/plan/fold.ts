@@ -138,67 +138,86 @@ function takeOver(d: Draft, live: KubeObject, changes: readonly FieldChange[]): 
   }).problem;
 }
 
-function liveOp(d: Draft, live: KubeObject, reading: Extract<Reading, { at: 'live' }>): Op {
-  const { refusal } = reading;
-  const conflicting = refusal !== undefined && isConflict(refusal);
-  const next = reading.result ?? (conflicting ? reading.forced : undefined);
-  if (next === undefined) {
-    if (refusal === undefined) throw new TypeError('a live reading has a result or a refusal');
-    return conflicting
-      ? make(d, 'update', { base: baseOf(live, live), refused: conflict(d.item, d.c, refusal) })
-      : refusedOp(d, live, refusal);
-  }
-  const changes = diff(live, next, d.c.manager);
-  const owner = ownership(live, d.c.inventory?.items[keyOf(d.item.ref)], d.c);
-  const common = { diff: changes, base: baseOf(live, next) };
-  const clash =
-    conflicting && d.c.allow.force !== true
-      ? { refused: conflict(d.item, d.c, refusal) }
-      : conflicting
-        ? { force: true }
-        : {};
+interface Seen {
+  live: KubeObject;
+  next: KubeObject;
+  changes: readonly FieldChange[];
+  /** Set when other managers own fields the app wants. */
+  conflict: Refusal | undefined;
+}
+
+function adoptOp(d: Draft, s: Seen, common: Partial<Op>): Op {
+  const problem = takeOver(d, s.live, s.changes);
+  const force = d.c.allow.takeOver === 'always' || s.conflict !== undefined;
+  return make(d, 'adopt', {
+    ...common,
+    force,
+    origin: 'adopted',
+    ...(problem === undefined ? {} : { refused: problem }),
+  });
+}
+
+function ownOp(d: Draft, s: Seen, common: Partial<Op>): Op {
+  const kind = s.changes.length === 0 ? 'same' : 'update';
+  if (s.conflict === undefined) return make(d, kind, common);
+  const clash = d.c.allow.force === true ? { force: true } : { refused: conflict(d.item, d.c, s.conflict) };
+  return make(d, kind, { ...common, ...clash });
+}
+
+function seenOp(d: Draft, s: Seen): Op {
+  const common = { diff: s.changes, base: baseOf(s.live, s.next) };
+  const owner = ownership(s.live, d.c.inventory?.items[keyOf(d.item.ref)], d.c);
   switch (owner.whose) {
     case 'stranger':
       return make(d, 'unknown', { ...common, refused: owner.problem });
     case 'sibling':
       return make({ ...d, why: [`comes from app ${owner.app}`] }, 'move', { ...common, force: true });
-    case 'nobody': {
-      const problem = takeOver(d, live, changes);
-      const force = d.c.allow.takeOver === 'always' || conflicting;
-      return make(d, 'adopt', {
-        ...common,
-        force,
-        origin: 'adopted',
-        ...(problem === undefined ? {} : { refused: problem }),
-      });
-    }
-    case 'ours': {
-      const why = owner.why === undefined ? d.why : [...d.why, owner.why];
-      return make({ ...d, why }, changes.length === 0 ? 'same' : 'update', { ...common, ...clash });
-    }
+    case 'nobody':
+      return adoptOp(d, s, common);
+    case 'ours':
+      return ownOp(owner.why === undefined ? d : { ...d, why: [...d.why, owner.why] }, s, common);
   }
+}
+
+function liveOp(d: Draft, reading: Extract<Reading, { at: 'live' }>): Op {
+  const { live, result, refusal } = reading;
+  const clash = refusal !== undefined && isConflict(refusal) ? refusal : undefined;
+  const next = result ?? (clash === undefined ? undefined : reading.forced);
+  if (next !== undefined) return seenOp(d, { live, next, changes: diff(live, next, d.c.manager), conflict: clash });
+  if (refusal === undefined) throw new TypeError('a live reading has a result or a refusal');
+  if (clash === undefined) return refusedOp(d, live, refusal);
+  return make(d, 'update', { base: baseOf(live, live), refused: conflict(d.item, d.c, clash) });
+}
+
+function absentOp(d: Draft, simulated: boolean): Op {
+  const known = d.c.inventory?.items[keyOf(d.item.ref)];
+  const why = known !== undefined && known.uid !== '' ? ['somebody deleted it'] : [];
+  return make({ ...d, why }, 'create', simulated ? { simulated: true } : {});
+}
+
+function sameOp(d: Draft, live: KubeObject): Op {
+  const owner = ownership(live, d.c.inventory?.items[keyOf(d.item.ref)], d.c);
+  if (owner.whose !== 'ours') return liveOp(d, { at: 'live', live, result: live });
+  return make(d, 'same', { base: baseOf(live, live) });
+}
+
+function rejectedOp(d: Draft, r: Refusal): Op {
+  if (isDryRunBlock(r) && d.c.allow.unknown === true) return make(d, 'create', { simulated: true });
+  return make(d, 'create', { refused: rejected(d.item, d.c, r) });
 }
 
 /** One op for one desired object, from what was read about it. */
 export function foldItem(item: DesiredItem, reading: Reading, c: FoldContext): Op {
   const d: Draft = { item, c, why: [] };
   switch (reading.at) {
-    case 'absent': {
-      const known = c.inventory?.items[keyOf(item.ref)];
-      const why = known !== undefined && known.uid !== '' ? ['somebody deleted it'] : [];
-      return make({ ...d, why }, 'create', reading.simulated ? { simulated: true } : {});
-    }
-    case 'same': {
-      const owner = ownership(reading.result, c.inventory?.items[keyOf(item.ref)], c);
-      if (owner.whose !== 'ours')
-        return liveOp(d, reading.result, { at: 'live', live: reading.result, result: reading.result });
-      return make(d, 'same', { base: baseOf(reading.result, reading.result) });
-    }
+    case 'absent':
+      return absentOp(d, reading.simulated);
+    case 'same':
+      return sameOp(d, reading.result);
     case 'rejected':
-      if (isDryRunBlock(reading.refusal) && c.allow.unknown === true) return make(d, 'create', { simulated: true });
-      return make(d, 'create', { refused: rejected(item, c, reading.refusal) });
+      return rejectedOp(d, reading.refusal);
     case 'live':
-      return liveOp(d, reading.live, reading);
+      return liveOp(d, reading);
   }
 }
 

@@ -79,21 +79,19 @@ function job(p: Parts): Health {
 const WAITING_BAD =
   /^(CrashLoopBackOff|ErrImagePull|ImagePullBackOff|InvalidImageName|CreateContainer.*|RunContainerError|ErrImageNeverPull)$/;
 
+function waitingBadly(c: Dict): Health | undefined {
+  const waiting = dictOf(dictOf(c['state'])['waiting']);
+  const reason = textOf(waiting['reason']) ?? '';
+  if (!WAITING_BAD.test(reason)) return undefined;
+  const code = numberOf(dictOf(dictOf(c['lastState'])['terminated'])['exitCode']);
+  const exit = code === undefined ? '' : ` (exit ${code})`;
+  return is('Degraded', `${textOf(c['name']) ?? ''}: ${reason}${exit} ${textOf(waiting['message']) ?? ''}`.trim());
+}
+
 function pod(p: Parts): Health {
   const all = [...listOf(p.status['initContainerStatuses']), ...listOf(p.status['containerStatuses'])];
-  for (const c of all) {
-    const waiting = dictOf(dictOf(c['state'])['waiting']);
-    const reason = textOf(waiting['reason']) ?? '';
-    if (WAITING_BAD.test(reason)) {
-      const last = dictOf(dictOf(c['lastState'])['terminated']);
-      const code = numberOf(last['exitCode']);
-      const detail = textOf(waiting['message']) ?? '';
-      return is(
-        'Degraded',
-        `${String(c['name'])}: ${reason}${code === undefined ? '' : ` (exit ${code})`} ${detail}`.trim(),
-      );
-    }
-  }
+  const bad = all.map(waitingBadly).find((h) => h !== undefined);
+  if (bad !== undefined) return bad;
   switch (p.status['phase']) {
     case 'Succeeded':
       return is('Healthy');

@@ -73,38 +73,45 @@ function drop(parent: unknown, key: string): void {
   else if (isDict(parent)) delete parent[key];
 }
 
+interface Place {
+  root: unknown;
+  parts: string[];
+  key: string;
+}
+
+function replace({ root, parts, key }: Place, value: unknown): void {
+  read(root, parts);
+  const parent = parentOf(root, parts);
+  if (Array.isArray(parent)) parent[Number(key)] = copy(value);
+  else (parent as Dict)[key] = copy(value);
+}
+
+function transfer({ root, parts, key }: Place, from: readonly string[], move: boolean): void {
+  const value = copy(read(root, from));
+  if (move) drop(parentOf(root, from), from.at(-1) ?? '');
+  insert(parentOf(root, parts), key, value, parts);
+}
+
+const OPS: Readonly<Record<string, (at: Place, op: PatchOp) => void>> = {
+  add: (at, op) => insert(parentOf(at.root, at.parts), at.key, copy(op.value), at.parts),
+  replace: (at, op) => replace(at, op.value),
+  remove: (at) => {
+    read(at.root, at.parts);
+    drop(parentOf(at.root, at.parts), at.key);
+  },
+  move: (at, op) => transfer(at, parse(op.from ?? ''), true),
+  copy: (at, op) => transfer(at, parse(op.from ?? ''), false),
+  test: (at, op) => {
+    if (!equal(read(at.root, at.parts), op.value)) throw new PatchMisfit(`test failed at ${op.path}`);
+  },
+};
+
 function step(root: unknown, op: PatchOp): void {
   const parts = parse(op.path);
-  const key = parts.at(-1) ?? '';
-  switch (op.op) {
-    case 'add':
-      return insert(parentOf(root, parts), key, copy(op.value), parts);
-    case 'replace': {
-      read(root, parts);
-      const parent = parentOf(root, parts);
-      if (Array.isArray(parent)) parent[Number(key)] = copy(op.value);
-      else (parent as Dict)[key] = copy(op.value);
-      return;
-    }
-    case 'remove':
-      read(root, parts);
-      return drop(parentOf(root, parts), key);
-    case 'move':
-    case 'copy': {
-      const from = parse(op.from ?? '');
-      const value = copy(read(root, from));
-      if (op.op === 'move') drop(parentOf(root, from), from.at(-1) ?? '');
-      return insert(parentOf(root, parts), key, value, parts);
-    }
-    case 'test':
-      if (!equal(read(root, parts), op.value)) throw new PatchMisfit(`test failed at ${op.path}`);
-      return;
-    default:
-      throw new PatchMisfit(
-        `"${op.op}" is no JSON Patch operation`,
-        nearest(op.op, ['add', 'remove', 'replace', 'move', 'copy', 'test']),
-      );
-  }
+  const run = OPS[op.op];
+  if (run === undefined)
+    throw new PatchMisfit(`"${op.op}" is no JSON Patch operation`, nearest(op.op, Object.keys(OPS)));
+  run({ root, parts, key: parts.at(-1) ?? '' }, op);
 }
 
 /** RFC 6902 on a copy. Throws PatchMisfit with the nearest path. */

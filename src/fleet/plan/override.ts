@@ -142,16 +142,11 @@ function applyPatches(work: Work, o: Override, targets: readonly number[], at: s
 }
 
 function noTarget(o: Override, objects: readonly KubeObject[], at: string): Miss {
-  const want = `${o.target?.kind ?? 'object'} ${o.target?.name ?? ''}`.trim();
-  const near =
-    nearest(
-      o.target?.name ?? '',
-      objects.map((x) => x.metadata.name),
-    ) ??
-    nearest(
-      o.target?.kind ?? '',
-      objects.map((x) => x.kind),
-    );
+  const { kind = 'object', name = '' } = o.target ?? {};
+  const want = `${kind} ${name}`.trim();
+  const names = objects.map((x) => x.metadata.name);
+  const kinds = objects.map((x) => x.kind);
+  const near = nearest(name, names) ?? nearest(kind, kinds);
   return { path: `${at}.target`, why: `the app has no ${want}`, ...(near === undefined ? {} : { near }) };
 }
 
