@@ -7,8 +7,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"tradewind.dev/sandbox/internal/net/daemon"
 	"tradewind.dev/sandbox/internal/net/ns"
@@ -20,8 +22,14 @@ const usage = `usage:
 DIR may also come from TW_SANDBOX_DIR.
 `
 
+// init keeps main on the process's first thread: signals on a parent's death hang
+// on the thread that asked for them, and the first one lives as long as the process.
+func init() { runtime.LockOSThread() }
+
 func main() {
 	args := os.Args[1:]
+	name := []byte("tw-net\x00") // children run /proc/self/exe and would show as "exe"
+	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0)
 	if len(args) > 0 && args[0] == "hold" {
 		hold()
 	}

@@ -14,7 +14,9 @@
 //
 // Every ordered pair of two different regions needs one link. "seed" is
 // optional; without it the draws of jitter and loss follow from the id.
-// "kbit" 0 means no limit. Unknown keys are faults.
+// "kbit" 0 means no limit. "wanDevice" is optional: "tun", "packet" (veth and a
+// packet socket, slower) or "auto", which takes tun where /dev/net/tun works.
+// "rootless" is implied when the user is not root. Unknown keys are faults.
 package config
 
 import (
@@ -73,6 +75,7 @@ type File struct {
 	ID       string   `json:"id"`
 	Rootless bool     `json:"rootless"`
 	Seed     *uint64  `json:"seed"`
+	WAN      string   `json:"wanDevice"`
 	Regions  []Region `json:"regions"`
 	Users    []Users  `json:"users"`
 	Operator Operator `json:"operator"`

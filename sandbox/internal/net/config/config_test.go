@@ -51,7 +51,7 @@ func TestSitesAndDelays(t *testing.T) {
 }
 
 func TestAllFaultsAtOnce(t *testing.T) {
-	bad := `{"id":"","regions":[{"name":"sa-east-1","index":1},{"name":"Bad Name","index":1},{"name":"operator","index":300},{"name":"sa-east-1","index":4}],
+	bad := `{"id":"","wanDevice":"tap","regions":[{"name":"sa-east-1","index":1},{"name":"Bad Name","index":1},{"name":"operator","index":300},{"name":"sa-east-1","index":4}],
 "users":[{"name":"x","index":156,"region":"sa-eest-1","lastMileMs":-1}],
 "operator":{"region":"nowhere","lastMileMs":0},"clouds":{"oneWayMs":70000},
 "links":[{"from":"sa-east-1","to":"sa-east-1","oneWayMs":-5,"jitterPct":101,"lossPct":-1,"kbit":-1}],"doors":{}}`
@@ -60,7 +60,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{
-		"id: missing", `regions[1].name: "Bad Name"`, `regions[1].index: 1 is already the index of "sa-east-1"`,
+		"id: missing", `wanDevice: "tap" is not`, `regions[1].name: "Bad Name"`, `regions[1].index: 1 is already the index of "sa-east-1"`,
 		`regions[2].name: "operator" is taken`, "regions[2].index: 300", `regions[3].name: "sa-east-1" is given twice`,
 		"users[0].index: 156", `users[0].region: unknown region "sa-eest-1", did you mean "sa-east-1"?`, "users[0].lastMileMs: -1",
 		`operator.region: unknown region "nowhere"`, "clouds.oneWayMs: 70000",

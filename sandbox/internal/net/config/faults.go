@@ -27,6 +27,11 @@ func (f *File) Faults() []string {
 	if f.ID == "" {
 		x.add("id", "missing")
 	}
+	switch f.WAN {
+	case "", "auto", "tun", "packet":
+	default:
+		x.add("wanDevice", `%q is not "auto", "tun" or "packet"`, f.WAN)
+	}
 	x.checkRegions(f.Regions)
 	x.checkUsers(f.Users)
 	x.region("operator.region", f.Operator.Region)
@@ -49,7 +54,7 @@ func (x *faults) checkRegions(rs []Region) {
 		switch {
 		case !ValidName(r.Name):
 			x.add(p+".name", "%q is not a name (a-z 0-9 . _ -)", r.Name)
-		case r.Name == "clouds" || r.Name == "operator" || len(r.Name) > 6 && r.Name[:6] == "users-":
+		case r.Name == "clouds" || r.Name == "operator" || r.Name == "wan" || len(r.Name) > 6 && r.Name[:6] == "users-":
 			x.add(p+".name", "%q is taken by the sandbox itself", r.Name)
 		case x.regions[r.Name]:
 			x.add(p+".name", "%q is given twice", r.Name)

@@ -25,6 +25,10 @@ func Up(dir string) error {
 	if err != nil {
 		return err
 	}
+	f.Rootless = f.Rootless || os.Getuid() != 0 || inUserNamespace()
+	if done, err := enterStages(dir, f.Rootless); done || err != nil {
+		return err
+	}
 	run := filepath.Join(dir, "run")
 	if err := os.MkdirAll(run, 0o700); err != nil {
 		return err

@@ -51,6 +51,9 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(dir)
 		os.Exit(1)
 	}
+	if err := os.Chmod(dir, 0o755); err != nil { // the rootless tests run it as another user
+		panic(err)
+	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
@@ -61,12 +64,18 @@ type world struct {
 	t    *testing.T
 	id   string
 	dir  string
+	uid  int // of the daemon
 	cmd  *exec.Cmd
 	ctl  net.Conn
 	from *bufio.Reader
 }
 
 func start(t *testing.T, spec string) *world {
+	t.Helper()
+	return startAs(t, spec, 0)
+}
+
+func startAs(t *testing.T, spec string, uid int) *world {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root")
@@ -76,9 +85,15 @@ func start(t *testing.T, spec string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	w := &world{t: t, dir: dir, id: fmt.Sprintf("it-%d-%d", os.Getpid(), time.Now().UnixNano())}
-	if err := os.WriteFile(filepath.Join(dir, "net.json"), fmt.Appendf(nil, spec, w.id), 0o600); err != nil {
+	w := &world{t: t, dir: dir, uid: uid, id: fmt.Sprintf("it-%d-%d", os.Getpid(), time.Now().UnixNano())}
+	file := filepath.Join(dir, "net.json")
+	if err := os.WriteFile(file, fmt.Appendf(nil, spec, w.id), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range []string{dir, file} {
+		if err := os.Chown(f, uid, uid); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.up()
 	t.Cleanup(w.kill)
@@ -90,7 +105,7 @@ func (w *world) up() {
 	w.t.Helper()
 	w.cmd = exec.Command(binary, "up", "--dir", w.dir)
 	w.cmd.Env = append(os.Environ(), "TW_SANDBOX="+w.id)
-	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: uint32(w.uid), Gid: uint32(w.uid)}}
 	w.cmd.Stderr = os.Stderr
 	out, err := w.cmd.StdoutPipe()
 	if err == nil {

@@ -104,7 +104,7 @@ func (f *Factory) start(s *Space, flags uintptr) error {
 	}
 	defer r.Close()
 	cmd := exec.Command("/proc/self/exe", "hold", s.Name)
-	cmd.Stdin, cmd.Env = r, f.env
+	cmd.Args[0], cmd.Stdin, cmd.Env = "tw-net", r, f.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags, Setsid: true, Pdeathsig: unix.SIGKILL}
 	done := make(chan error)
 	f.work <- func() {

@@ -67,7 +67,7 @@ func (w *World) checkMachine(s MachineSpec) (*region, error) {
 		return nil, w.unknownSite("region", s.Region)
 	case !config.ValidName(s.Name):
 		return nil, fmt.Errorf("%q is not a machine name (a-z 0-9 . _ -, at most 63)", s.Name)
-	case w.spaces[s.Name] != nil:
+	case w.spaces[s.Name] != nil || s.Name == "wan":
 		return nil, fmt.Errorf("%q is the name of a site", s.Name)
 	case !s.IP.Is4() || !s.CIDR.IsValid() || !s.CIDR.Addr().Is4():
 		return nil, fmt.Errorf("machine %s needs an IPv4 ip and cidr", s.Name)

@@ -21,6 +21,7 @@ type World struct {
 	factory *ns.Factory
 	sites   []config.Site
 	spaces  map[string]*ns.Space // by site
+	ports   portMaker
 	wan     *wan.Router
 
 	mu       sync.Mutex
@@ -38,6 +39,7 @@ func Build(dir string, f *config.File, log io.Writer) (*World, error) {
 	}
 	w := &World{file: f, log: log, factory: factory, sites: f.Sites(), spaces: map[string]*ns.Space{},
 		severed: map[string]bool{}, regions: map[string]*region{}, machines: map[string]*machine{}}
+	w.ports = portMaker{factory: factory, device: f.WAN}
 	ports := make([]*wan.Port, len(w.sites))
 	for i, s := range w.sites {
 		if ports[i], err = w.buildSite(s); err != nil {
@@ -71,7 +73,7 @@ func (w *World) buildSite(s config.Site) (*wan.Port, error) {
 		return nil, err
 	}
 	w.spaces[s.Name] = space
-	port, err := w.openPort(space)
+	port, err := w.ports.open(space)
 	if err != nil {
 		return nil, err
 	}
@@ -86,14 +88,6 @@ func (w *World) buildSite(s config.Site) (*wan.Port, error) {
 		w.regions[s.Name] = r
 	}
 	return port, nil
-}
-
-func (w *World) openPort(space *ns.Space) (port *wan.Port, err error) {
-	err = space.Do(func() error {
-		port, err = wan.OpenTun()
-		return err
-	})
-	return port, err
 }
 
 func (w *World) logf(format string, a ...any) {
