@@ -85,35 +85,24 @@ export interface RootFacts {
   cloud?: Cloud;
 }
 
+const SAY: Readonly<Record<Exclude<Refusal, 'unknown'>, string>> = {
+  quota: 'Ask for more, or choose a smaller size or fewer nodes.',
+  sku: 'Choose another size or other zones in the config; this one is not offered to this account there.',
+  permission: 'Give the identity that runs terraform this right, or use another identity.',
+  exists: 'It was made before and is not in the state: import it, or delete it in the cloud if nothing uses it.',
+  throttle: 'Nothing is lost; the cloud asks for patience.',
+  network: 'Nothing is lost; the cloud could not be reached.',
+  dependency: 'Something outside the state still uses it; remove that first.',
+};
+
 function fixFor(refusal: Refusal, f: RootFacts): Fix[] {
   const on = f.cluster === undefined ? '' : ` --on ${f.cluster}`;
-  const again: Fix = { say: 'Then go on where it stopped:', command: `tw up${on}` };
-  const link = f.cloud === undefined ? undefined : QUOTA_LINK[f.cloud];
-  switch (refusal) {
-    case 'quota':
-      return [
-        { say: `Ask for more${link === undefined ? '' : ` at ${link}`}, or choose a smaller size or fewer nodes.` },
-        again,
-      ];
-    case 'sku':
-      return [
-        { say: 'Choose another size or other zones in the config; this one is not offered to this account there.' },
-        again,
-      ];
-    case 'permission':
-      return [{ say: 'Give the identity that runs terraform this right, or use another identity.' }, again];
-    case 'exists':
-      return [
-        { say: 'It was made before and is not in the state: import it, or delete it in the cloud if nothing uses it.' },
-      ];
-    case 'throttle':
-    case 'network':
-      return [{ say: 'Nothing is lost; try again:', command: `tw up${on}` }];
-    case 'dependency':
-      return [{ say: 'Something outside the state still uses it; remove that first.' }, again];
-    case 'unknown':
-      return [again];
-  }
+  const link = refusal === 'quota' && f.cloud !== undefined ? QUOTA_LINK[f.cloud] : undefined;
+  return [
+    ...(refusal === 'unknown' ? [] : [{ say: SAY[refusal] }]),
+    ...(link === undefined ? [] : [{ say: `Quotas: ${link}` }]),
+    { say: 'Then go on where it stopped:', command: `tw up${on}` },
+  ];
 }
 
 const whereOf = (f: RootFacts, d: Diagnostic, address: string | undefined): Where => ({
@@ -164,39 +153,39 @@ function refused(errors: readonly Diagnostic[], v: RunView, f: RootFacts): Probl
   }).problem;
 }
 
+const atFault = (f: RootFacts): Where[] => (f.cluster === undefined ? [] : [{ cluster: f.cluster }]);
+
+function silent(f: RootFacts, stderr: string, verb: string): Problem {
+  const said = oneLine(stderr);
+  return fault('TW2106', {
+    value: f.root,
+    where: atFault(f),
+    why: [said === '' ? `terraform ${verb} failed and said nothing` : said],
+    fix: [{ say: 'Look what is there:', command: 'tw resume' }],
+  }).problem;
+}
+
+/** A fault of the module's text: terraform points at a file and at no resource of a cloud. */
+const inModule = (v: RunView, errors: readonly Diagnostic[]): boolean =>
+  v.errored.length === 0 && errors.some((d) => d.address === undefined && (d.file?.endsWith('.tf') ?? false));
+
+function coded(errors: readonly Diagnostic[], v: RunView, f: RootFacts, verb: string): Problem {
+  const code = verb === 'init' ? 'TW2108' : verb === 'plan' && inModule(v, errors) ? 'TW2101' : undefined;
+  if (code === undefined) return refused(errors, v, f);
+  return fault(code, {
+    value: f.root,
+    why: errors.map(innermost),
+    where: errors.map((d) => whereOf(f, d, d.address)),
+  }).problem;
+}
+
 /** What went wrong in a run that exited with 1, from its diagnostics; stderr is the last resort. */
 export function problemOfRun(v: RunView, f: RootFacts, stderr: string, verb: string): Problem {
   if (v.foreign !== undefined) return fault('TW2109', { value: `ui ${v.foreign}` }).problem;
   const errors = v.diagnostics.filter((d) => d.severity === 'error');
+  if (errors.length === 0) return silent(f, stderr, verb);
   const lock = errors.find((d) => LOCKED.test(textOf(d)));
   if (lock !== undefined) return lockProblem(lock, f);
   const credential = errors.find((d) => CREDENTIALS.test(textOf(d)) || WRONG_ACCOUNT.test(textOf(d)));
-  if (credential !== undefined) return credentialProblem(credential, f);
-  if (errors.length === 0) {
-    return fault('TW2106', {
-      value: f.root,
-      where: f.cluster === undefined ? [] : [{ cluster: f.cluster }],
-      why: [oneLine(stderr) === '' ? `terraform ${verb} failed and said nothing` : oneLine(stderr)],
-      fix: [{ say: 'Look what is there:', command: 'tw resume' }],
-    }).problem;
-  }
-  if (verb === 'init') {
-    return fault('TW2108', {
-      value: f.root,
-      why: errors.map(innermost),
-      where: errors.map((d) => whereOf(f, d, d.address)),
-    }).problem;
-  }
-  if (
-    verb === 'plan' &&
-    v.errored.length === 0 &&
-    errors.some((d) => d.file?.endsWith('.tf') && d.address === undefined)
-  ) {
-    return fault('TW2101', {
-      value: f.root,
-      why: errors.map(innermost),
-      where: errors.map((d) => whereOf(f, d, d.address)),
-    }).problem;
-  }
-  return refused(errors, v, f);
+  return credential === undefined ? coded(errors, v, f, verb) : credentialProblem(credential, f);
 }

@@ -48,22 +48,21 @@ export async function infraInventory(
 const clusterOf = (id: RootId): ClusterName | undefined =>
   id.startsWith('cluster:') ? id.slice('cluster:'.length) : undefined;
 
+function protectedBy({ e }: Down, name: ClusterName): string | undefined {
+  if (e.ctx.config.protect) return 'protect';
+  return e.ctx.config.clusters.find((c) => c.name === name)?.protect === true ? `clusters.${name}.protect` : undefined;
+}
+
 /** Everything that forbids this teardown, before anything is touched. */
-async function refusals({ e, input }: Down, ids: readonly RootId[]): Promise<Problem[]> {
+async function refusals(d: Down, ids: readonly RootId[]): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const name of ids.flatMap((id) => clusterOf(id) ?? [])) {
-    const c = e.ctx.config.clusters.find((x) => x.name === name);
-    if (e.ctx.config.protect || (c?.protect ?? false)) {
-      problems.push(
-        fault('TW2303', {
-          value: name,
-          where: [{ cluster: name, path: e.ctx.config.protect ? 'protect' : `clusters.${name}.protect` }],
-          fix: [{ say: 'Set protect to false in the config, apply it, and try again.' }],
-        }).problem,
-      );
-    } else if (input.only !== undefined && ((await input.drain?.homeIsHere(name)) ?? false)) {
+    const path = protectedBy(d, name);
+    if (path !== undefined) {
+      const fix = [{ say: 'Set protect to false in the config and try again.' }];
+      problems.push(fault('TW2303', { value: name, where: [{ cluster: name, path }], fix }).problem);
+    } else if (d.input.only !== undefined && (await d.input.drain?.homeIsHere(name)) === true)
       problems.push(fault('TW2302', { value: name, where: [{ cluster: name }] }).problem);
-    }
   }
   return problems;
 }
@@ -104,7 +103,7 @@ async function leftovers({ e, input }: Down, cluster: ClusterName): Promise<Left
 async function sweep(d: Down, t: Tracker, cluster: ClusterName): Promise<number> {
   t.to('sweeping');
   const sorted = sortLeftovers((await leftovers(d, cluster)) ?? [], d.e.ctx.config.fleet, cluster);
-  const gone = await Promise.allSettled(sorted.remove.map((l) => d.input.leftovers?.remove(l)));
+  const gone = await Promise.allSettled(sorted.remove.map(async (l) => await d.input.leftovers?.remove(l)));
   return gone.filter((r) => r.status === 'fulfilled').length;
 }
 

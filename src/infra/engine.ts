@@ -179,7 +179,7 @@ export function tracker(e: Engine, root: Root): Tracker {
     fold: (event) => {
       view = foldRun(view, event, clock.monotonic());
       if (moves(event) && event.type !== 'progress') keep('infra.op', event);
-      if (state === 'applying' || state === 'destroying') emit();
+      if (moves(event) && (state === 'applying' || state === 'destroying')) emit();
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Fact } from '../kernel/index.ts';
 import type { Phase, RootState, RunRef } from './model.ts';
-import type { Diagnostic, TfEvent } from './stream.ts';
+import { type Diagnostic, knownStream, type TfEvent } from './stream.ts';
 
 /** Which states may follow; every arrow is a fact in the journal. */
 const NEXT: Readonly<Record<RootState, readonly RootState[]>> = {
@@ -94,34 +94,32 @@ const further = (a: Phase, b: Phase): Phase => (ORDER.indexOf(b) > ORDER.indexOf
 const without = (running: readonly Running[], address: string): Running[] =>
   running.filter((r) => r.address !== address);
 
+function begun(v: RunView, e: Extract<TfEvent, { type: 'start' }>, at: number): RunView {
+  return {
+    ...v,
+    running: [...without(v.running, e.address), { address: e.address, kind: e.kind, since: at }],
+    phase: further(v.phase, phaseOfType(e.kind)),
+  };
+}
+
+type Folds = { [T in TfEvent['type']]?: (v: RunView, e: Extract<TfEvent, { type: T }>, at: number) => RunView };
+const FOLDS: Folds = {
+  planned: (v, e) => (e.action === 'noop' || e.action === 'read' ? v : { ...v, planned: v.planned + units(e.action) }),
+  start: (v, e, at) => (e.action === 'read' ? v : begun(v, e, at)),
+  complete: (v, e) => (e.action === 'read' ? v : { ...v, done: v.done + 1, running: without(v.running, e.address) }),
+  errored: (v, e) => ({
+    ...v,
+    running: without(v.running, e.address),
+    errored: [...v.errored, { address: e.address, kind: e.kind, action: e.action }],
+  }),
+  diagnostic: (v, e) => ({ ...v, diagnostics: [...v.diagnostics, e.diagnostic] }),
+  version: (v, e) => (knownStream(e.ui) ? v : { ...v, foreign: e.ui }),
+};
+
 /** Folds one event of a run; `at` is when it was read. Read-only operations are not counted. */
 export function foldRun(v: RunView, e: TfEvent, at: number): RunView {
-  switch (e.type) {
-    case 'planned':
-      return e.action === 'noop' || e.action === 'read' ? v : { ...v, planned: v.planned + units(e.action) };
-    case 'start':
-      if (e.action === 'read') return v;
-      return {
-        ...v,
-        running: [...without(v.running, e.address), { address: e.address, kind: e.kind, since: at }],
-        phase: further(v.phase, phaseOfType(e.kind)),
-      };
-    case 'complete':
-      if (e.action === 'read') return v;
-      return { ...v, done: v.done + 1, running: without(v.running, e.address) };
-    case 'errored':
-      return {
-        ...v,
-        running: without(v.running, e.address),
-        errored: [...v.errored, { address: e.address, kind: e.kind, action: e.action }],
-      };
-    case 'diagnostic':
-      return { ...v, diagnostics: [...v.diagnostics, e.diagnostic] };
-    case 'version':
-      return { ...v, ...(/^1(\.|$)/.test(e.ui) ? {} : { foreign: e.ui }) };
-    default:
-      return v;
-  }
+  const fold = FOLDS[e.type] as ((v: RunView, e: TfEvent, at: number) => RunView) | undefined;
+  return fold === undefined ? v : fold(v, e, at);
 }
 
 /** The operation that has run longest. */
@@ -168,20 +166,31 @@ export interface RootHistory {
   tookMs?: number;
 }
 
+interface StateFact {
+  root: string;
+  state: RootState;
+  tookMs?: number;
+}
+
+function later(before: RootHistory | undefined, d: StateFact): RootHistory {
+  const took = d.tookMs ?? before?.tookMs;
+  const born = { everReady: false, applied: false };
+  const since = d.state === 'gone' || before === undefined ? born : before;
+  return {
+    state: d.state,
+    everReady: since.everReady || d.state === 'ready',
+    applied: since.applied || d.state === 'applying',
+    ...(took === undefined ? {} : { tookMs: took }),
+  };
+}
+
 /** What the journal knows of each root. */
 export function rootStates(facts: readonly Fact[]): Map<string, RootHistory> {
   const roots = new Map<string, RootHistory>();
   for (const f of facts) {
     if (f.kind !== 'infra.state') continue;
-    const d = f.data as unknown as { root: string; state: RootState; tookMs?: number };
-    const before = d.state === 'gone' ? undefined : roots.get(d.root);
-    const took = d.tookMs ?? roots.get(d.root)?.tookMs;
-    roots.set(d.root, {
-      state: d.state,
-      everReady: d.state === 'ready' || (before?.everReady ?? false),
-      applied: d.state === 'applying' || (before?.applied ?? false),
-      ...(took === undefined ? {} : { tookMs: took }),
-    });
+    const d = f.data as unknown as StateFact;
+    roots.set(d.root, later(roots.get(d.root), d));
   }
   return roots;
 }

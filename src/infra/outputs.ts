@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { parse } from 'yaml';
 import type { ClusterConfig, Config } from '../config/index.ts';
 import { fault, type Json } from '../kernel/index.ts';
@@ -18,29 +19,35 @@ const AUTH_KEYS: Readonly<Record<string, readonly string[]>> = {
   gke: ['name', 'project', 'location'],
 };
 
+/** Names of the fields that a `cluster` output lacks. */
+function missing(o: Obj, auth: Obj, nameserver: Obj): string[] {
+  const absent = (holder: Obj, keys: readonly string[], prefix = ''): string[] =>
+    keys.filter((k) => text(holder, k) === undefined).map((k) => `${prefix}${k}`);
+  return [
+    ...absent(o, ['name', 'endpoint', 'issuer', 'network']),
+    ...absent(auth, AUTH_KEYS[text(auth, 'kind') ?? ''] ?? ['kind'], 'auth.'),
+    ...absent(nameserver, ['ip', 'ref'], 'nameserver.'),
+  ];
+}
+
 /** Checks the `cluster` output of a module. Throws TW2115 with what is missing. */
 export function clusterOutput(cluster: string, value: Json | undefined): ClusterOutput {
-  const o = isObj(value) ? value : {};
-  const auth = isObj(o['auth']) ? o['auth'] : {};
-  const nameserver = isObj(o['nameserver']) ? o['nameserver'] : {};
-  const kind = text(auth, 'kind') ?? '';
-  const missing = [
-    ...['name', 'endpoint', 'issuer', 'network'].filter((k) => text(o, k) === undefined),
-    ...(AUTH_KEYS[kind] ?? ['kind']).filter((k) => text(auth, k) === undefined).map((k) => `auth.${k}`),
-    ...['ip', 'ref'].filter((k) => text(nameserver, k) === undefined).map((k) => `nameserver.${k}`),
-  ];
-  if (missing.length > 0)
-    throw fault('TW2115', { value: cluster, where: [{ cluster }], why: [`no ${missing.join(', ')}`] });
-  const nodeGroup = text(o, 'node_group');
+  const part = (v: Json | undefined): Obj => (isObj(v) ? v : {});
+  const o = part(value);
+  const [auth, nameserver] = [part(o['auth']), part(o['nameserver'])];
+  const lacks = missing(o, auth, nameserver);
+  if (lacks.length > 0)
+    throw fault('TW2115', { value: cluster, where: [{ cluster }], why: [`no ${lacks.join(', ')}`] });
+  const of = (key: string, holder = o): string => text(holder, key) ?? '';
   return {
-    name: text(o, 'name') ?? '',
-    endpoint: text(o, 'endpoint') ?? '',
+    name: of('name'),
+    endpoint: of('endpoint'),
     ca: text(o, 'ca') ?? null,
-    issuer: text(o, 'issuer') ?? '',
-    network: text(o, 'network') ?? '',
-    ...(nodeGroup === undefined ? {} : { nodeGroup }),
+    issuer: of('issuer'),
+    network: of('network'),
+    ...(text(o, 'node_group') === undefined ? {} : { nodeGroup: of('node_group') }),
     auth: auth as unknown as AuthTarget,
-    nameserver: { ip: text(nameserver, 'ip') ?? '', ref: text(nameserver, 'ref') ?? '' },
+    nameserver: { ip: of('ip', nameserver), ref: of('ref', nameserver) },
   };
 }
 
@@ -50,23 +57,21 @@ interface Kubeconfig {
   clusters?: { name: string; cluster: { server?: string; 'certificate-authority-data'?: string } }[];
 }
 
+function found(file: string, wanted: string | undefined): { context: string; server: string; ca: string | null } {
+  const k = parse(readFileSync(file, 'utf8')) as Kubeconfig;
+  const context = wanted ?? k['current-context'] ?? '';
+  const name = k.contexts?.find((x) => x.name === context)?.context.cluster;
+  const cluster = k.clusters?.find((x) => x.name === name)?.cluster;
+  if (cluster?.server === undefined) throw new Error(`no context "${context}"`);
+  return { context, server: cluster.server, ca: cluster['certificate-authority-data'] ?? null };
+}
+
 /** Output of a cluster that others built, from its kubeconfig. Throws TW2115. */
-export function existingOutput(c: ClusterConfig): ClusterOutput {
-  const file = c.kubeconfig ?? `${process.env['HOME'] ?? ''}/.kube/config`;
+export function existingOutput(c: ClusterConfig, home: string): ClusterOutput {
+  const file = c.kubeconfig ?? `${home}/.kube/config`;
   try {
-    const k = parse(readFileSync(file, 'utf8')) as Kubeconfig;
-    const context = c.context ?? k['current-context'] ?? '';
-    const name = k.contexts?.find((x) => x.name === context)?.context.cluster;
-    const cluster = k.clusters?.find((x) => x.name === name)?.cluster;
-    if (cluster?.server === undefined) throw new Error(`no context "${context}"`);
-    return {
-      name: c.name,
-      endpoint: cluster.server,
-      ca: cluster['certificate-authority-data'] ?? null,
-      issuer: '',
-      network: '',
-      auth: { kind: 'kubeconfig', file, context },
-    };
+    const { context, server, ca } = found(file, c.context);
+    return { name: c.name, endpoint: server, ca, issuer: '', network: '', auth: { kind: 'kubeconfig', file, context } };
   } catch (cause) {
     throw fault('TW2115', { value: c.name, where: [{ cluster: c.name, file }], cause });
   }
@@ -81,19 +86,19 @@ export async function outputsOf(
   roots: RootStore,
   broken: (cluster: string, error: unknown) => void = () => undefined,
 ): Promise<Outputs> {
-  const found: Record<string, ClusterOutput> = {};
+  const outputs: Record<string, ClusterOutput> = {};
   for (const c of config.clusters) {
     try {
       if (c.cloud === 'existing') {
-        found[c.name] = existingOutput(c);
+        outputs[c.name] = existingOutput(c, homedir());
         continue;
       }
       const state = await roots.state(clusterRoot(c.name));
       const value = state?.outputs['cluster'];
-      if (value !== undefined && (state?.resources ?? 0) > 0) found[c.name] = clusterOutput(c.name, value);
+      if (value !== undefined && (state?.resources ?? 0) > 0) outputs[c.name] = clusterOutput(c.name, value);
     } catch (error) {
       broken(c.name, error);
     }
   }
-  return found;
+  return outputs;
 }

@@ -127,19 +127,23 @@ async function deferred(e: Engine, root: Root, waits: RootId[]): Promise<RootPla
   return { ...baseOf(root), kind: 'deferred', waitsFor: waits, envelope, digest: id };
 }
 
+/** Presence of a cluster whose root holds resources. */
+function standing(ctx: InfraContext, cluster: string, outputs: Outputs): Presence {
+  if (!ctx.config.clusters.some((c) => c.name === cluster)) return 'leaving';
+  return outputs[cluster] === undefined ? 'rebuilding' : 'present';
+}
+
 async function presenceOf(ctx: InfraContext, outputs: Outputs): Promise<Record<string, Presence>> {
   const presence: Record<string, Presence> = {};
   for (const c of ctx.config.clusters) presence[c.name] = outputs[c.name] === undefined ? 'absent' : 'present';
-  for (const id of await ctx.tf.roots.list()) {
-    const cluster = id.startsWith('cluster:') ? id.slice('cluster:'.length) : undefined;
-    if (cluster === undefined) continue;
+  for (const id of (await ctx.tf.roots.list()).filter((i) => i.startsWith('cluster:'))) {
+    const cluster = id.slice('cluster:'.length);
     const resources = await ctx.tf.roots.state(id).then(
       (s) => s?.resources ?? 0,
       () => undefined,
     );
     if (resources === undefined) presence[cluster] = 'unknown';
-    else if (!ctx.config.clusters.some((c) => c.name === cluster) && resources > 0) presence[cluster] = 'leaving';
-    else if (resources > 0 && outputs[cluster] === undefined) presence[cluster] = 'rebuilding';
+    else if (resources > 0) presence[cluster] = standing(ctx, cluster, outputs);
   }
   return presence;
 }

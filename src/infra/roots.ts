@@ -25,24 +25,19 @@ function common(config: Config, c: ClusterConfig): Vars {
   };
 }
 
+const ACCOUNT: Record<ClusterConfig['cloud'], (a: Config['accounts']) => Vars> = {
+  aws: ({ aws }) => ({ account: aws?.account ?? '', profile: aws?.profile ?? null }),
+  azure: ({ azure }) => ({ subscription: azure?.subscription ?? '', tenant: azure?.tenant ?? '' }),
+  gcp: ({ gcp }) => ({ project: gcp?.project ?? '' }),
+  existing: () => ({}),
+};
+/** Account of a cloud; the config check has seen to it that it is named. */
+const accountVars = (config: Config, cloud: ClusterConfig['cloud']): Vars => ACCOUNT[cloud](config.accounts);
+
 function clusterVars(config: Config, c: ClusterConfig): Vars {
-  const { aws, azure, gcp } = config.accounts;
-  const vars = common(config, c);
-  switch (c.cloud) {
-    case 'aws': // pods take addresses of the nodes' network (VPC CNI), so there is no pod_cidr
-      return { ...vars, account: aws?.account ?? '', profile: aws?.profile ?? null };
-    case 'azure':
-      return {
-        ...vars,
-        pod_cidr: c.network.pods,
-        subscription: azure?.subscription ?? '',
-        tenant: azure?.tenant ?? '',
-      };
-    case 'gcp':
-      return { ...vars, pod_cidr: c.network.pods, project: gcp?.project ?? '' };
-    case 'existing':
-      return {};
-  }
+  // EKS pods take addresses of the nodes' network (VPC CNI), so that module has no pod_cidr
+  const pods = c.cloud === 'aws' ? {} : { pod_cidr: c.network.pods };
+  return { ...common(config, c), ...pods, ...accountVars(config, c.cloud) };
 }
 
 /** Where each module variable comes from in the config; a test compares it with variables.tf. */
@@ -90,14 +85,12 @@ function clusterRootOf(config: Config, c: ClusterConfig): Root | undefined {
 function zoneRoot(config: Config, clusters: readonly Root[]): Root | undefined {
   if (config.dns === undefined) return undefined;
   const hosts = new Set(config.apps.flatMap((a) => (a.traffic === undefined ? [] : [a.traffic.host])));
-  const aws = config.accounts.aws;
   return {
     id: `zone:${config.dns.zone}`,
     module: 'dns-route53',
     vars: {
       fleet: config.fleet,
-      account: aws?.account ?? '',
-      profile: aws?.profile ?? null,
+      ...accountVars(config, 'aws'),
       domain: config.dns.zone,
       hosts: [...hosts].sort(),
     },

@@ -50,6 +50,12 @@ async function versionOf(binary: string, env: Record<string, string>): Promise<F
   return { binary, product, version };
 }
 
+function candidatesOf(named: string | undefined, dir: string, env: Env): string[] {
+  if (named === undefined) return [onPath('terraform', env), onPath('tofu', env)].filter((c) => c !== undefined);
+  if (!named.includes('/')) return [onPath(named, env) ?? named];
+  return [isAbsolute(named) ? named : resolve(dir, named)];
+}
+
 /**
  * The terraform to use: `infra.binary` of the config, TW_TERRAFORM, terraform and tofu on PATH.
  * Throws TW2001 with every place it looked at.
@@ -60,10 +66,7 @@ export async function findTerraform(
   env: Env = process.env,
 ): Promise<FoundTerraform> {
   const named = config.infra.binary ?? env['TW_TERRAFORM'];
-  const candidates =
-    named === undefined
-      ? [onPath('terraform', env), onPath('tofu', env)].filter((c) => c !== undefined)
-      : [isAbsolute(named) || !named.includes('/') ? (onPath(named, env) ?? named) : resolve(config.dir, named)];
+  const candidates = candidatesOf(named, config.dir, env);
   const why: string[] = [];
   for (const binary of candidates) {
     const found = await versionOf(binary, terraformEnv(env, place.env));

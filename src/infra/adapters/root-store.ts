@@ -111,104 +111,121 @@ function stateOf(text: string): RootState {
   };
 }
 
+interface Disk {
+  o: RootStoreOptions;
+  path(id: RootId, file: string): string;
+  moduleDigest(root: Root): Promise<string>;
+}
+const lockOf = ({ o }: Disk, root: Root): string => join(o.place.lockDir, `${PROVIDER[root.module]}.lock.hcl`);
+const initMarker = (d: Disk, id: RootId): string => d.path(id, join('.terraform', INIT_MARKER));
+
+async function write(d: Disk, root: Root, fleet: string): Promise<void> {
+  await mkdir(d.path(root.id, ''), { recursive: true, mode: 0o700 });
+  await claim(d.path(root.id, ''), { place: d.o.place.name, fleet, root: root.id, module: root.module });
+  await copyModule(join(d.o.modulesDir, root.module), d.path(root.id, 'module'));
+  const main = d.path(root.id, 'main.tf.json');
+  const text = mainFile(root);
+  await sameBackend(main, text);
+  if (!existsSync(main) || (await readFile(main, 'utf8')) !== text) await replace(main, text);
+  const lock = d.path(root.id, LOCK);
+  if (!existsSync(lock) && existsSync(lockOf(d, root))) await copyFile(lockOf(d, root), lock);
+}
+
+async function load(d: Disk, id: RootId, fleet: string): Promise<Root | undefined> {
+  const dir = d.path(id, '');
+  const found = await marked(dir);
+  if (found === undefined || !existsSync(join(dir, 'main.tf.json'))) return undefined;
+  sameOwner(dir, found, { place: d.o.place.name, fleet, root: id });
+  const main = JSON.parse(await readFile(join(dir, 'main.tf.json'), 'utf8')) as { module: { this: Vars } };
+  const { source: _, ...vars } = main.module.this;
+  const cluster = id.startsWith('cluster:') ? { cluster: id.slice('cluster:'.length) } : {};
+  return { id, ...cluster, module: found.module, vars, needs: [] };
+}
+
+async function initDigest(d: Disk, root: Root): Promise<string> {
+  const lock = d.path(root.id, LOCK);
+  const locked = existsSync(lock) ? createHash('sha256').update(readFileSync(lock)).digest('hex') : '';
+  return digest({ module: await d.moduleDigest(root), lock: locked, toolchain: d.o.toolchain });
+}
+
+async function initialised(d: Disk, root: Root): Promise<boolean> {
+  const marker = initMarker(d, root.id);
+  return existsSync(marker) && (await readFile(marker, 'utf8')) === (await initDigest(d, root));
+}
+
+async function markInitialised(d: Disk, root: Root): Promise<void> {
+  const lock = d.path(root.id, LOCK);
+  if (existsSync(lock)) {
+    await mkdir(d.o.place.lockDir, { recursive: true });
+    await replace(lockOf(d, root), await readFile(lock, 'utf8'));
+  }
+  await mkdir(d.path(root.id, '.terraform'), { recursive: true });
+  await replace(initMarker(d, root.id), await initDigest(d, root));
+}
+
+async function unlock(d: Disk, root: Root): Promise<void> {
+  await rm(d.path(root.id, LOCK), { force: true });
+  await rm(lockOf(d, root), { force: true });
+  await rm(d.path(root.id, '.terraform'), { recursive: true, force: true });
+}
+
+async function state(d: Disk, id: RootId): Promise<RootState | undefined> {
+  const file = d.path(id, 'terraform.tfstate');
+  if (!existsSync(file)) return undefined;
+  try {
+    const text = await readFile(file, 'utf8');
+    return text.trim() === '' ? undefined : stateOf(text);
+  } catch (cause) {
+    const fix = [{ say: `The state file is damaged; its last good copy is ${file}.backup.` }];
+    throw fault('TW2106', { value: id, cause, fix });
+  }
+}
+
+async function list({ o }: Disk): Promise<RootId[]> {
+  const names = existsSync(o.place.rootsDir) ? (await readdir(o.place.rootsDir)).sort() : [];
+  const found = await Promise.all(names.map(async (n) => await marked(join(o.place.rootsDir, n))));
+  return found.flatMap((m) => m?.root ?? []);
+}
+
+async function remove(d: Disk, id: RootId): Promise<void> {
+  const left = (await state(d, id))?.resources ?? 0;
+  if (left > 0) throw fault('TW2301', { value: id, why: [`${left} resources are still in its state`] });
+  await rm(d.path(id, ''), { recursive: true, force: true });
+}
+
+async function noted(path: string): Promise<Record<string, string> | undefined> {
+  return existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as Record<string, string>) : undefined;
+}
+
+/** Digest of a module's files, read once. */
+function moduleDigests(modulesDir: string): (root: Root) => Promise<string> {
+  const known = new Map<ModuleName, Promise<string>>();
+  return async (root) => {
+    const found = known.get(root.module) ?? filesOf(join(modulesDir, root.module)).then((f) => digest(f));
+    known.set(root.module, found);
+    return await found;
+  };
+}
+
 /** Root folders on this machine's disk. */
 export function rootStore(o: RootStoreOptions): RootStore {
   const path = (id: RootId, file: string): string => join(o.place.rootsDir, rootName(id), file);
-  const lockOf = (root: Root): string => join(o.place.lockDir, `${PROVIDER[root.module]}.lock.hcl`);
-  const modules = new Map<ModuleName, Promise<string>>();
-  const moduleDigest = (root: Root): Promise<string> => {
-    const known = modules.get(root.module) ?? filesOf(join(o.modulesDir, root.module)).then((f) => digest(f));
-    modules.set(root.module, known);
-    return known;
-  };
-  const initDigest = async (root: Root): Promise<string> => {
-    const lock = path(root.id, LOCK);
-    const locked = existsSync(lock) ? createHash('sha256').update(readFileSync(lock)).digest('hex') : '';
-    return digest({ module: await moduleDigest(root), lock: locked, toolchain: o.toolchain });
-  };
-  const initMarker = (id: RootId): string => path(id, join('.terraform', INIT_MARKER));
-
-  const write = async (root: Root, fleet: string): Promise<void> => {
-    await mkdir(path(root.id, ''), { recursive: true, mode: 0o700 });
-    await claim(path(root.id, ''), { place: o.place.name, fleet, root: root.id, module: root.module });
-    await copyModule(join(o.modulesDir, root.module), path(root.id, 'module'));
-    const main = path(root.id, 'main.tf.json');
-    const text = mainFile(root);
-    await sameBackend(main, text);
-    if (!existsSync(main) || (await readFile(main, 'utf8')) !== text) await replace(main, text);
-    const lock = path(root.id, LOCK);
-    if (!existsSync(lock) && existsSync(lockOf(root))) await copyFile(lockOf(root), lock);
-  };
-
-  const load = async (id: RootId, fleet: string): Promise<Root | undefined> => {
-    const dir = path(id, '');
-    const found = await marked(dir);
-    if (found === undefined || !existsSync(join(dir, 'main.tf.json'))) return undefined;
-    sameOwner(dir, found, { place: o.place.name, fleet, root: id });
-    const main = JSON.parse(await readFile(join(dir, 'main.tf.json'), 'utf8')) as { module: { this: Vars } };
-    const { source: _, ...vars } = main.module.this;
-    const cluster = id.startsWith('cluster:') ? { cluster: id.slice('cluster:'.length) } : {};
-    return { id, ...cluster, module: found.module, vars, needs: [] };
-  };
-
-  const state = async (id: RootId): Promise<RootState | undefined> => {
-    const file = path(id, 'terraform.tfstate');
-    if (!existsSync(file)) return undefined;
-    try {
-      const text = await readFile(file, 'utf8');
-      return text.trim() === '' ? undefined : stateOf(text);
-    } catch (cause) {
-      throw fault('TW2106', {
-        value: id,
-        cause,
-        fix: [{ say: `The state file is damaged; its last good copy is ${file}.backup.` }],
-      });
-    }
-  };
-
+  const d: Disk = { o, path, moduleDigest: moduleDigests(o.modulesDir) };
   return {
-    write,
-    load,
-    moduleDigest,
-    state,
+    write: async (root, fleet) => await write(d, root, fleet),
+    load: async (id, fleet) => await load(d, id, fleet),
+    initialised: async (root) => await initialised(d, root),
+    markInitialised: async (root) => await markInitialised(d, root),
+    unlock: async (root) => await unlock(d, root),
+    moduleDigest: d.moduleDigest,
+    state: async (id) => await state(d, id),
     path,
-    initialised: async (root) => {
-      const marker = initMarker(root.id);
-      return existsSync(marker) && (await readFile(marker, 'utf8')) === (await initDigest(root));
-    },
-    markInitialised: async (root) => {
-      const lock = path(root.id, LOCK);
-      if (existsSync(lock)) {
-        await mkdir(o.place.lockDir, { recursive: true });
-        await replace(lockOf(root), await readFile(lock, 'utf8'));
-      }
-      await mkdir(path(root.id, '.terraform'), { recursive: true });
-      await replace(initMarker(root.id), await initDigest(root));
-    },
-    unlock: async (root) => {
-      await rm(path(root.id, LOCK), { force: true });
-      await rm(lockOf(root), { force: true });
-      await rm(path(root.id, '.terraform'), { recursive: true, force: true });
-    },
     exists: async (id, file) => await there(path(id, file)),
     drop: async (id, file) => await rm(path(id, file), { force: true }),
     protect: async (id, file) => await chmod(path(id, file), 0o600),
     note: async (id, file, value) => await replace(path(id, file), JSON.stringify(value)),
-    noted: async (id, file) =>
-      existsSync(path(id, file))
-        ? (JSON.parse(await readFile(path(id, file), 'utf8')) as Record<string, string>)
-        : undefined,
-    list: async () => {
-      const names = existsSync(o.place.rootsDir) ? await readdir(o.place.rootsDir) : [];
-      const marked = names.filter((n) => existsSync(join(o.place.rootsDir, n, MARKER)));
-      return marked.map(
-        (n) => (JSON.parse(readFileSync(join(o.place.rootsDir, n, MARKER), 'utf8')) as { root: RootId }).root,
-      );
-    },
-    remove: async (id) => {
-      const left = (await state(id))?.resources ?? 0;
-      if (left > 0) throw fault('TW2301', { value: id, why: [`${left} resources are still in its state`] });
-      await rm(path(id, ''), { recursive: true, force: true });
-    },
+    noted: async (id, file) => await noted(path(id, file)),
+    list: async () => await list(d),
+    remove: async (id) => await remove(d, id),
   };
 }

@@ -73,91 +73,92 @@ function interruptOnce(ref: RunRef): void {
   }
 }
 
+/** Folder of the run files, beside the roots. */
+const runsDir = (o: RunnerOptions): string => join(dirname(o.place.rootsDir), 'runs');
+const dirOf = (o: RunnerOptions, root: RootId): string => join(o.place.rootsDir, rootName(root));
+
+function argvOf(o: RunnerOptions, args: readonly string[]): [string, string[]] {
+  const [command, ...rest] = [...(o.place.enter ?? []), o.binary, ...args];
+  return [command ?? o.binary, rest];
+}
+
+/** Journals a step of a run; `key` names the run and its file. */
+function note(o: RunnerOptions, state: 'intent' | 'started' | 'ended', key: string, more: object = {}): void {
+  const name = key.split('/')[1] ?? '';
+  const cluster = name.startsWith('cluster-') ? { cluster: name.slice('cluster-'.length) } : {};
+  o.journal.append({ kind: 'infra.run', ...cluster, data: toJson({ state, key, ...more }) });
+}
+
+interface Live {
+  ref: RunRef;
+  key: string;
+  ended: Promise<Ended>;
+  /** Lets this process end although the run goes on. */
+  unref(): void;
+}
+
+function handleOf(o: RunnerOptions, live: Live): RunHandle {
+  const { ref, key, ended } = live;
+  const stop = new AbortController();
+  const left = new Promise<RunResult>((resolve) =>
+    stop.signal.addEventListener('abort', () => resolve({ code: null, stderr: '', detached: true })),
+  );
+  const finished = ended.then((e): RunResult => {
+    if (!stop.signal.aborted) note(o, 'ended', key, { code: e.code });
+    return { ...e, stderr: tailOf(`${ref.eventsFile}.stderr`) };
+  });
+  return {
+    ref,
+    events: follow(ref.eventsFile, Promise.race([ended, left]), stop.signal, o.clock),
+    interruptOnce: () => interruptOnce(ref),
+    detach: () => {
+      stop.abort();
+      live.unref();
+    },
+    done: Promise.race([finished, left]),
+  };
+}
+
+/** Starts terraform in a session of its own, its output in files: it outlives this process. */
+async function start(o: RunnerOptions, env: Record<string, string>, spec: RunSpec): Promise<RunHandle> {
+  const key = `${spec.run}/${rootName(spec.root)}/${spec.verb}-${o.clock.now()}`;
+  const eventsFile = join(runsDir(o), `${key}.jsonl`);
+  note(o, 'intent', key);
+  const [command, args] = argvOf(o, spec.args);
+  const files = openFiles(eventsFile);
+  const stdio: ['ignore', number, number] = ['ignore', files.out, files.err];
+  const child = spawn(command, args, { cwd: dirOf(o, spec.root), env, detached: true, stdio });
+  files.close();
+  const ended = once(child, 'exit').then(
+    ([code, signal]): Ended => ({
+      code: code as number | null,
+      ...(signal === null ? {} : { signal: String(signal) }),
+    }),
+    (): Ended => ({ code: null }),
+  );
+  if (child.pid === undefined) {
+    const cause: unknown = await once(child, 'spawn').catch((e: unknown) => e);
+    note(o, 'ended', key);
+    throw fault('TW2107', { value: command, cause });
+  }
+  const { run, root, verb } = spec;
+  const pidStarted = startOf(child.pid) ?? '';
+  const ref: RunRef = { run, root, verb, host: hostname(), pid: child.pid, pidStarted, eventsFile };
+  note(o, 'started', key, { ref });
+  return handleOf(o, { ref, key, ended, unref: () => child.unref() });
+}
+
 /** The runner of real processes (infra.md, Spawn and Resume). */
 export function terraformRunner(o: RunnerOptions): TerraformPort {
   const env = terraformEnv(o.env, o.place.env);
-  const argv = (args: readonly string[]): [string, string[]] => {
-    const [command, ...rest] = [...(o.place.enter ?? []), o.binary, ...args];
-    return [command ?? o.binary, rest];
-  };
-  const dirOf = (root: RootId): string => join(o.place.rootsDir, rootName(root));
-  const fact = (state: string, key: string, ref?: RunRef, extra: object = {}): void => {
-    const cluster = (ref?.root ?? '').startsWith('cluster:')
-      ? { cluster: ref?.root.slice('cluster:'.length) ?? '' }
-      : {};
-    o.journal.append({ kind: 'infra.run', ...cluster, data: toJson({ state, key, ref, ...extra }) });
-  };
-
-  const handle = (ref: RunRef, key: string, ended: Promise<Ended>, unref: () => void): RunHandle => {
-    const stop = new AbortController();
-    const left = new Promise<RunResult>((resolve) =>
-      stop.signal.addEventListener('abort', () => resolve({ code: null, stderr: '', detached: true })),
-    );
-    const finished = ended.then((e): RunResult => {
-      if (!stop.signal.aborted) fact('ended', key, ref, { code: e.code });
-      return { ...e, stderr: tailOf(`${ref.eventsFile}.stderr`) };
-    });
-    return {
-      ref,
-      events: follow(ref.eventsFile, ended, stop.signal, o.clock),
-      interruptOnce: () => interruptOnce(ref),
-      detach: () => {
-        stop.abort();
-        unref();
-      },
-      done: Promise.race([finished, left]),
-    };
-  };
-
-  const start = async (spec: RunSpec): Promise<RunHandle> => {
-    const key = `${spec.run}/${rootName(spec.root)}/${spec.verb}-${o.clock.now()}`;
-    const eventsFile = join(dirname(o.place.rootsDir), 'runs', `${key}.jsonl`);
-    fact('intent', key);
-    const [command, args] = argv(spec.args);
-    const files = openFiles(eventsFile);
-    const child = spawn(command, args, {
-      cwd: dirOf(spec.root),
-      env,
-      detached: true,
-      stdio: ['ignore', files.out, files.err],
-    });
-    files.close();
-    const ended = once(child, 'exit').then(
-      ([code, signal]): Ended => ({
-        code: code as number | null,
-        ...(signal === null ? {} : { signal: String(signal) }),
-      }),
-      (): Ended => ({ code: null }),
-    );
-    try {
-      if (child.pid === undefined) await once(child, 'spawn');
-    } catch (cause) {
-      fact('ended', key);
-      throw fault('TW2107', { value: command, cause });
-    }
-    const pid = child.pid ?? 0;
-    const ref: RunRef = {
-      run: spec.run,
-      root: spec.root,
-      verb: spec.verb,
-      host: hostname(),
-      pid,
-      pidStarted: startOf(pid) ?? '',
-      eventsFile,
-    };
-    fact('started', key, ref);
-    return handle(ref, key, ended, () => child.unref());
-  };
-
-  const attach = async (ref: RunRef): Promise<RunHandle> => {
-    const key = ref.eventsFile.slice(join(dirname(o.place.rootsDir), 'runs').length + 1, -'.jsonl'.length);
-    return handle(ref, key, gone(ref, o.clock), () => undefined);
-  };
   return {
-    start,
-    attach,
-    alive: (ref) => startOf(ref.pid) === ref.pidStarted && ref.host === hostname(),
-    query: async (root, args) => await query(argv(args), dirOf(root), env),
+    start: async (spec) => await start(o, env, spec),
+    attach: async (ref) => {
+      const key = ref.eventsFile.slice(runsDir(o).length + 1, -'.jsonl'.length);
+      return handleOf(o, { ref, key, ended: gone(ref, o.clock), unref: () => undefined });
+    },
+    alive: (ref) => ref.host === hostname() && startOf(ref.pid) === ref.pidStarted,
+    query: async (root, args) => await query(argvOf(o, args), dirOf(o, root), env),
   };
 }
 

@@ -18,16 +18,8 @@ function dispatcher(w: World): ProxyAgent | undefined {
   return new ProxyAgent({ uri: url.origin, ...token });
 }
 
-/** One OAuth token request. Throws TW2201 (refused) or TW2202 (no answer). */
-export async function askToken(
-  url: string,
-  form: Record<string, string>,
-  who: { cloud: 'azure' | 'gcp'; cluster: string },
-  w: World,
-): Promise<Required<Pick<TokenAnswer, 'access_token'>> & { expires: number }> {
+async function post(url: string, form: Record<string, string>, w: World): Promise<TokenAnswer> {
   const proxy = dispatcher(w);
-  const where = [{ cluster: who.cluster }];
-  let answer: TokenAnswer;
   try {
     const r = await request(url, {
       method: 'POST',
@@ -36,14 +28,25 @@ export async function askToken(
       headersTimeout: 15_000,
       ...(proxy === undefined ? {} : { dispatcher: proxy }),
     });
-    const text = await r.body.text();
-    answer = parsed(text) ?? { error: `answer ${r.statusCode}`, error_description: text.slice(0, 300) };
-    if (r.statusCode >= 500) throw new Error(`answer ${r.statusCode}: ${text.slice(0, 300)}`);
-  } catch (cause) {
-    throw fault('TW2202', { value: new URL(url).host, where, why: causes(cause), cause });
+    const body = await r.body.text();
+    if (r.statusCode >= 500) throw new Error(`answer ${r.statusCode}: ${body.slice(0, 300)}`);
+    return parsed(body) ?? { error: `answer ${r.statusCode}`, error_description: body.slice(0, 300) };
   } finally {
     await proxy?.close();
   }
+}
+
+/** One OAuth token request. Throws TW2201 (refused) or TW2202 (no answer). */
+export async function askToken(
+  url: string,
+  form: Record<string, string>,
+  who: { cloud: 'azure' | 'gcp'; cluster: string },
+  w: World,
+): Promise<Required<Pick<TokenAnswer, 'access_token'>> & { expires: number }> {
+  const where = [{ cluster: who.cluster }];
+  const answer = await post(url, form, w).catch((cause: unknown) => {
+    throw fault('TW2202', { value: new URL(url).host, where, why: causes(cause), cause });
+  });
   if (answer.access_token !== undefined && answer.access_token !== '')
     return { access_token: answer.access_token, expires: w.clock.now() + Number(answer.expires_in ?? 3600) * 1000 };
   throw fault('TW2201', {
