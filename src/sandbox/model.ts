@@ -160,8 +160,6 @@ export const CLOUD_CHAOS = [
   'leak',
   'throttle',
   'ignoreStop',
-  'stateLock',
-  'dnsApi',
 ] as const;
 export type ChaosKind = (typeof MACHINE_CHAOS)[number] | (typeof CLOUD_CHAOS)[number];
 

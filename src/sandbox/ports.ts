@@ -1,3 +1,4 @@
+import type { Place } from '../infra/index.ts';
 import type {
   ChaosChange,
   ChaosReceipt,
@@ -8,18 +9,6 @@ import type {
   Visit,
   VisitRequest,
 } from './model.ts';
-
-/** How infra and the Kubernetes clients reach a world (the type infra owns, said here so that rooms stay apart). */
-export interface Place {
-  name: 'sandbox' | 'real';
-  env: Record<string, string>;
-  endpoints: Record<string, string>;
-  proxyUrl?: string;
-  /** Argv prefix for terraform. */
-  enter?: string[];
-  rootsDir: string;
-  lockDir: string;
-}
 
 /** Three clouds on one Linux machine. One instance stands for one sandbox directory. */
 export interface SandboxPort {
@@ -37,4 +26,9 @@ export interface SandboxPort {
   visit(request: VisitRequest): Promise<Visit[]>;
   /** How infra and the Kubernetes clients reach this world. Throws TW9008. */
   place(): Promise<Place>;
+  /**
+   * Argv prefix that runs a command inside a place: `operator`, `clouds`, `users:sao`, `region:sa-east-1`, `cluster:sao`
+   * (its control plane), `node:<name>`. Throws TW9008, TW9010.
+   */
+  enter(place: string): Promise<string[]>;
 }

@@ -110,6 +110,8 @@ export async function bringDown(dir: string, o: { purge: boolean; cache?: string
   }
   const id = readId(dir);
   const { killed, spaces } = id === undefined ? { killed: 0, spaces: new Set<string>() } : await sweep(id);
+  // The first thread of a killed process is gone before its others let go of their sockets.
+  await settled(() => socketsBelow(dir), 3000);
   remove(dir);
   if (o.purge && o.cache !== undefined) rmSync(o.cache, { recursive: true, force: true });
   const result = { killed, ms: Math.round(performance.now() - started), ...proof({ dir, id, spaces }) };

@@ -23,7 +23,16 @@ const seed = (id: string, cluster: string, region: string) => ({
   dnsName: `${id}.example`,
   issuer: 'https://issuer.example',
 });
-const node = { name: 'n1', zone: 'a', instanceType: 't3.medium', cpu: 2, memoryBytes: 4e9, labels: {}, taints: [], providerId: 'aws:///a/i-1' };
+const node = {
+  name: 'n1',
+  zone: 'a',
+  instanceType: 't3.medium',
+  cpu: 2,
+  memoryBytes: 4e9,
+  labels: {},
+  taints: [],
+  providerId: 'aws:///a/i-1',
+};
 
 describe('local sandbox with stand-ins for the programs', () => {
   let f: Fakes | undefined;
@@ -45,11 +54,15 @@ describe('local sandbox with stand-ins for the programs', () => {
     const events: SandboxEvent[] = [];
     for await (const e of sandbox.up(f.spec)) events.push(e);
     const l = layout(f.spec.dir);
-    const put = (path: string, body: object) => unixHttp(l.supervisorSocket, { method: 'PUT', path, body: body as never });
+    const put = (path: string, body: object) =>
+      unixHttp(l.supervisorSocket, { method: 'PUT', path, body: body as never });
     return { f, sandbox, events, l, put, id: idOf(f) ?? '' };
   };
   const orders = (dir: string): { do: string; name?: string }[] =>
-    readFileSync(`${dir}/net-orders.jsonl`, 'utf8').trim().split('\n').map((x) => JSON.parse(x));
+    readFileSync(`${dir}/net-orders.jsonl`, 'utf8')
+      .trim()
+      .split('\n')
+      .map((x) => JSON.parse(x));
   const until = async (check: () => Promise<boolean> | boolean, what: string): Promise<void> => {
     for (let n = 0; n < 150; n++) {
       if (await check()) return;
@@ -61,7 +74,16 @@ describe('local sandbox with stand-ins for the programs', () => {
   it('goes up with progress, runs what the clouds ask for, and comes down with proof', async () => {
     const { f: fx, sandbox, events, l, put, id } = await started();
     expect(events.filter((e) => e.state === 'done').map((e) => e.step)).toEqual(
-      expect.arrayContaining(['preflight', 'directory', 'provider mirror', 'tw-net', 'clouds', 'users-sao', 'users-mtl', 'sandbox']),
+      expect.arrayContaining([
+        'preflight',
+        'directory',
+        'provider mirror',
+        'tw-net',
+        'clouds',
+        'users-sao',
+        'users-mtl',
+        'sandbox',
+      ]),
     );
     expect(events.find((e) => e.step === 'users sao')?.detail).toMatch(/^http:\/\/127\.0\.0\.1:1\/\?key=/);
 
@@ -69,22 +91,42 @@ describe('local sandbox with stand-ins for the programs', () => {
     expect(access).toMatchObject({ status: 200, body: { endpointIp: '198.18.1.10', ca: 'Y2E=', version: 'v1.36.3' } });
     expect(await put('/clusters/aws-sao', seed('aws-sao', 'sao', 'sa-east-1'))).toEqual(access);
     expect(await put('/clusters/aws-sao/nodes/n1', node)).toMatchObject({ status: 200, body: { ip: '10.10.0.11' } });
-    const vip = { ip: '198.18.1.100', region: 'sa-east-1', ports: [{ proto: 'tcp', port: 80, targets: [{ ip: '10.10.0.11', port: 30080 }] }] };
+    const vip = {
+      ip: '198.18.1.100',
+      region: 'sa-east-1',
+      ports: [{ proto: 'tcp', port: 80, targets: [{ ip: '10.10.0.11', port: 30080 }] }],
+    };
     expect((await put('/vips/198.18.1.100', vip)).status).toBe(200);
-    expect(await put('/clusters/x', seed('x', 'x', 'mars'))).toMatchObject({ status: 400, body: { code: 'NoSuchRegion' } });
-    expect(await put('/clusters/y', seed('y', 'y', 'sa-east-1'))).toMatchObject({ status: 409, body: { code: 'AddressesOverlap' } });
+    expect(await put('/clusters/x', seed('x', 'x', 'mars'))).toMatchObject({
+      status: 400,
+      body: { code: 'NoSuchRegion' },
+    });
+    expect(await put('/clusters/y', seed('y', 'y', 'sa-east-1'))).toMatchObject({
+      status: 409,
+      body: { code: 'AddressesOverlap' },
+    });
 
     const view = await sandbox.status();
     expect(view).toMatchObject({
       state: 'up',
-      clusters: [{ id: 'aws-sao', cluster: 'sao', ready: true, nodes: [{ name: 'n1', ip: '10.10.0.11', state: 'up' }] }],
+      clusters: [
+        { id: 'aws-sao', cluster: 'sao', ready: true, nodes: [{ name: 'n1', ip: '10.10.0.11', state: 'up' }] },
+      ],
       vips: [{ ip: '198.18.1.100', ports: '80/tcp' }],
     });
-    expect(readJson(`${l.cluster('aws-sao')}/control-plane.json`)).toMatchObject({ privateIp: '10.10.255.10', dnsUpstream: '198.19.0.53' });
-    expect(readJson(`${l.node('aws-sao', 'n1')}/node.json`)).toMatchObject({ clusterDns: '10.250.0.10', apiServer: 'https://10.10.255.10:443' });
+    expect(readJson(`${l.cluster('aws-sao')}/control-plane.json`)).toMatchObject({
+      privateIp: '10.10.255.10',
+      dnsUpstream: '198.19.0.53',
+    });
+    expect(readJson(`${l.node('aws-sao', 'n1')}/node.json`)).toMatchObject({
+      clusterDns: '10.250.0.10',
+      apiServer: 'https://10.10.255.10:443',
+    });
     // Each runs in a session of its own and carries the mark.
     const marked = scanMarked(id);
-    expect(new Set(marked.map((m) => m.role))).toEqual(new Set(['supervisor', 'net', 'clouds', 'users', 'control-plane', 'node']));
+    expect(new Set(marked.map((m) => m.role))).toEqual(
+      new Set(['supervisor', 'net', 'clouds', 'users', 'control-plane', 'node']),
+    );
 
     const done = await sandbox.down({ purge: false });
     expect(done.left).toEqual([]);
@@ -128,13 +170,31 @@ describe('local sandbox with stand-ins for the programs', () => {
     process.kill(pid, 'SIGKILL');
     await until(async () => {
       const v = await sandbox.status();
-      return v.state === 'up' && v.processes.every((p) => p.state === 'up') && v.processes.some((p) => p.name === 'tw-net' && p.pid !== pid);
+      return (
+        v.state === 'up' &&
+        v.processes.every((p) => p.state === 'up') &&
+        v.processes.some((p) => p.name === 'tw-net' && p.pid !== pid)
+      );
     }, 'up again');
-    await until(() => orders(fx.spec.dir).slice(before).some((x) => x.do === 'partition'), 'partition again');
-    expect(orders(fx.spec.dir).slice(before).map((x) => x.do)).toEqual(expect.arrayContaining(['machine', 'partition', 'door']));
+    await until(
+      () =>
+        orders(fx.spec.dir)
+          .slice(before)
+          .some((x) => x.do === 'partition'),
+      'partition again',
+    );
+    expect(
+      orders(fx.spec.dir)
+        .slice(before)
+        .map((x) => x.do),
+    ).toEqual(expect.arrayContaining(['machine', 'partition', 'door']));
     const receipt = await sandbox.chaos({ do: 'begin', kind: 'kill', where: 'process:clouds' });
     expect(receipt.did[0]).toMatch(/clouds killed/);
-    await until(async () => (await sandbox.status()).processes.some((p) => p.name === 'clouds' && p.state === 'up' && p.restarts > 0), 'clouds back');
+    await until(
+      async () =>
+        (await sandbox.status()).processes.some((p) => p.name === 'clouds' && p.state === 'up' && p.restarts > 0),
+      'clouds back',
+    );
     expect(existsSync(l.cloudsSocket)).toBe(true);
   });
 
@@ -145,17 +205,24 @@ describe('local sandbox with stand-ins for the programs', () => {
     const receipt = await sandbox.chaos({ do: 'begin', kind: 'kill', where: 'cluster:sao' });
     expect(receipt.did).toEqual(['cp-aws-sao without power', 'node-aws-sao-n1 without power']);
     // The network goes first: a dying socket must not say goodbye to its peers.
-    expect(orders(l.dir).filter((x) => x.do === 'machineGone').map((x) => x.name)).toEqual(['cp-aws-sao', 'node-aws-sao-n1']);
+    expect(
+      orders(l.dir)
+        .filter((x) => x.do === 'machineGone')
+        .map((x) => x.name),
+    ).toEqual(['cp-aws-sao', 'node-aws-sao-n1']);
     let view = await sandbox.status();
     expect(view.clusters[0]).toMatchObject({ ready: false, state: 'held', nodes: [{ state: 'held' }] });
     expect(view.processes.map((p) => p.name)).not.toContain('cp-aws-sao');
-    expect(await put('/clusters/aws-sao/nodes/n2', { ...node, name: 'n2' })).toMatchObject({ status: 503, body: { code: 'MachineOff' } });
+    expect(await put('/clusters/aws-sao/nodes/n2', { ...node, name: 'n2' })).toMatchObject({
+      status: 503,
+      body: { code: 'MachineOff' },
+    });
     expect(readJson(l.chaos)).toMatchObject({ chaos: [{ kind: 'kill', where: 'cluster:sao' }] });
 
     const refused = await sandbox.chaos({ do: 'begin', kind: 'kil', where: 'cluster:sau' }).catch((e: unknown) => e);
     expect(refused).toBeInstanceOf(TwError);
     expect((refused as TwError).problem).toMatchObject({ code: 'TW9010', why: ['no chaos "kil"; did you mean kill?'] });
-    const cloudy = await sandbox.chaos({ do: 'begin', kind: 'quota', where: 'refused' }).catch((e: unknown) => e);
+    const cloudy = await sandbox.chaos({ do: 'begin', kind: 'quota', where: 'name:refused' }).catch((e: unknown) => e);
     expect((cloudy as TwError).problem.why).toEqual(['the clouds know no such type']);
     expect((await sandbox.status()).chaos).toHaveLength(1);
 
@@ -168,7 +235,13 @@ describe('local sandbox with stand-ins for the programs', () => {
 
   it('ends a chaos by itself after its time', async () => {
     const { sandbox, l } = await started();
-    const receipt = await sandbox.chaos({ do: 'begin', kind: 'link', where: 'sao..mtl', args: { delay: 300 }, forMs: 400 });
+    const receipt = await sandbox.chaos({
+      do: 'begin',
+      kind: 'link',
+      where: 'sao..mtl',
+      args: { delay: 300 },
+      forMs: 400,
+    });
     expect(receipt.began[0]?.until).toBe((receipt.began[0]?.from ?? 0) + 400);
     expect((await sandbox.status()).links.map((x) => x.oneWayMs)).toEqual([300, 300]);
     await until(async () => (await sandbox.status()).chaos.length === 0, 'healed');
@@ -177,21 +250,45 @@ describe('local sandbox with stand-ins for the programs', () => {
       expect.objectContaining({ from: 'sa-east-1', to: 'canadacentral', both: true, wide: true, oneWayMs: 300 }),
       expect.objectContaining({ from: 'sa-east-1', to: 'canadacentral', both: true, wide: true, reset: true }),
     ]);
-    const facts = readFileSync(l.facts, 'utf8').trim().split('\n').map((x) => JSON.parse(x));
-    expect(facts.map((x) => [x.data.began.length, x.data.healed.length])).toEqual([[1, 0], [0, 1]]);
+    const facts = readFileSync(l.facts, 'utf8')
+      .trim()
+      .split('\n')
+      .map((x) => JSON.parse(x));
+    expect(facts.map((x) => [x.data.began.length, x.data.healed.length])).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
   });
 
   it('spares its own caller, strangers and folders that are not its own', async () => {
     const { sandbox, id, l } = await started();
     stray = spawn('sleep', ['100'], { env: { [MARK]: 'another' }, stdio: 'ignore' });
     const place = await sandbox.place();
-    expect(place).toMatchObject({ name: 'sandbox', rootsDir: l.roots, lockDir: l.locks, endpoints: { sts: 'http://198.19.0.10' } });
+    expect(place).toMatchObject({
+      name: 'sandbox',
+      rootsDir: l.roots,
+      lockDir: l.locks,
+      endpoints: { sts: 'http://198.19.0.10' },
+    });
     expect(place.enter?.slice(1)).toEqual(['enter', '--dir', l.dir, 'operator', '--']);
-    expect(place.env).toMatchObject({ [MARK]: id, HOME: l.home, TMPDIR: l.tmp, TF_CLI_CONFIG_FILE: l.terraformrc, AWS_ACCESS_KEY_ID: 'fake' });
+    expect(place.env).toMatchObject({
+      [MARK]: id,
+      HOME: l.home,
+      TMPDIR: l.tmp,
+      TF_CLI_CONFIG_FILE: l.terraformrc,
+      AWS_ACCESS_KEY_ID: 'fake',
+    });
     expect(place.proxyUrl).toMatch(/^http:\/\/tw:[\w-]{32}@127\.0\.0\.1:1$/);
+    expect((await sandbox.enter('users:sao')).slice(-2)).toEqual(['users-sao', '--']);
+    await expect(sandbox.enter('users:soa')).rejects.toMatchObject({
+      problem: { code: 'TW9010', why: ['did you mean users:sao?'] },
+    });
     await sandbox.down({ purge: false });
     expect(stray.exitCode).toBeNull();
-    const foreign = localSandbox({ dir: f?.base ?? '', kit: { writeMirror: async () => ({ terraformrc: '' }), fakeCredentials: () => ({ env: {}, endpoints: {} }) } });
+    const foreign = localSandbox({
+      dir: f?.base ?? '',
+      kit: { writeMirror: () => ({ env: {} }), fakeCredentials: () => ({ env: {}, endpoints: {} }) },
+    });
     await expect(foreign.down({ purge: true })).rejects.toMatchObject({ code: 'TW9005' });
     expect(existsSync(`${f?.base}/bin/tw-net`)).toBe(true);
     await expect(sandbox.place()).rejects.toMatchObject({ code: 'TW9008' });

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import type { Place } from '../../infra/index.ts';
 import { type Clock, fault, systemClock, toJson } from '../../kernel/index.ts';
 import { checkBinaries } from '../binaries.ts';
 import type {
@@ -15,7 +16,8 @@ import type {
 import { layout } from '../plan/layout.ts';
 import { preflightFault } from '../plan/preflight.ts';
 import { restingView } from '../plan/view.ts';
-import type { Place, SandboxPort } from '../ports.ts';
+import { namespaceOf } from '../plan/places.ts';
+import type { SandboxPort } from '../ports.ts';
 import { childEnv, commandLines } from '../supervisor/commands.ts';
 import { bringDown, sweep } from './down.ts';
 import { readJson, tail } from './files.ts';
@@ -24,15 +26,13 @@ import { connectSecret, claim, writeDirectory } from './prepare.ts';
 import { machineFacts } from './preflight.ts';
 import { unixHttp } from './unix-http.ts';
 
-/** What the clouds' room adds: the provider mirror terraform installs from, and credentials that fit the simulated accounts. */
+/** What the clouds' folder adds: the mirror terraform installs its providers from, and credentials drawn from the seed. */
 export interface CloudsKit {
-  writeMirror(o: {
-    dir: string;
-    providerBinary: string;
-    schemaDir: string;
-    socket: string;
-  }): Promise<{ terraformrc: string }>;
-  fakeCredentials(spec: SandboxSpec): { env: Record<string, string>; endpoints: Record<string, string> };
+  /** Writes DIR/mirror and DIR/terraformrc. */
+  writeMirror(o: { dir: string; providerBinary: string; schemaDir: string; socket: string }): {
+    env: Record<string, string>;
+  };
+  fakeCredentials(seed: number): { env: Record<string, string>; endpoints: Record<string, string> };
 }
 export interface LocalOptions {
   dir: string;
@@ -71,6 +71,7 @@ export function localSandbox(o: LocalOptions): SandboxPort {
     chaos: async (change: ChaosChange) => (await ask(o.dir, '/chaos', change)) as ChaosReceipt,
     visit: (request) => visit(request, { dir: o.dir, status }),
     place: async () => placeOf(o, node),
+    enter: async (place) => enterPrefix(place, { dir: o.dir, node, view: await status() }),
   };
 }
 
@@ -105,7 +106,7 @@ async function* start(spec: SandboxSpec, d: StartDeps): AsyncGenerator<SandboxEv
   });
   yield* step('directory', async () => writeDirectory(spec, { id, rootless: process.getuid?.() !== 0 }));
   yield* step('provider mirror', async () => {
-    await o.kit.writeMirror({
+    o.kit.writeMirror({
       dir: o.dir,
       providerBinary: `${spec.bins}/tw-provider`,
       schemaDir: `${spec.root}/terraform/schema`,
@@ -257,13 +258,21 @@ async function visit(request: VisitRequest, o: { dir: string; status: () => Prom
   return all.flat();
 }
 
+function enterPrefix(place: string, o: { dir: string; node: string; view: SandboxView }): string[] {
+  const spec = readJson<SandboxSpec>(layout(o.dir).spec);
+  if (spec === undefined || o.view.state === 'absent') throw absent(o.dir);
+  const ns = namespaceOf(place, o.view, spec);
+  if ('fault' in ns) throw fault('TW9010', { value: place, why: [ns.fault] });
+  return commandLines(spec, layout(o.dir), o.node).enter(ns.name, []);
+}
+
 function placeOf(o: LocalOptions, node: string): Place {
   const l = layout(o.dir);
   const spec = readJson<SandboxSpec>(l.spec);
   const id = existsSync(l.id) ? readFileSync(l.id, 'utf8').trim() : '';
   if (spec === undefined || id === '') throw absent(o.dir);
   const doors = readJson<{ connect?: { port: number } }>(l.doors);
-  const { env, endpoints } = o.kit.fakeCredentials(spec);
+  const { env, endpoints } = o.kit.fakeCredentials(spec.seed);
   const lines = commandLines(spec, l, node);
   return {
     name: 'sandbox',
@@ -281,5 +290,6 @@ function placeOf(o: LocalOptions, node: string): Place {
     enter: lines.enter('operator', []),
     rootsDir: l.roots,
     lockDir: l.locks,
+    ownProviders: true,
   };
 }

@@ -39,10 +39,6 @@ export function netFile(spec: SandboxSpec, o: { id: string; rootless: boolean; s
   };
 }
 
-/** One filesystem mirror and nothing else: terraform in this sandbox cannot ask a registry. */
-const terraformrc = (mirror: string): string =>
-  `disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n`;
-
 /** Writes everything the processes read at their start. */
 export function writeDirectory(spec: SandboxSpec, o: { id: string; rootless: boolean }): void {
   const l = layout(spec.dir);
@@ -50,7 +46,6 @@ export function writeDirectory(spec: SandboxSpec, o: { id: string; rootless: boo
     mkdirSync(d, { recursive: true, mode: 0o700 });
   writeJson(l.spec, spec);
   writeJson(l.net, netFile(spec, { ...o, secret: secretOf(l) }));
-  writeAtomic(l.terraformrc, terraformrc(l.mirror));
   writeJson(l.recipes, { images: spec.recipes.map(resolved), registries: spec.registries });
 }
 

@@ -21,7 +21,11 @@ describe('addresses', () => {
   });
 
   it('lie inside the network, never on its edges, the gateway or each other', () => {
-    const cidr = fc.tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 255 }), fc.integer({ min: 12, max: 29 }));
+    const cidr = fc.tuple(
+      fc.integer({ min: 0, max: 255 }),
+      fc.integer({ min: 0, max: 255 }),
+      fc.integer({ min: 12, max: 29 }),
+    );
     fc.assert(
       fc.property(cidr, fc.integer({ min: 1, max: 3 }), ([b, c, bits], nodes) => {
         const network = `10.${b}.${c}.0/${bits}`;

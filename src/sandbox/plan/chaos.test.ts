@@ -16,12 +16,23 @@ const t: Topology = {
   users: ['sao', 'mtl'],
 };
 const machines: MachineNames[] = [
-  { cluster: 'sao', region: 'sa-east-1', controlPlane: 'cp-sao', nodes: [{ node: 'ip-10-10-0-11', machine: 'node-sao-1' }] },
+  {
+    cluster: 'sao',
+    region: 'sa-east-1',
+    controlPlane: 'cp-sao',
+    nodes: [{ node: 'ip-10-10-0-11', machine: 'node-sao-1' }],
+  },
   { cluster: 'mtl', region: 'canadacentral', controlPlane: 'cp-mtl', nodes: [] },
   { cluster: 'tor', region: 'canadacentral', controlPlane: 'cp-tor', nodes: [] },
 ];
 let n = 0;
-const chaos = (kind: Chaos['kind'], where: string, args: Chaos['args'] = {}): Chaos => ({ id: `c${n++}`, kind, where, args, from: 0 });
+const chaos = (kind: Chaos['kind'], where: string, args: Chaos['args'] = {}): Chaos => ({
+  id: `c${n++}`,
+  kind,
+  where,
+  args,
+  from: 0,
+});
 
 describe('chaos', () => {
   it.each([
@@ -34,7 +45,12 @@ describe('chaos', () => {
     ['partition', 'operator', {}, undefined],
     ['partition', 'users:sao', {}, undefined],
     ['partition', 'region:canadacentral', {}, undefined],
-    ['partition', 'cluster:mtl', {}, 'cluster mtl shares region canadacentral with tor; say region:canadacentral to cut them all'],
+    [
+      'partition',
+      'cluster:mtl',
+      {},
+      'cluster mtl shares region canadacentral with tor; say region:canadacentral to cut them all',
+    ],
     ['link', 'sao..mtl', { delay: 300 }, undefined],
     ['link', 'sa-east-1..users-mtl', { cut: true, oneway: true }, undefined],
     ['link', 'sao..sa-east-1', { loss: 1 }, '"sao" and "sa-east-1" are the same site'],
@@ -43,11 +59,21 @@ describe('chaos', () => {
     ['link', 'sao..mtl', { loss: 140 }, 'link.loss: Too big: expected number to be <=100'],
     ['link', 'sao..mtl', {}, 'link: one of delay, jitter, loss, rate, cut'],
     ['quota', 'cluster:anything', { type: 'vcpu' }, undefined],
-    ['explode', '*', {}, undefined],
+    ['fail', 'cloud:aws,type:aws_eks_cluster', {}, undefined],
+    ['slow', '*', {}, undefined],
+    [
+      'fail',
+      'aws',
+      {},
+      '"aws" is not * or cloud:<name>, region:<name>, cluster:<name>, type:<name>, name:<name>, verb:<name>',
+    ],
   ] as const)('%s %s %j', (kind, where, args, said) => {
     const faults = chaosFaults({ kind, where, args }, t);
-    if (kind === 'explode') expect(faults[0]).toMatch(/^no chaos "explode"/);
-    else expect(faults).toEqual(said === undefined ? [] : [said]);
+    expect(faults).toEqual(said === undefined ? [] : [said]);
+  });
+
+  it('names the kinds when it knows none', () => {
+    expect(chaosFaults({ kind: 'explode', where: '*', args: {} }, t)[0]).toMatch(/^no chaos "explode"; there is kill,/);
   });
 
   it('reads a file as a whole: every fault at once, or all of it', () => {
@@ -63,7 +89,13 @@ describe('chaos', () => {
 
   it('says what must hold', () => {
     const e = effectsOf(
-      [chaos('kill', 'cluster:sao'), chaos('kill', 'process:clouds'), chaos('pause', 'process:tw-net'), chaos('partition', 'cluster:sao'), chaos('partition', 'users:mtl'), chaos('quota', '*')],
+      [
+        chaos('kill', 'cluster:sao'),
+        chaos('pause', 'process:tw-net'),
+        chaos('partition', 'cluster:sao'),
+        chaos('partition', 'users:mtl'),
+        chaos('quota', '*'),
+      ],
       t,
       machines,
     );
@@ -88,7 +120,10 @@ describe('chaos', () => {
       ['sa-east-1', 0],
       ['canadacentral', 5],
     ]);
-    expect(effectsOf([chaos('link', 'users-sao..mtl', { cut: true })], t, machines).links[0]).toMatchObject({ wide: false, from: 'users-sao' });
+    expect(effectsOf([chaos('link', 'users-sao..mtl', { cut: true })], t, machines).links[0]).toMatchObject({
+      wide: false,
+      from: 'users-sao',
+    });
   });
 
   it('heals one or all, and knows the difference of two lists', () => {
@@ -103,14 +138,29 @@ describe('chaos', () => {
   });
 
   it('understands a command line', () => {
-    expect(parseChaos(['kill', 'cluster:mtl'], 30_000)).toEqual({ do: 'begin', kind: 'kill', where: 'cluster:mtl', args: {}, forMs: 30_000 });
-    expect(parseChaos(['link', 'sao..mtl', 'delay=300ms', 'loss=5%', 'cut'])).toMatchObject({ args: { delay: 300, loss: 5, cut: true } });
-    expect(parseChaos(['quota', 'cloud:aws', 'code=VcpuLimitExceeded'])).toMatchObject({ args: { code: 'VcpuLimitExceeded' } });
+    expect(parseChaos(['kill', 'cluster:mtl'], 30_000)).toEqual({
+      do: 'begin',
+      kind: 'kill',
+      where: 'cluster:mtl',
+      args: {},
+      forMs: 30_000,
+    });
+    expect(parseChaos(['link', 'sao..mtl', 'delay=300ms', 'loss=5%', 'cut'])).toMatchObject({
+      args: { delay: 300, loss: 5, cut: true },
+    });
+    expect(parseChaos(['quota', 'cloud:aws', 'code=VcpuLimitExceeded'])).toMatchObject({
+      args: { code: 'VcpuLimitExceeded' },
+    });
     expect(parseChaos(['heal'])).toEqual({ do: 'heal' });
     expect(parseChaos(['heal', 'kill', 'cluster:mtl'])).toEqual({ do: 'heal', what: 'kill cluster:mtl' });
     expect(parseChaos(['resume', 'process:clouds'])).toEqual({ do: 'heal', what: 'pause process:clouds' });
     expect(parseChaos(['kil', 'x'])).toEqual({ fault: 'no chaos "kil"; did you mean kill?' });
     expect(parseChaos(['kill'])).toMatchObject({ fault: expect.stringContaining('where?') });
-    expect([durationMs('30s'), durationMs('2m'), durationMs('500ms'), durationMs('soon')]).toEqual([30_000, 120_000, 500, undefined]);
+    expect([durationMs('30s'), durationMs('2m'), durationMs('500ms'), durationMs('soon')]).toEqual([
+      30_000,
+      120_000,
+      500,
+      undefined,
+    ]);
   });
 });

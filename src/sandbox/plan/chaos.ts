@@ -68,6 +68,22 @@ export function selectorOf(where: string): { scope: string; name: string } {
   return at < 0 ? { scope: where, name: '' } : { scope: where.slice(0, at), name: where.slice(at + 1) };
 }
 
+const CLOUD_PARTS = ['cloud', 'region', 'cluster', 'type', 'name', 'verb'] as const;
+
+/** `cloud:aws,type:aws_eks_cluster` → the clouds' selector; `*` matches everything. */
+export function cloudSelector(where: string): { selector: Record<string, string>; faults: string[] } {
+  const parts = where === '*' ? [] : where.split(',').map((p) => selectorOf(p.trim()));
+  const wrong = parts.filter((p) => p.name === '' || !(CLOUD_PARTS as readonly string[]).includes(p.scope));
+  return {
+    selector: Object.fromEntries(parts.map((p) => [p.scope, p.name])),
+    faults: wrong.map((p) => `"${p.scope}" is not * or ${CLOUD_PARTS.map((k) => `${k}:<name>`).join(', ')}`),
+  };
+}
+
+/** Done once and over: a process that is killed starts again, a drifted attribute stays as it is. */
+export const isOneShot = (c: { kind: string; where: string }): boolean =>
+  c.kind === 'drift' || (c.kind === 'kill' && c.where.startsWith('process:'));
+
 function namesOf(scope: string, t: Topology): readonly string[] {
   if (scope === 'cluster') return t.clusters.map((c) => c.cluster);
   if (scope === 'node') return t.nodes;
@@ -127,8 +143,8 @@ function sharedRegion(cluster: string, t: Topology): string | undefined {
 /** Every fault of one chaos, as sentences; empty when it can be applied. */
 export function chaosFaults(c: { kind: string; where: string; args: Chaos['args'] }, t: Topology): string[] {
   if (!(CHAOS_KINDS as readonly string[]).includes(c.kind)) return [`no chaos "${c.kind}"${hint(c.kind, CHAOS_KINDS)}`];
-  // The clouds judge their own kinds: only they know types, quotas and accounts.
-  if (!isMachineKind(c.kind)) return [];
+  // The clouds judge the arguments of their own kinds: only they know types, quotas and accounts.
+  if (!isMachineKind(c.kind)) return cloudSelector(c.where).faults;
   const place = scopedFault(c.kind, c.where, t);
   const args = (c.kind === 'link' ? linkArgs : noArgs).safeParse(c.args);
   const wrong = args.success ? [] : args.error.issues.map((i) => `${[c.kind, ...i.path].join('.')}: ${i.message}`);

@@ -79,12 +79,7 @@ export function bentLinks(base: readonly Link[], orders: readonly LinkOrder[]): 
 export function effectsOf(list: readonly Chaos[], t: Topology, machines: readonly MachineNames[]): Effects {
   const of = (kind: string): Chaos[] => list.filter((c) => c.kind === kind);
   return {
-    // A killed process comes back by itself; only machines stay without power.
-    dead: new Set(
-      of('kill')
-        .filter((c) => !c.where.startsWith('process:'))
-        .flatMap((c) => machinesOf(c, machines)),
-    ),
+    dead: new Set(of('kill').flatMap((c) => machinesOf(c, machines))),
     paused: new Set(of('pause').flatMap((c) => machinesOf(c, machines))),
     cut: new Set(of('partition').flatMap((c) => sitesOf(c, t))),
     links: linksOf(list, t),

@@ -74,16 +74,31 @@ describe('specOf', () => {
   });
 
   it('refuses a fleet without a cluster it could hold', () => {
-    const existing = config({ clusters: { lab: { cloud: 'existing', region: 'lab', context: 'lab', location: { lat: 0, lon: 0 } } } });
+    const existing = config({
+      clusters: { lab: { cloud: 'existing', region: 'lab', context: 'lab', location: { lat: 0, lon: 0 } } },
+    });
     expect(() => specOf(existing, o)).toThrow(/TW9010/);
   });
 
   it('knows the images, and lets the own recipes win', () => {
-    const own = { name: 'docker.io/library/redis', entrypoint: ['/opt/redis'], cmd: [], env: [], cwd: '/', user: 0, private: false, files: [] };
+    const own = {
+      name: 'docker.io/library/redis',
+      entrypoint: ['/opt/redis'],
+      cmd: [],
+      env: [],
+      cwd: '/',
+      user: 0,
+      private: false,
+      files: [],
+    };
     const spec = specOf(config(), { ...o, recipes: [own] });
     expect(spec.recipes.filter((r) => r.name === 'docker.io/library/redis')).toEqual([own]);
     const book = spec.recipes.find((r) => r.name === 'registry.tradewind.example/guestbook');
-    expect(book).toMatchObject({ private: true, env: expect.arrayContaining(['APP_VERSION={tag}']), files: [{ host: '/b/guestbook' }] });
+    expect(book).toMatchObject({
+      private: true,
+      env: expect.arrayContaining(['APP_VERSION={tag}']),
+      files: [{ host: '/b/guestbook' }],
+    });
     const product = spec.recipes.find((r) => r.name === 'registry.tradewind.example/tradewind');
     expect(product?.files).toEqual(expect.arrayContaining([{ host: '/r/src', at: '/opt/tradewind/src', ro: true }]));
     expect(product?.files.every((f) => f.ro)).toBe(true);

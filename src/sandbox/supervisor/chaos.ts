@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { type Clock, digest, type Json, toJson } from '../../kernel/index.ts';
 import { readJson, writeJson } from '../adapters/files.ts';
 import type { Chaos, ChaosChange, ChaosKind, ChaosReceipt } from '../model.ts';
-import { chaosDiff, chaosFaults, healed, isCloudKind, readChaos, type Topology } from '../plan/chaos.ts';
+import { chaosDiff, chaosFaults, healed, isCloudKind, isOneShot, readChaos, type Topology } from '../plan/chaos.ts';
 import { type Effects, effectsOf, type LinkOrder, type MachineNames } from '../plan/effects.ts';
 
 /** A change that cannot be made; every fault at once. */
@@ -97,12 +97,16 @@ export class ChaosEngine {
     const id = `${kind}-${digest(toJson([kind, change.where, args, at, this.#count++])).slice(7, 13)}`;
     const until = change.forMs === undefined ? {} : { until: at + change.forMs };
     const chaos: Chaos = { id, kind, where: change.where, args, from: at, ...until };
-    if (kind === 'kill' && change.where.startsWith('process:')) return this.#killOnce(chaos);
+    if (isOneShot(chaos)) return this.#once(chaos);
     const did = await this.#become([...this.#list, chaos]);
     return this.#receipt({ at, began: [chaos], healed: [], did });
   }
 
-  #killOnce(chaos: Chaos): ChaosReceipt {
+  async #once(chaos: Chaos): Promise<ChaosReceipt> {
+    if (chaos.kind === 'drift') {
+      await this.#d.hands.clouds({ begin: chaos });
+      return this.#receipt({ at: chaos.from, began: [chaos], healed: [], did: [`clouds: drift ${chaos.where}`] });
+    }
     const name = chaos.where.slice('process:'.length);
     if (!this.#d.hands.killProcess(name)) throw new ChaosError([`process ${name} does not run`]);
     return this.#receipt({

@@ -1,19 +1,20 @@
 import { appendFileSync, watch } from 'node:fs';
 import type { Server } from 'node:http';
-import { type Clock, type Json, systemClock } from '../../kernel/index.ts';
+import { type Clock, type Json, systemClock, toJson } from '../../kernel/index.ts';
 import { readJson, tail } from '../adapters/files.ts';
 import { NetControl } from '../adapters/net-control.ts';
 import { answers, unixHttp } from '../adapters/unix-http.ts';
 import type { Chaos, SandboxSpec, SandboxView } from '../model.ts';
-import type { Topology } from '../plan/chaos.ts';
+import { cloudSelector, type Topology } from '../plan/chaos.ts';
 import { bentLinks, type MachineNames } from '../plan/effects.ts';
 import { type Layout, layout } from '../plan/layout.ts';
+import { controlPlaneName, nodeName } from '../plan/places.ts';
 import { DIFFERS, stateOf } from '../plan/view.ts';
 import { ChaosEngine } from './chaos.ts';
 import { type CommandLines, childEnv, commandLines } from './commands.ts';
 import { Keeper, type KeeperEvent, type ProcessDef } from './keeper.ts';
 import { listenUnix, supervisorApp } from './server.ts';
-import { controlPlaneName, nodeName, World } from './world.ts';
+import { World } from './world.ts';
 
 export const NET = 'tw-net';
 export const CLOUDS = 'clouds';
@@ -27,6 +28,13 @@ export interface SupervisorOptions {
   node: string;
   rootless: boolean;
   clock?: Clock;
+}
+
+/** In the clouds' words. Removed first: after a restart of the clouds the same chaos comes again. */
+function cloudChaos(c: Chaos): { remove: string[]; add: object[] } {
+  const { id, kind, where, args, from, until } = c;
+  const what = { id, what: kind, where: cloudSelector(where).selector, args, from };
+  return { remove: [id], add: [until === undefined ? what : { ...what, until }] };
 }
 
 /** Starts the world of one directory and keeps it as DIR/state.json and DIR/chaos.json say. */
@@ -161,7 +169,7 @@ export class Supervisor {
   }
 
   async #tellClouds(change: { begin: Chaos } | { end: Chaos }): Promise<unknown> {
-    const body = JSON.parse(JSON.stringify(change)) as Json;
+    const body = toJson('end' in change ? { remove: [change.end.id] } : cloudChaos(change.begin));
     const reply = await unixHttp(this.#l.cloudsSocket, { method: 'POST', path: '/chaos', body });
     if (reply.status < 400) return reply.body;
     const said = reply.body as { message?: string } | undefined;

@@ -1,10 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { type Clock, digest, type Json } from '../../kernel/index.ts';
+import type { Clock, Json } from '../../kernel/index.ts';
 import { readJson, writeJson } from '../adapters/files.ts';
 import type { ClusterAccess, ClusterSeed, Machines, NodeSeed, Vip } from '../machines.ts';
 import type { ClusterView, SandboxSpec } from '../model.ts';
 import { controlPlaneIp, nextEndpointIp, nextNodeIp, overlaps } from '../plan/allocate.ts';
 import type { Layout } from '../plan/layout.ts';
+import { controlPlaneName, nodeName } from '../plan/places.ts';
 import type { CommandLines } from './commands.ts';
 import type { Keeper, ProcessDef } from './keeper.ts';
 import { type ClusterState, emptyWorld, type NodeState, type WorldState } from './model.ts';
@@ -34,13 +35,6 @@ export interface WorldDeps {
   clock: Clock;
   net: (order: { do: string } & Record<string, Json>) => Promise<unknown>;
 }
-
-/** tw-net takes machine names of at most 63 characters. */
-function machineName(text: string): string {
-  return text.length <= 63 ? text : `${text.slice(0, 54)}-${digest(text).slice(7, 15)}`;
-}
-export const controlPlaneName = (id: string): string => machineName(`cp-${id}`);
-export const nodeName = (id: string, name: string): string => machineName(`node-${id}-${name}`);
 
 /** Control planes, nodes and public addresses: what should run (DIR/state.json) and the processes that do. */
 export class World implements Machines {

@@ -135,7 +135,7 @@ export function fakes(o: { bins?: string; cloudsMain?: string; hosts?: string[] 
     ignoreMemory: true,
   };
   const kit: CloudsKit = {
-    writeMirror: async () => ({ terraformrc: '' }),
+    writeMirror: () => ({ env: {} }),
     fakeCredentials: () => ({ env: { AWS_ACCESS_KEY_ID: 'fake' }, endpoints: { sts: 'http://198.19.0.10' } }),
   };
   return { base, spec, kit, remove: () => rmSync(base, { recursive: true, force: true }) };

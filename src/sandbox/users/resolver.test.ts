@@ -13,13 +13,26 @@ import { visits } from './visit.ts';
 
 const ROOT = '198.19.0.53';
 const rec = (name: string, type: QType, data: string, ttl = 30): Rec => ({ name, type, ttl, data });
-const reply = (o: Partial<Answer>): Answer => ({ rcode: 'NOERROR', authoritative: false, answers: [], authority: [], additional: [], ...o });
+const reply = (o: Partial<Answer>): Answer => ({
+  rcode: 'NOERROR',
+  authoritative: false,
+  answers: [],
+  authority: [],
+  additional: [],
+  ...o,
+});
 
 /** The simulated Internet: the root delegates the app to the fleet's own nameservers. */
 const HOST = 'guestbook.demo.tradewind.example';
 const referral = reply({
-  authority: [rec(HOST, 'NS', 'ns-sao.demo.tradewind.example', 300), rec(HOST, 'NS', 'ns-mtl.demo.tradewind.example', 300)],
-  additional: [rec('ns-sao.demo.tradewind.example', 'A', '198.18.1.200', 300), rec('ns-mtl.demo.tradewind.example', 'A', '198.18.2.200', 300)],
+  authority: [
+    rec(HOST, 'NS', 'ns-sao.demo.tradewind.example', 300),
+    rec(HOST, 'NS', 'ns-mtl.demo.tradewind.example', 300),
+  ],
+  additional: [
+    rec('ns-sao.demo.tradewind.example', 'A', '198.18.1.200', 300),
+    rec('ns-mtl.demo.tradewind.example', 'A', '198.18.2.200', 300),
+  ],
 });
 type World = Record<string, (q: Question) => Answer | 'silent'>;
 const world = (over: World = {}): World => ({
@@ -37,14 +50,20 @@ function resolver(w: World) {
     if (said === 'silent') throw new Error(`no answer in ${q.timeoutMs} ms`);
     return said;
   };
-  const go = (name: string, type: QType = 'A'): Promise<Resolved> => resolve(name, type, { cache, servers, roots: [ROOT], now: () => clock.now(), ask });
+  const go = (name: string, type: QType = 'A'): Promise<Resolved> =>
+    resolve(name, type, { cache, servers, roots: [ROOT], now: () => clock.now(), ask });
   return { go, clock };
 }
 
 describe('resolution from the roots', () => {
   it('follows the referral by its glue, then lives off the cache as the TTLs allow', async () => {
     const { go, clock } = resolver(world());
-    expect(await go(HOST)).toMatchObject({ rcode: 'NOERROR', addresses: ['198.18.1.100'], ttl: 20, asked: [ROOT, '198.18.1.200'] });
+    expect(await go(HOST)).toMatchObject({
+      rcode: 'NOERROR',
+      addresses: ['198.18.1.100'],
+      ttl: 20,
+      asked: [ROOT, '198.18.1.200'],
+    });
     expect((await go(HOST.toUpperCase())).asked).toEqual([]);
     clock.advance(20_000);
     // The delegation still lives: the roots are not asked; the server not known yet is tried.
@@ -56,7 +75,10 @@ describe('resolution from the roots', () => {
   it('asks the next server after 800 ms of silence, and avoids the silent one afterwards', async () => {
     const { go, clock } = resolver(world({ '198.18.1.200': () => 'silent' }));
     const before = clock.now();
-    expect(await go(HOST)).toMatchObject({ addresses: ['198.18.2.100'], asked: [ROOT, '198.18.1.200', '198.18.2.200'] });
+    expect(await go(HOST)).toMatchObject({
+      addresses: ['198.18.2.100'],
+      asked: [ROOT, '198.18.1.200', '198.18.2.200'],
+    });
     expect(clock.now() - before).toBe(10 + 800 + 10);
     clock.advance(20_000);
     expect((await go(HOST)).asked).toEqual(['198.18.2.200']);
@@ -66,7 +88,11 @@ describe('resolution from the roots', () => {
     const refused = resolver(world({ '198.18.1.200': () => reply({ rcode: 'REFUSED' }) }));
     expect((await refused.go(HOST)).addresses).toEqual(['198.18.2.100']);
     const dead = resolver(world({ '198.18.1.200': () => 'silent', '198.18.2.200': () => 'silent' }));
-    expect(await dead.go(HOST)).toMatchObject({ rcode: 'SERVFAIL', addresses: [], why: expect.stringContaining(`no server of "${HOST}" answers`) });
+    expect(await dead.go(HOST)).toMatchObject({
+      rcode: 'SERVFAIL',
+      addresses: [],
+      why: expect.stringContaining(`no server of "${HOST}" answers`),
+    });
   });
 
   it('follows aliases across zones and keeps the shortest TTL', async () => {
@@ -106,10 +132,15 @@ describe('resolution from the roots', () => {
     const poison = resolver({
       [ROOT]: () => referral,
       '198.18.1.200': () =>
-        reply({ authority: [rec(`deep.${HOST}`, 'NS', 'ns.bank.example')], additional: [rec('ns.bank.example', 'A', '198.18.1.66')] }),
+        reply({
+          authority: [rec(`deep.${HOST}`, 'NS', 'ns.bank.example')],
+          additional: [rec('ns.bank.example', 'A', '198.18.1.66')],
+        }),
     });
     expect((await poison.go(`deep.${HOST}`)).asked).not.toContain('198.18.1.66');
-    const loop = resolver({ [ROOT]: (q) => reply({ authoritative: true, answers: [rec(q.name, 'CNAME', q.name === 'a' ? 'b' : 'a')] }) });
+    const loop = resolver({
+      [ROOT]: (q) => reply({ authoritative: true, answers: [rec(q.name, 'CNAME', q.name === 'a' ? 'b' : 'a')] }),
+    });
     expect(await loop.go('a')).toMatchObject({ rcode: 'SERVFAIL', why: expect.stringContaining('aliases') });
     const maze = resolver({ [ROOT]: (q) => reply({ authority: [rec(q.name, 'NS', `ns.${q.name}`)] }) });
     expect(await maze.go('x.example')).toMatchObject({ rcode: 'SERVFAIL' });
@@ -125,7 +156,13 @@ describe('on real sockets', () => {
   async function server(records: Rec[], cut = false): Promise<number> {
     const answer = (bytes: Buffer, tc: boolean): Packet => {
       const q = decode(bytes);
-      return { type: 'response', id: q.id ?? 0, flags: 0x0400 | (tc ? 0x0200 : 0), questions: q.questions ?? [], answers: tc ? [] : records };
+      return {
+        type: 'response',
+        id: q.id ?? 0,
+        flags: 0x0400 | (tc ? 0x0200 : 0),
+        questions: q.questions ?? [],
+        answers: tc ? [] : records,
+      };
     };
     const udp = createSocket('udp4');
     udp.on('message', (b, from) => {
@@ -160,7 +197,10 @@ describe('on real sockets', () => {
     );
     open.push(stub);
     const { port } = stub.address();
-    expect(await askServer(question, port)).toMatchObject({ rcode: 'NOERROR', answers: [{ data: '198.18.1.100', ttl: 20 }] });
+    expect(await askServer(question, port)).toMatchObject({
+      rcode: 'NOERROR',
+      answers: [{ data: '198.18.1.100', ttl: 20 }],
+    });
     expect(await askServer({ ...question, name: 'other.example' }, port)).toMatchObject({ rcode: 'SERVFAIL' });
   });
 
@@ -181,20 +221,33 @@ describe('on real sockets', () => {
         cache,
         ask: async () => {
           asked++;
-          return reply(name === HOST ? { authoritative: true, answers: [rec(HOST, 'A', '127.0.0.1', 20)] } : { rcode: 'NXDOMAIN' });
+          return reply(
+            name === HOST ? { authoritative: true, answers: [rec(HOST, 'A', '127.0.0.1', 20)] } : { rcode: 'NXDOMAIN' },
+          );
         },
       });
     };
     const d = { region: 'sao', clock: systemClock, lookup };
     const three = await visits({ host: HOST, port, path: '/a?b=1', times: 3 }, d);
     expect(three).toHaveLength(3);
-    expect(three[0]).toMatchObject({ from: 'sao', answeredBy: '127.0.0.1', cluster: 'sao', version: 'v1', status: 200, body: `${HOST}:${port} /a?b=1` });
+    expect(three[0]).toMatchObject({
+      from: 'sao',
+      answeredBy: '127.0.0.1',
+      cluster: 'sao',
+      version: 'v1',
+      status: 200,
+      body: `${HOST}:${port} /a?b=1`,
+    });
     expect(asked).toBe(1);
     await visits({ host: HOST, port }, d);
     expect(asked).toBe(2);
     expect((await visits({ host: HOST, port, body: 'msg=hi' }, d))[0]?.status).toBe(201);
     const [closed] = await visits({ host: HOST, port: 1 }, d);
-    expect(closed).toMatchObject({ status: 0, answeredBy: '127.0.0.1', error: expect.stringContaining('ECONNREFUSED') });
+    expect(closed).toMatchObject({
+      status: 0,
+      answeredBy: '127.0.0.1',
+      error: expect.stringContaining('ECONNREFUSED'),
+    });
     const [unknown] = await visits({ host: 'nobody.example', port }, d);
     expect(unknown).toMatchObject({ status: 0, answeredBy: '', error: 'nobody.example does not resolve: NXDOMAIN' });
   });
