@@ -104,7 +104,24 @@ function newResource(c: Create, rule: TypeRule, ctx: Ctx): Resource {
   c.draft.put(base);
   const resource = { ...base, attrs: resolve(rule, planned, { ...ctx, world: c.draft.world }) };
   c.draft.put(resource);
+  if (type === 'azurerm_kubernetes_cluster') c.draft.put(nodeGroupOf(resource));
   return resource;
+}
+
+/** AKS makes a resource group of its own for nodes, load balancers and addresses; it goes with the cluster. */
+function nodeGroupOf(cluster: Resource): Resource {
+  const name = str(cluster.hidden.nodeGroup);
+  const id = `/subscriptions/${cluster.account}/resourceGroups/${name}`;
+  return {
+    ...cluster,
+    key: `azurerm_resource_group/${id}`,
+    type: 'azurerm_resource_group',
+    id,
+    phase: 'ready',
+    by: 'api',
+    attrs: { id, name, location: cluster.region, managed_by: cluster.id, tags: null },
+    hidden: { owner: cluster.key, cluster: cluster.hidden.clusterId ?? '', unique: id },
+  };
 }
 
 interface OpParts {
