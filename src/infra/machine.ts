@@ -62,7 +62,6 @@ const PHASES: Readonly<Record<string, Phase>> = {
   aws_route53_zone: 'zone',
   aws_route53_record: 'zone',
 };
-const ORDER: readonly Phase[] = ['network', 'control-plane', 'nodes', 'access', 'zone'];
 
 /** What people call the step that a resource of this type belongs to. */
 export function phaseOfType(kind: string): Phase {
@@ -80,7 +79,7 @@ export interface RunView {
   planned: number;
   done: number;
   running: readonly Running[];
-  /** Furthest step reached. */
+  /** Step of the operation that runs longest. */
   phase: Phase;
   diagnostics: readonly Diagnostic[];
   errored: readonly { address: string; kind: string; action: string }[];
@@ -90,23 +89,28 @@ export interface RunView {
 export const emptyRun: RunView = { planned: 0, done: 0, running: [], phase: 'network', diagnostics: [], errored: [] };
 
 const units = (action: string): number => (action === 'replace' ? 2 : 1);
-const further = (a: Phase, b: Phase): Phase => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a);
 const without = (running: readonly Running[], address: string): Running[] =>
   running.filter((r) => r.address !== address);
 
 function begun(v: RunView, e: Extract<TfEvent, { type: 'start' }>, at: number): RunView {
-  return {
-    ...v,
-    running: [...without(v.running, e.address), { address: e.address, kind: e.kind, since: at }],
-    phase: further(v.phase, phaseOfType(e.kind)),
-  };
+  return phased({ ...v, running: [...without(v.running, e.address), { address: e.address, kind: e.kind, since: at }] });
 }
+
+/** The step is that of the operation that people see; it stays when nothing runs for a moment. */
+function phased(v: RunView): RunView {
+  const seen = oldest(v.running);
+  return seen === undefined ? v : { ...v, phase: phaseOfType(seen.kind) };
+}
+
+const oldest = (running: readonly Running[]): Running | undefined =>
+  running.reduce<Running | undefined>((a, b) => (a === undefined || b.since < a.since ? b : a), undefined);
 
 type Folds = { [T in TfEvent['type']]?: (v: RunView, e: Extract<TfEvent, { type: T }>, at: number) => RunView };
 const FOLDS: Folds = {
   planned: (v, e) => (e.action === 'noop' || e.action === 'read' ? v : { ...v, planned: v.planned + units(e.action) }),
   start: (v, e, at) => (e.action === 'read' ? v : begun(v, e, at)),
-  complete: (v, e) => (e.action === 'read' ? v : { ...v, done: v.done + 1, running: without(v.running, e.address) }),
+  complete: (v, e) =>
+    e.action === 'read' ? v : phased({ ...v, done: v.done + 1, running: without(v.running, e.address) }),
   errored: (v, e) => ({
     ...v,
     running: without(v.running, e.address),
@@ -123,8 +127,7 @@ export function foldRun(v: RunView, e: TfEvent, at: number): RunView {
 }
 
 /** The operation that has run longest. */
-export const longest = (v: RunView): string | undefined =>
-  v.running.reduce<Running | undefined>((a, b) => (a === undefined || b.since < a.since ? b : a), undefined)?.address;
+export const longest = (v: RunView): string | undefined => oldest(v.running)?.address;
 
 export interface OpenRun {
   /** Names the run in the journal. */
