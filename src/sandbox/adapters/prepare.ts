@@ -39,6 +39,21 @@ export function netFile(spec: SandboxSpec, o: { id: string; rootless: boolean; s
   };
 }
 
+/** What the clouds' process serves, and where (sandbox.md section 3). */
+export function cloudsFile(spec: SandboxSpec, id: string) {
+  const l = layout(spec.dir);
+  return {
+    id,
+    seed: spec.seed,
+    cloudTime: spec.cloudTime,
+    socket: l.cloudsSocket,
+    listen: { aws: '198.19.0.10:80', azure: '198.19.0.11:80', google: '198.19.0.12:80', dns: '198.19.0.53:53' },
+    supervisorSocket: l.supervisorSocket,
+    regions: Object.fromEntries(spec.regions.map((r) => [r.name, r.index])),
+    schemaDir: `${spec.root}/terraform/schema`,
+  };
+}
+
 /** Writes everything the processes read at their start. */
 export function writeDirectory(spec: SandboxSpec, o: { id: string; rootless: boolean }): void {
   const l = layout(spec.dir);
@@ -46,6 +61,7 @@ export function writeDirectory(spec: SandboxSpec, o: { id: string; rootless: boo
     mkdirSync(d, { recursive: true, mode: 0o700 });
   writeJson(l.spec, spec);
   writeJson(l.net, netFile(spec, { ...o, secret: secretOf(l) }));
+  writeJson(l.clouds, cloudsFile(spec, o.id));
   writeJson(l.recipes, { images: spec.recipes.map(resolved), registries: spec.registries });
 }
 

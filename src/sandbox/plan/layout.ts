@@ -9,6 +9,7 @@ export function layout(dir: string) {
     state: `${dir}/state.json`,
     chaos: `${dir}/chaos.json`,
     net: `${dir}/net.json`,
+    clouds: `${dir}/clouds.json`,
     recipes: `${dir}/recipes.json`,
     terraformrc: `${dir}/terraformrc`,
     facts: `${dir}/facts.jsonl`,

@@ -29,7 +29,7 @@ export function commandLines(spec: SandboxSpec, l: Layout, node: string) {
   return {
     enter,
     net: [`${spec.bins}/tw-net`, 'up', '--dir', l.dir],
-    clouds: enter('clouds', [node, script('clouds/main.ts'), '--dir', l.dir]),
+    clouds: enter('clouds', [node, script('clouds/main.ts'), l.dir]),
     users: (name: string) => enter(`users-${name}`, [node, script('users/main.ts'), '--dir', l.dir, '--name', name]),
     controlPlane: (machine: string, file: string) =>
       enter(machine, [`${spec.bins}/tw-sandbox`, 'control-plane', '--spec', file]),
