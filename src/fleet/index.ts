@@ -1,0 +1,44 @@
+export { type ApplyInput, fleetApply } from './applier.ts';
+export { appOf, appsOf } from './apps.ts';
+export { applysetId } from './applyset.ts';
+export type { ApplyStep, FleetEvent, ObjectStep } from './events.ts';
+export type {
+  AppPlan,
+  Blast,
+  ClusterPlan,
+  Decision,
+  FieldChange,
+  FleetApp,
+  FleetPlan,
+  FleetSource,
+  Health,
+  HealthState,
+  Inventory,
+  KubeObject,
+  Op,
+  OpKind,
+  PodRef,
+  Presence,
+  Ref,
+} from './model.ts';
+export type { Allow, TakeOver } from './plan/fold.ts';
+export { health } from './plan/health.ts';
+export { keyOf, sayRef } from './plan/objects.ts';
+export { fleetPlan, type PlanCluster, type PlanInput } from './planner.ts';
+export {
+  type Access,
+  type Credentials,
+  type FleetPorts,
+  type KubeApi,
+  KubeError,
+  type Renderer,
+} from './ports.ts';
+export {
+  type AppStatus,
+  type ClusterStatus,
+  fleetStatus,
+  type LoadBalancer,
+  loadBalancers,
+  type StatusInput,
+  type WorkloadStatus,
+} from './status.ts';
