@@ -19,6 +19,7 @@ export type {
 export { CHAOS_KINDS, durationMs, parseChaos } from './plan/chaos.ts';
 export { type SpecOptions, specOf } from './plan/spec.ts';
 export type { SandboxPort } from './ports.ts';
+export { MemorySandbox } from './twin.ts';
 
 /** The sandbox of one directory on this Linux machine. */
 export function createSandbox(o: Omit<LocalOptions, 'kit'>): SandboxPort {
