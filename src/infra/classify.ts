@@ -44,7 +44,7 @@ export const saysChecksum = (v: RunView): boolean => anyError(v, CHECKSUM);
 /** How the clouds wrap their own message; the last group is what the cloud itself said. */
 const WRAPPERS: readonly RegExp[] = [
   /googleapi: (Error \d+: [^]+)$/,
-  /with error: ([A-Za-z]+: [^]+)$/,
+  /with error: ([A-Za-z_]+: [^]+)$/,
   /Code="([^"]+)" Message="([^"]+)"/,
   /api error ([A-Za-z.]+: [^]+)$/,
   /((?:[A-Za-z]+(?:Exception|Fault|Violation|Exceeded|Failure|Denied|NotAvailable|Exhausted)): [^]+)$/,
