@@ -15,6 +15,12 @@
 //	{"id":7,"do":"stats"}                                          → {"id":7,"ok":true,"links":[…],"machines":[…],"vips":[…],…}
 //	{"id":8,"do":"door","users":"sao","host":"guestbook.example","port":80} → {"id":8,"ok":true,"url":"http://127.0.0.1:…/?key=…"}
 //
+// link takes any of oneWayMs, jitterPct, lossPct, kbit, cut, and reset (back to
+// net.json); from and to are sites (a region, users-<name>, operator, clouds) or
+// "*". oneWayMs is the whole delay of that one direction, last miles included; with
+// "wide":true from and to are regions, every link between sites located there
+// changes, and last miles are added. partition keeps the links' own settings.
+//
 // A refused request answers {"id":…,"error":"why"}. The verbs are repeatable: the
 // same machine or vip again is no error, and removing what is not there neither.
 package control

@@ -25,8 +25,7 @@ func Up(dir string) error {
 	if err != nil {
 		return err
 	}
-	f.Rootless = f.Rootless || os.Getuid() != 0 || inUserNamespace()
-	if done, err := enterStages(dir, f.Rootless); done || err != nil {
+	if done, err := enterStages(dir, f); done || err != nil {
 		return err
 	}
 	run := filepath.Join(dir, "run")

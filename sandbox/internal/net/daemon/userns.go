@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"tradewind.dev/sandbox/internal/net/config"
 )
 
 // Without root the daemon lives in a user namespace of its own, made at fork: a
@@ -23,20 +26,25 @@ import (
 // maps and then executes itself once more, which gives it its capabilities.
 const stageEnv = "TW_NET_STAGE"
 
-// inUserNamespace says whether this process is already where it should be.
-func inUserNamespace() bool { return os.Getenv(stageEnv) == "in" }
-
 // enterStages returns when the process is ready to build the world; done means that
-// another process was the daemon and has ended with err.
-func enterStages(dir string, rootless bool) (done bool, err error) {
+// another process was the daemon and has ended with err. It says in f whether the
+// world is rootless.
+func enterStages(dir string, f *config.File) (done bool, err error) {
+	f.Rootless = f.Rootless || os.Getuid() != 0 || os.Getenv(stageEnv) != ""
 	switch os.Getenv(stageEnv) {
 	case "in":
-		// The signal of exec's parent is lost when exec gains capabilities.
-		return false, unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
+		// An exec that gains capabilities forgets whose death is ours.
+		if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+			return false, err
+		}
+		if os.Getppid() == 1 {
+			return true, errors.New("the process that started this one has ended")
+		}
+		return false, os.Unsetenv(stageEnv)
 	case "map":
 		return true, waitForMaps()
 	}
-	if !rootless {
+	if !f.Rootless {
 		return false, nil
 	}
 	return true, outside(dir)
@@ -102,8 +110,13 @@ func waitForMaps() error {
 			return err
 		}
 	}
-	env := append(os.Environ(), stageEnv+"=in")
-	return unix.Exec("/proc/self/exe", os.Args, env)
+	if os.Getuid() != 0 {
+		return errors.New("no id maps: the process that writes them ended")
+	}
+	if err := os.Setenv(stageEnv, "in"); err != nil { // a second entry would lose against the first
+		return err
+	}
+	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
 }
 
 // subRange is a user's range of subordinate ids.

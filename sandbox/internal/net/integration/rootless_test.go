@@ -18,18 +18,18 @@ func TestRootless(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root")
 	}
-	for _, device := range []string{"tun", "packet"} {
-		t.Run(device, func(t *testing.T) { rootless(t, device) })
-	}
+	t.Run("tun", func(t *testing.T) { rootless(t, "tun", nobody) })
+	t.Run("packet", func(t *testing.T) { rootless(t, "packet", nobody) })
+	t.Run("root that asks for it", func(t *testing.T) { rootless(t, "auto", 0) })
 }
 
-func rootless(t *testing.T, device string) {
+func rootless(t *testing.T, device string, uid int) {
 	try := exec.Command("unshare", "--user", "true")
-	try.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	try.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
 	if err := try.Run(); err != nil {
 		t.Skipf("this system gives no user namespaces to ordinary users: %v", err)
 	}
-	w := startAs(t, strings.Replace(netJSON, `{"id"`, fmt.Sprintf(`{"wanDevice":%q,"id"`, device), 1), nobody)
+	w := startAs(t, strings.Replace(netJSON, `{"id"`, fmt.Sprintf(`{"wanDevice":%q,"rootless":true,"id"`, device), 1), uid)
 	one := serve(t, w.machine("sao-1", sao, "10.10.0.11", "198.18.1.10"), "10.10.0.11:30080", "one")
 	serve(t, w.machine("sao-2", sao, "10.10.0.12", ""), "10.10.0.12:30080", "two")
 	w.ask(twoTargets(""))
@@ -63,7 +63,7 @@ func rootless(t *testing.T, device string) {
 		t.Error("udp: target one is still used after 3 s")
 	}
 	enter := exec.Command(binary, "enter", "--dir", w.dir, "sao-2", "--", "sh", "-c", `id -u; cat /proc/sys/net/ipv4/ip_forward`)
-	enter.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	enter.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
 	out, err := enter.CombinedOutput()
 	if string(out) != "0\n1\n" {
 		t.Errorf("enter: %q %v", out, err)

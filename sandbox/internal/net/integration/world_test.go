@@ -44,8 +44,13 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	binary = filepath.Join(dir, "tw-net")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "tradewind.dev/sandbox/cmd/tw-net")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	args := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", binary}
+	cgo := "CGO_ENABLED=0"
+	if os.Getenv("TW_NET_RACE") != "" { // the daemon itself under the race detector
+		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
+	}
+	build := exec.Command("go", append(args, "tradewind.dev/sandbox/cmd/tw-net")...)
+	build.Env = append(os.Environ(), cgo)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build tw-net: %v\n%s", err, out)
 		os.RemoveAll(dir)

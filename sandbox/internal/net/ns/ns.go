@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -158,7 +159,15 @@ func (f *Factory) watch(s *Space) {
 			fmt.Fprintf(f.log, "tw-net: holder of %s: %v\n", s.Name, err)
 			return
 		}
+		time.Sleep(200 * time.Millisecond) // whatever kills holders must not become a loop
 	}
+}
+
+// Holder is the pid of the process that holds the namespace now.
+func (s *Space) Holder() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Pid
 }
 
 func (s *Space) write() error {

@@ -50,10 +50,14 @@ func WholePackets(dev string) error {
 	defer unix.Close(fd)
 	for _, cmd := range []uint32{unix.ETHTOOL_STXCSUM, unix.ETHTOOL_STSO, unix.ETHTOOL_SGSO, unix.ETHTOOL_SGRO} {
 		value := &[2]uint32{cmd, 0}
-		var ifr [40]byte
-		copy(ifr[:15], dev)
-		*(*unsafe.Pointer)(unsafe.Pointer(&ifr[16])) = unsafe.Pointer(value)
-		_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&ifr[0])))
+		var ifr struct { // struct ifreq
+			name [unix.IFNAMSIZ]byte
+			data unsafe.Pointer
+			_    [16]byte
+		}
+		ifr.data = unsafe.Pointer(value)
+		copy(ifr.name[:unix.IFNAMSIZ-1], dev)
+		_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&ifr)))
 		runtime.KeepAlive(value)
 		if e != 0 {
 			return fmt.Errorf("offload %#x of %s: %w", cmd, dev, e)

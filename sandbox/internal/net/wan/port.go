@@ -35,10 +35,14 @@ func OpenTun() (*Port, error) {
 	if err != nil {
 		return nil, fmt.Errorf("/dev/net/tun: %w", err)
 	}
-	var ifr [40]byte
-	copy(ifr[:15], Device)
-	*(*uint16)(unsafe.Pointer(&ifr[16])) = unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TUNSETIFF, uintptr(unsafe.Pointer(&ifr[0]))); e != 0 {
+	var ifr struct { // struct ifreq
+		name  [unix.IFNAMSIZ]byte
+		flags uint16
+		_     [22]byte
+	}
+	copy(ifr.name[:], Device)
+	ifr.flags = unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TUNSETIFF, uintptr(unsafe.Pointer(&ifr))); e != 0 {
 		unix.Close(fd)
 		return nil, fmt.Errorf("TUNSETIFF: %w", e)
 	}

@@ -39,7 +39,7 @@ func (w *World) Machine(s MachineSpec) (MachineInfo, error) {
 		if old.MachineSpec != s {
 			return MachineInfo{}, fmt.Errorf("machine %s exists with other settings: %+v", s.Name, old.MachineSpec)
 		}
-		return MachineInfo{Gateway: gateway(s.CIDR), Pid: old.space.Pid}, nil
+		return MachineInfo{Gateway: gateway(s.CIDR), Pid: old.space.Holder()}, nil
 	}
 	r, err := w.checkMachine(s)
 	if err != nil {
@@ -57,7 +57,7 @@ func (w *World) Machine(s MachineSpec) (MachineInfo, error) {
 	}
 	w.machines[s.Name] = m
 	r.nat.Presence(w.present(s.Region))
-	return MachineInfo{Gateway: gateway(s.CIDR), Pid: space.Pid}, nil
+	return MachineInfo{Gateway: gateway(s.CIDR), Pid: space.Holder()}, nil
 }
 
 func (w *World) checkMachine(s MachineSpec) (*region, error) {
