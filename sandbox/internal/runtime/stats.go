@@ -1,0 +1,169 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	rt "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/klog/v2"
+)
+
+const (
+	// clockTick is the unit of times in /proc/<pid>/stat on every Linux, in nanoseconds.
+	clockTick = 10_000_000
+	// memoryPeriod is how often memory limits are looked at, in place of the kernel's cgroup.
+	memoryPeriod = 300 * time.Millisecond
+)
+
+// Usage is what a process and its descendants use: CPU in nanoseconds, resident memory in bytes.
+type Usage struct{ CPU, RSS uint64 }
+
+// UsageOf reads /proc for a process tree.
+func UsageOf(pid int) Usage {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return Usage{}
+	}
+	u := parseStat(b, uint64(os.Getpagesize()))
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, t := range tasks {
+		kids, _ := os.ReadFile(t)
+		for _, k := range strings.Fields(string(kids)) {
+			if n, err := strconv.Atoi(k); err == nil {
+				child := UsageOf(n)
+				u.CPU, u.RSS = u.CPU+child.CPU, u.RSS+child.RSS
+			}
+		}
+	}
+	return u
+}
+
+// parseStat reads times and resident pages; the name field may hold spaces and brackets.
+func parseStat(b []byte, page uint64) Usage {
+	end := bytes.LastIndexByte(b, ')')
+	if end < 0 || end+2 > len(b) {
+		return Usage{}
+	}
+	f := strings.Fields(string(b[end+2:]))
+	if len(f) < 22 {
+		return Usage{}
+	}
+	n := func(i int) uint64 {
+		v, _ := strconv.ParseUint(f[i], 10, 64)
+		return v
+	}
+	return Usage{CPU: (n(11) + n(12)) * clockTick, RSS: n(21) * page}
+}
+
+func value(v uint64) *rt.UInt64Value { return &rt.UInt64Value{Value: v} }
+
+func (r *Runtime) stats(c *container) *rt.ContainerStats {
+	u := UsageOf(c.cmd.Process.Pid)
+	now := time.Now().UnixNano()
+	return &rt.ContainerStats{
+		Attributes:    &rt.ContainerAttributes{Id: c.id, Metadata: c.cfg.Metadata, Labels: c.cfg.Labels, Annotations: c.cfg.Annotations},
+		Cpu:           &rt.CpuUsage{Timestamp: now, UsageCoreNanoSeconds: value(u.CPU)},
+		Memory:        &rt.MemoryUsage{Timestamp: now, WorkingSetBytes: value(u.RSS), UsageBytes: value(u.RSS), RssBytes: value(u.RSS)},
+		WritableLayer: &rt.FilesystemUsage{Timestamp: now, FsId: &rt.FilesystemIdentifier{Mountpoint: r.opts.Dir}, UsedBytes: value(0), InodesUsed: value(0)},
+	}
+}
+
+func (r *Runtime) running() []*container {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []*container
+	for _, c := range r.containers {
+		if c.state == rt.ContainerState_CONTAINER_RUNNING {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// ContainerStats measures one container.
+func (r *Runtime) ContainerStats(_ context.Context, id string) (*rt.ContainerStats, error) {
+	for _, c := range r.running() {
+		if c.id == id {
+			return r.stats(c), nil
+		}
+	}
+	return nil, notFound("running container", id)
+}
+
+// ListContainerStats measures all running containers.
+func (r *Runtime) ListContainerStats(_ context.Context, f *rt.ContainerStatsFilter) ([]*rt.ContainerStats, error) {
+	var out []*rt.ContainerStats
+	for _, c := range r.running() {
+		if f != nil && (f.Id != "" && f.Id != c.id || f.PodSandboxId != "" && f.PodSandboxId != c.podID || !matches(f.LabelSelector, c.cfg.Labels)) {
+			continue
+		}
+		out = append(out, r.stats(c))
+	}
+	return out, nil
+}
+
+// watchMemory stands in for the kernel's memory cgroup: it kills a container above its limit.
+func (r *Runtime) watchMemory(ctx context.Context) {
+	tick := time.NewTicker(memoryPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, c := range r.running() {
+			r.enforce(c)
+		}
+	}
+}
+
+func (r *Runtime) enforce(c *container) {
+	r.mu.Lock()
+	limit := c.memoryLimit
+	r.mu.Unlock()
+	if limit <= 0 {
+		return
+	}
+	used := UsageOf(c.cmd.Process.Pid).RSS
+	if used <= uint64(limit) {
+		return
+	}
+	klog.Infof("container %s of pod %s uses %d MiB of %d: killed", c.cfg.GetMetadata().GetName(), c.podID[:12], used>>20, limit>>20)
+	r.mu.Lock()
+	c.oom = true
+	r.mu.Unlock()
+	_ = c.cmd.Process.Kill()
+}
+
+func unimplemented(what string) error {
+	return status.Error(codes.Unimplemented, what+" are not offered")
+}
+
+// PodSandboxStats is not offered; the kubelet adds up containers.
+func (r *Runtime) PodSandboxStats(context.Context, string) (*rt.PodSandboxStats, error) {
+	return nil, unimplemented("pod statistics")
+}
+
+// ListPodSandboxStats is not offered; the kubelet adds up containers.
+func (r *Runtime) ListPodSandboxStats(context.Context, *rt.PodSandboxStatsFilter) ([]*rt.PodSandboxStats, error) {
+	return nil, nil
+}
+
+// ListMetricDescriptors is not offered.
+func (r *Runtime) ListMetricDescriptors(context.Context) ([]*rt.MetricDescriptor, error) {
+	return nil, nil
+}
+
+// ListPodSandboxMetrics is not offered.
+func (r *Runtime) ListPodSandboxMetrics(context.Context) ([]*rt.PodSandboxMetrics, error) {
+	return nil, nil
+}
