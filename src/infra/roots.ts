@@ -151,7 +151,7 @@ const OUTPUT: Readonly<Record<ModuleName, string>> = {
 };
 
 /** Text as a literal of a terraform template. */
-const literal = (s: string): string => s.replaceAll('${', '$${').replaceAll('%{', '%%{');
+const literal = (s: string): string => s.replaceAll(/[$%](?=\{)/g, (c) => c + c);
 
 function escaped(value: Json): Json {
   if (typeof value === 'string') return literal(value);

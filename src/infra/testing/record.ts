@@ -89,7 +89,7 @@ async function bad(): Promise<void> {
   s.hcl('resource "terraform_data" "cluster" {\n  inptu = "typo"\n}\n');
   await s.run('module-fault', ['plan', '-json', '-input=false']);
   s.hcl(
-    `${data('cluster')}check "health" {\n  assert {\n    condition     = terraform_data.cluster.output == "well"\n    error_message = "The health page does not answer."\n  }\n}\n',
+    `${data('cluster')}check "health" {\n  assert {\n    condition     = terraform_data.cluster.output == "well"\n    error_message = "The health page does not answer."\n  }\n}\n`,
   );
   await s.run('check-warning', APPLY);
   rmSync(s.dir, { recursive: true });
