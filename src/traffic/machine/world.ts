@@ -6,7 +6,14 @@ import { targetOf } from '../model.ts';
 /** Addresses of edge names, resolved outside. */
 export type Names = Readonly<Record<string, { v4: string[]; v6: string[] }>>;
 
-export const snapshotId = (s: Snapshot): string => digest(toJson(s)).slice(0, 19);
+/** Canonical JSON of a large map takes long; a snapshot is never changed once made. */
+const ids = new WeakMap<Snapshot, string>();
+
+export function snapshotId(s: Snapshot): string {
+  const id = ids.get(s) ?? digest(toJson(s)).slice(0, 19);
+  ids.set(s, id);
+  return id;
+}
 
 /** Newer by (term, seq); between equals the greater id wins, so that all servers end with the same. */
 export function isNewer(a: Snapshot, b: Snapshot | undefined): boolean {

@@ -120,25 +120,37 @@ function view(deps: HttpDeps): Result {
   };
 }
 
+const REFUSED: Result = { status: 401, body: { error: 'read token wanted' } };
+
+function signed({ brain }: HttpDeps): Result {
+  const found = brain.signed();
+  return found === undefined ? { status: 404, body: { error: 'no snapshot yet' } } : { status: 200, body: found };
+}
+
+async function peers(deps: HttpDeps, req: IncomingMessage): Promise<Result> {
+  const reply = deps.peers.receive(await bodyOf(req));
+  return reply === undefined ? { status: 401, body: { error: 'not believed' } } : { status: 200, body: reply };
+}
+
+type Route = (deps: HttpDeps, req: IncomingMessage, params: URLSearchParams) => Result | Promise<Result>;
+const guarded =
+  (route: Route): Route =>
+  (deps, req, params) =>
+    req.headers.authorization === `Bearer ${readToken(deps.hmac)}` ? route(deps, req, params) : REFUSED;
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  'GET /healthz': healthz,
+  'GET /gslb/healthz': gslb,
+  'GET /why': guarded((deps, _, params) => why(deps, params)),
+  'GET /view': guarded(view),
+  'GET /snapshot': guarded(signed),
+  'POST /peers': peers,
+};
+
 async function route(deps: HttpDeps, req: IncomingMessage): Promise<Result> {
   const url = new URL(req.url ?? '/', 'http://nameserver');
-  const mayRead = req.headers.authorization === `Bearer ${readToken(deps.hmac)}`;
-  switch (`${req.method} ${url.pathname}`) {
-    case 'GET /healthz':
-      return healthz(deps);
-    case 'GET /gslb/healthz':
-      return gslb(deps);
-    case 'GET /why':
-      return mayRead ? why(deps, url.searchParams) : { status: 401, body: { error: 'read token wanted' } };
-    case 'GET /view':
-      return mayRead ? view(deps) : { status: 401, body: { error: 'read token wanted' } };
-    case 'POST /peers': {
-      const reply = deps.peers.receive(await bodyOf(req));
-      return reply === undefined ? { status: 401, body: { error: 'not believed' } } : { status: 200, body: reply };
-    }
-    default:
-      return { status: 404, body: { error: 'no such path' } };
-  }
+  const found = ROUTES[`${req.method} ${url.pathname}`];
+  return found === undefined ? { status: 404, body: { error: 'no such path' } } : found(deps, req, url.searchParams);
 }
 
 async function handle(deps: HttpDeps, req: IncomingMessage, res: ServerResponse): Promise<void> {
