@@ -77,7 +77,7 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
     const outcome = await runCommand(context, call, { show: (v) => paint.show(v), out: (s) => void process.stdout.write(s), ask: (q) => ask(q, process), signal: abort.signal });
     paint.end();
     show(outcome, invocation, Date.now() - started, style);
-    context.close();
+    await context.close();
   } finally {
     paint.end();
     stop();

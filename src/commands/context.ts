@@ -40,5 +40,5 @@ export interface Context {
   /** The engine over the place chosen: real clouds or the sandbox. */
   engine(place?: 'sandbox'): Promise<Engine>;
   sandbox(): Promise<SandboxDoor>;
-  close(): void;
+  close(): Promise<void>;
 }

@@ -1,4 +1,6 @@
 import type { Config } from '../config/index.ts';
+import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
+import type { InfraContext, LeftoverPort, Outputs, Place } from '../infra/index.ts';
 import type { ExitCode, Json } from '../kernel/index.ts';
 
 /** Progress of one step of a long verb. */
@@ -65,4 +67,58 @@ export interface Finding {
   say: string;
   fix?: string;
   exit?: ExitCode;
+}
+
+/** Where users enter: what traffic needs of each cluster that stands. */
+export interface TrafficPlanFacts {
+  id: string;
+  changes: readonly string[];
+  /** Promises that are not kept exactly, in words. */
+  gaps: readonly string[];
+}
+export interface HoldFacts {
+  done: boolean;
+  notes: readonly string[];
+  raw: Json;
+}
+export interface WhyCandidate {
+  cluster: string;
+  chosen: boolean;
+  why: string;
+  share: number;
+  rttMs?: number;
+}
+export interface WhyFacts {
+  chosen: string | null;
+  candidates: readonly WhyCandidate[];
+  /** What each nameserver answers now, beside what was predicted. */
+  servers: readonly { cluster: string; answers: string; agrees: boolean }[];
+  raw: Json;
+}
+
+/** traffic/ as commands see it: one instance per engine. */
+export interface TrafficDoor {
+  /** The nameserver of a cluster as an app of the fleet; undefined where the fleet has no traffic. */
+  systemApp(outputs: Outputs): FleetApp | undefined;
+  plan(outputs: Outputs): Promise<TrafficPlanFacts>;
+  /** Writes the snapshot to all clusters and waits until the nameservers answer by it. */
+  apply(outputs: Outputs, signal: AbortSignal): AsyncIterable<Step>;
+  hold(cluster: string, o: { why: string; by: string; force: boolean }, signal: AbortSignal): Promise<HoldFacts>;
+  lift(cluster: string, signal: AbortSignal): Promise<HoldFacts>;
+  why(ip: string, host: string): Promise<WhyFacts>;
+}
+
+/** Everything a verb needs of one fleet in one place. */
+export interface Engine {
+  config: Config;
+  place: Place;
+  infra: InfraContext;
+  fleet: FleetPorts;
+  traffic: TrafficDoor;
+  outputs(): Promise<Outputs>;
+  /** The API of a cluster; undefined when nothing is known of it. */
+  kube(cluster: string, outputs: Outputs): KubeApi | undefined;
+  kubeconfig: string;
+  leftovers?: LeftoverPort;
+  close(): Promise<void>;
 }

@@ -1,0 +1,196 @@
+import { type ClusterPlan, type FleetEvent, type FleetPlan, fleetApply } from '../fleet/index.ts';
+import { foldInfra, type InfraFold, infraApply, infraView, type Outputs, writeKubeconfig } from '../infra/index.ts';
+import { EXIT, fault, type Problem, toJson } from '../kernel/index.ts';
+import { type Board, board } from './board.ts';
+import type { Context, Io } from './context.ts';
+import { takeLock } from './lock.ts';
+import { makePlan, planFleet } from './makeplan.ts';
+import type { Args, Outcome } from './model.ts';
+import { changesOf, type Plan, planData, planView, problemsOf } from './plan.ts';
+import type { Engine } from './ports.ts';
+import { startSandbox } from './sandbox.ts';
+import { selectClusters } from './select.ts';
+
+interface Up {
+  c: Context;
+  e: Engine;
+  io: Io;
+  b: Board;
+  problems: Problem[];
+  only?: readonly string[];
+}
+
+/** Copies the rows of another view below one path of the board. */
+function mirror(b: Board, path: readonly string[], rows: ReturnType<typeof infraView>['rows']): void {
+  for (const row of rows) {
+    const cells = Object.fromEntries(Object.entries(row.cells).map(([k, spans]) => [k, spans.map((s) => (s.t === 'time' ? '' : s.s)).join('') || undefined]));
+    b.set([...path, row.key], { tone: row.tone, label: row.label.map((s) => (s.t === 'time' ? '' : s.s)).join(''), cells, why: (row.why ?? []).map((s) => (s.t === 'time' ? '' : s.s)).join('') });
+  }
+}
+
+/** Applies the infrastructure part; the outputs of every cluster that stands. */
+async function build(u: Up, plan: Plan): Promise<Outputs> {
+  u.b.set(['clusters'], { tone: 'busy', label: 'clusters (terraform)' });
+  let fold: InfraFold = new Map();
+  let outputs: Outputs = {};
+  for await (const event of infraApply(plan.infra, u.e.infra, { stop: u.io.signal })) {
+    fold = foldInfra(fold, event);
+    mirror(u.b, ['clusters'], infraView(fold, u.c.clock.now()).rows);
+    if (event.type !== 'end') continue;
+    outputs = event.outputs;
+    u.problems.push(...event.failures);
+    u.b.set(['clusters'], { tone: event.failures.length === 0 ? 'ok' : 'bad' });
+  }
+  return outputs;
+}
+
+/** A cluster that did not exist when the plan was shown may only get creates. */
+function onlyCreates(c: ClusterPlan): Problem | undefined {
+  const other = c.apps.flatMap((a) => a.ops).find((op) => op.kind !== 'create' && op.kind !== 'same');
+  if (other === undefined) return undefined;
+  return fault('TW3040', { value: `${other.ref.kind}/${other.ref.name}`, where: [{ cluster: c.name }], why: [`the plan said "create" for a new cluster, now it would be "${other.kind}"`], fix: [{ say: 'Look again:', command: 'tw plan' }] }).problem;
+}
+
+/** The shown plan, with clusters that are new by now planned for real. */
+async function completed(u: Up, plan: Plan, outputs: Outputs): Promise<FleetPlan> {
+  const born = plan.fleet.clusters.filter((c) => c.identity === 'not-yet' && outputs[c.name] !== undefined).map((c) => c.name);
+  const ready = plan.fleet.clusters.filter((c) => c.identity !== 'not-yet');
+  if (born.length === 0) return { ...plan.fleet, clusters: ready };
+  const now = await planFleet(u.e, outputs, Object.fromEntries(born.map((n) => [n, 'present' as const])), born);
+  const good = now.clusters.filter((c) => {
+    const problem = onlyCreates(c);
+    if (problem !== undefined) u.problems.push(problem);
+    return problem === undefined;
+  });
+  return { ...plan.fleet, clusters: [...ready, ...good] };
+}
+
+const sayWaiting = (e: Extract<FleetEvent, { type: 'waiting' }>): string =>
+  e.on.map((o) => `${o.ref.kind}/${o.ref.name}: ${o.health.message || o.health.state}`).join('; ');
+
+function showFleet(b: Board, e: FleetEvent): void {
+  switch (e.type) {
+    case 'step': {
+      const bad = e.step === 'stopped' || e.step === 'lagging';
+      const done = e.step === 'sealed' || e.step === 'unchanged';
+      const why = e.problem === undefined ? '' : `${e.problem.code} ${e.problem.title}: ${e.problem.why[0] ?? ''}`;
+      b.set(['apps', `${e.cluster} ${e.app}`], { tone: bad ? 'bad' : done ? 'ok' : 'busy', cells: { step: e.step }, why });
+      return;
+    }
+    case 'object':
+      b.set(['apps', `${e.cluster} ${e.app}`], { tone: 'busy', cells: { now: `${e.did} ${e.ref.kind}/${e.ref.name}` }, why: '' });
+      return;
+    case 'waiting':
+      b.set(['apps', `${e.cluster} ${e.app}`], { tone: 'busy', cells: { now: 'waiting' }, why: sayWaiting(e) });
+      return;
+    case 'throttled':
+      b.set(['apps', e.cluster], { tone: 'warn', why: `throttled: ${e.why}` });
+      return;
+    case 'identity':
+    case 'end':
+      return;
+  }
+}
+
+async function deploy(u: Up, plan: FleetPlan, outputs: Outputs): Promise<void> {
+  u.b.set(['apps'], { tone: 'busy', label: 'apps (Kubernetes)' });
+  const input = { api: async (name: string) => u.e.kube(name, outputs), clock: u.c.clock };
+  let failed = 0;
+  for await (const event of fleetApply(plan, input, u.io.signal)) {
+    showFleet(u.b, event);
+    if (event.type === 'identity') u.c.journal().append({ kind: 'fleet.identity', cluster: event.cluster, data: { uid: event.uid } });
+    if (event.type !== 'end') continue;
+    failed = event.failed.length;
+    u.problems.push(...event.failed.map((f) => f.problem));
+  }
+  u.b.set(['apps'], { tone: failed === 0 ? 'ok' : 'bad' });
+}
+
+async function route(u: Up, outputs: Outputs): Promise<void> {
+  if (u.e.config.dns === undefined) return;
+  u.b.set(['traffic'], { tone: 'busy', label: 'traffic (DNS)' });
+  try {
+    for await (const s of u.e.traffic.apply(outputs, u.io.signal)) {
+      const tone = ({ start: 'busy', done: 'ok', failed: 'bad', note: 'warn' } as const)[s.state];
+      u.b.set(['traffic', s.step], { tone, ...(s.detail === undefined ? {} : { why: s.detail }) });
+    }
+    u.b.set(['traffic'], { tone: 'ok' });
+  } catch (error) {
+    u.b.set(['traffic'], { tone: 'bad' });
+    throw error;
+  }
+}
+
+/** Shows the plan and gets the word to go. Throws TW6005. */
+async function approve(u: Up, plan: Plan, args: Args): Promise<void> {
+  const wanted = args['plan'] as string | undefined;
+  if (wanted !== undefined && wanted !== plan.id) {
+    throw fault('TW2104', { value: wanted, why: [`the plan is now ${plan.id}`], fix: [{ say: 'Look at it:', command: 'tw plan' }] });
+  }
+  if (args['yes'] === true || wanted !== undefined || changesOf(plan).total === 0) return;
+  u.io.show(planView(plan, u.c.clock.now()));
+  const answer = await u.io.ask({ kind: 'yes', text: `Apply plan ${plan.id}?`, flag: '--yes' });
+  if (answer !== 'yes') throw fault('TW6005', { value: plan.id, why: ['the answer was no; nothing was changed'] });
+}
+
+/** The worst of several problems decides the exit code: interrupted first, then credentials, then the rest. */
+function verdict(u: Up, outputs: Outputs): Pick<Outcome, 'problem' | 'warnings' | 'exit'> {
+  const [first, ...more] = u.problems;
+  if (u.io.signal.aborted) return { ...(first === undefined ? {} : { problem: first, warnings: more }), exit: EXIT.interrupted };
+  if (first === undefined) return {};
+  const denied = u.problems.find((p) => p.exit === EXIT.denied);
+  const standing = Object.keys(outputs).length;
+  return { problem: denied ?? first, warnings: u.problems.filter((p) => p !== (denied ?? first)), exit: denied?.exit ?? (standing === 0 ? first.exit : EXIT.applyFailed) };
+}
+
+async function perform(u: Up, plan: Plan): Promise<Outputs> {
+  const outputs = await build(u, plan);
+  if (Object.keys(outputs).length > 0) writeKubeconfig(outputs, u.e.place, u.e.kubeconfig, { fleet: u.e.config.fleet });
+  if (u.io.signal.aborted || Object.keys(outputs).length === 0) return outputs;
+  await deploy(u, await completed(u, plan, outputs), outputs);
+  if (!u.io.signal.aborted) await route(u, outputs);
+  return outputs;
+}
+
+function outcome(u: Up, plan: Plan, outputs: Outputs): Outcome {
+  const data = { plan: planData(plan), clusters: Object.keys(outputs), kubeconfig: u.e.kubeconfig, failures: toJson(u.problems.map((p) => ({ code: p.code, where: p.where, why: p.why }))) };
+  return { data, view: u.b.view(), ...verdict(u, outputs) };
+}
+
+/** Builds the clusters, deploys the apps, routes the users: plan, policy, apply. */
+export async function up(c: Context, args: Args, io: Io): Promise<Outcome> {
+  const free = takeLock(c, 'up');
+  try {
+    const b = board(io.show, c.clock.now);
+    const config = await c.config();
+    const on = args['on'] as string[];
+    if (args['sandbox'] === true) await startSandbox(await c.sandbox(), config, b.set);
+    const e = await c.engine(args['sandbox'] === true ? 'sandbox' : undefined);
+    const u: Up = { c, e, io, b, problems: [], ...(on.length === 0 ? {} : { only: selectClusters(config, on).map((k) => k.name) }) };
+    b.set(['plan'], { tone: 'busy', label: 'plan' });
+    const plan = await makePlan(e, { ...(u.only === undefined ? {} : { only: u.only }), signal: io.signal });
+    b.set(['plan'], { tone: 'ok', cells: { id: plan.id, changes: String(changesOf(plan).total) } });
+    await approve(u, plan, args);
+    c.journal().append({ kind: 'command.up', data: { plan: plan.id, changes: changesOf(plan) } });
+    const outputs = await perform(u, plan);
+    return outcome(u, plan, outputs);
+  } finally {
+    free();
+  }
+}
+
+/** Shows every change; exit 6 with --exit-code when there is one. */
+export async function plan(c: Context, args: Args, io: Io): Promise<Outcome> {
+  const config = await c.config();
+  const on = args['on'] as string[];
+  const e = await c.engine(args['sandbox'] === true ? 'sandbox' : undefined);
+  const made = await makePlan(e, { ...(on.length === 0 ? {} : { only: selectClusters(config, on).map((k) => k.name) }), signal: io.signal });
+  const [problem, ...warnings] = problemsOf(made);
+  const differs = args['exitCode'] === true && changesOf(made).total > 0;
+  return {
+    data: planData(made),
+    view: planView(made, c.clock.now()),
+    ...(problem === undefined ? {} : { problem, warnings }),
+    ...(problem === undefined && differs ? { exit: EXIT.difference } : {}),
+  };
+}

@@ -1,0 +1,62 @@
+/** The entry of every process of the product: argv → CLI, or a process of the data plane. */
+import { join } from 'node:path';
+import { cli } from './cli/index.ts';
+import type { Context, Engine, Invocation, SandboxDoor } from './commands/index.ts';
+import { configPath, readProject, rememberProject, sandboxDir, stateDirOf } from './compose/place.ts';
+import type { Config } from './config/index.ts';
+import { fault, type Journal, openJournal, systemClock } from './kernel/index.ts';
+
+async function engineOf(c: Context, place: 'sandbox' | 'real'): Promise<Engine> {
+  const [config, { createEngine }, { realPlace }] = await Promise.all([c.config(), import('./compose/engine.ts'), import('./compose/place.ts')]);
+  rememberProject(c.stateDir, { config: config.file, place });
+  const common = { config, journal: c.journal(), clock: c.clock, stateDir: c.stateDir };
+  if (place === 'real') return await createEngine({ ...common, place: realPlace(c.stateDir, config.dir), known: {} });
+  const { knownOf, sandboxDoor } = await import('./compose/sandbox.ts');
+  const { port } = sandboxDoor(sandboxDir(c.stateDir, process.env));
+  const at = await port.place();
+  return await createEngine({ ...common, place: at, known: knownOf(await port.status(), config) });
+}
+
+function contextOf(call: Invocation): Context {
+  const cwd = process.cwd();
+  const stateDir = stateDirOf(cwd, process.env);
+  let journal: Journal | undefined;
+  let config: Promise<Config> | undefined;
+  let engine: Promise<Engine> | undefined;
+  let door: SandboxDoor | undefined;
+  const context: Context = {
+    cwd,
+    stateDir,
+    clock: systemClock,
+    journal: () => (journal ??= openJournal(join(stateDir, 'journal.db'))),
+    config: () => (config ??= import('./config/index.ts').then((m) => m.loadConfig(configPath(cwd, stateDir, call.config, process.env)))),
+    engine: (place) => (engine ??= engineOf(context, place ?? readProject(stateDir)?.place ?? 'real')),
+    sandbox: async () => (door ??= (await import('./compose/sandbox.ts')).sandboxDoor(sandboxDir(stateDir, process.env)).door),
+    close: async () => {
+      await (await engine?.catch(() => undefined))?.close();
+      journal?.close();
+    },
+  };
+  return context;
+}
+
+async function runProcess(argv: readonly string[]): Promise<void> {
+  const [name = '', ...args] = argv;
+  if (name !== 'nameserver') throw fault('TW6001', { value: `run ${name}`, why: ['processes: nameserver'] });
+  const { nameserverOptions, runNameserver } = await import('./traffic/index.ts');
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const log = (line: string): void => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+  await runNameserver({ ...(await nameserverOptions(args, process.env)), log, signal: stop.signal });
+}
+
+async function credential(argv: readonly string[]): Promise<void> {
+  const { credentialArgs, kubeCredential } = await import('./infra/index.ts');
+  process.stdout.write(await kubeCredential(credentialArgs(argv)));
+}
+
+await cli({
+  argv: process.argv.slice(2),
+  engine: async (call) => contextOf(call),
+  processes: { run: runProcess, 'kube-credential': credential },
+});

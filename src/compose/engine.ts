@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import type { Engine } from '../commands/index.ts';
+import { type Config, readSecret } from '../config/index.ts';
+import { openCluster, openKubeconfig } from '../fleet/adapters/kube-client.ts';
+import { createRenderer } from '../fleet/adapters/render.ts';
+import type { KubeApi } from '../fleet/index.ts';
+import { type ClusterOutput, credentialsFor, infraOutputs, openTerraform, type Outputs, type Place } from '../infra/index.ts';
+import { type Clock, fault, type Journal } from '../kernel/index.ts';
+import type { Known } from '../traffic/index.ts';
+import { fleetKeys } from './keys.ts';
+import { ROOT } from './place.ts';
+import { trafficDoor } from './traffic.ts';
+
+export interface EngineWiring {
+  config: Config;
+  place: Place;
+  journal: Journal;
+  clock: Clock;
+  stateDir: string;
+  known: Known;
+}
+
+const IMAGE = 'registry.tradewind.example/tradewind:v0.1.0';
+
+function open(cluster: string, o: ClusterOutput, w: EngineWiring): KubeApi {
+  if (o.auth.kind === 'kubeconfig') return openKubeconfig({ kubeconfig: o.auth.file, context: o.auth.context });
+  const source = credentialsFor(o, w.place, w.clock);
+  const credentials = {
+    get: async () => {
+      const { token, expires } = await source.token();
+      if (o.ca === null) throw fault('TW2115', { value: cluster, why: ['no certificate authority of the API server is known'] });
+      return { url: o.endpoint, ca: o.ca, token, expiresAt: expires };
+    },
+  };
+  return openCluster({ cluster, credentials, clock: w.clock, ...(w.place.proxyUrl === undefined ? {} : { proxyUrl: w.place.proxyUrl }) });
+}
+
+/** Clients are opened once per cluster and endpoint. */
+function kubeDoor(w: EngineWiring): { get: Engine['kube']; close(): Promise<void> } {
+  const apis = new Map<string, KubeApi>();
+  return {
+    get: (cluster, outputs) => {
+      const o = outputs[cluster];
+      if (o === undefined) return undefined;
+      const key = `${cluster} ${o.endpoint}`;
+      const api = apis.get(key) ?? open(cluster, o, w);
+      apis.set(key, api);
+      return api;
+    },
+    close: async () => {
+      await Promise.all([...apis.values()].map((api) => api.close()));
+    },
+  };
+}
+
+/** All adapters of one fleet in one place. */
+export async function createEngine(w: EngineWiring): Promise<Engine> {
+  const keys = fleetKeys(join(w.stateDir, 'keys.json'));
+  const kube = kubeDoor(w);
+  const outputs = async (): Promise<Outputs> => await infraOutputs(w.config, w.place);
+  const tf = await openTerraform({ place: w.place, config: w.config, modulesDir: join(ROOT, 'terraform', 'modules'), journal: w.journal, clock: w.clock });
+  const traffic = trafficDoor({
+    config: w.config,
+    clock: w.clock,
+    journal: w.journal,
+    keys: keys.traffic,
+    kube: kube.get,
+    outputs,
+    image: IMAGE,
+    known: w.known,
+    ...(w.place.proxyUrl === undefined ? {} : { proxyUrl: w.place.proxyUrl }),
+  });
+  return {
+    config: w.config,
+    place: w.place,
+    infra: { config: w.config, place: w.place, tf, journal: w.journal, clock: w.clock },
+    fleet: { clock: w.clock, renderer: createRenderer(), secret: (ref) => readSecret(ref, process.env), key: keys.values },
+    traffic,
+    outputs,
+    kube: kube.get,
+    kubeconfig: join(w.stateDir, 'kubeconfig'),
+    close: async () => {
+      await Promise.all([kube.close(), traffic.close()]);
+    },
+  };
+}

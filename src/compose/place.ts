@@ -1,0 +1,74 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { findConfig } from '../config/index.ts';
+import type { Place } from '../infra/index.ts';
+import { fault } from '../kernel/index.ts';
+
+/** The product's own folder: sources, modules, schemas. */
+export const ROOT = resolve(import.meta.dirname, '..', '..');
+
+/** What `up` remembers of a project folder, so that later verbs need no flags. */
+interface Project {
+  config: string;
+  place: 'sandbox' | 'real';
+}
+
+function above(from: string, name: string): string | undefined {
+  for (let dir = resolve(from); ; dir = dirname(dir)) {
+    if (existsSync(join(dir, name))) return dir;
+    if (dirname(dir) === dir) return undefined;
+  }
+}
+
+/** `.tradewind` of this project: TW_STATE_DIR, the nearest one at or above, beside the config, or here. */
+export function stateDirOf(cwd: string, env: NodeJS.ProcessEnv): string {
+  const given = env['TW_STATE_DIR'];
+  if (given !== undefined && given !== '') return resolve(cwd, given);
+  const known = above(cwd, '.tradewind');
+  if (known !== undefined) return join(known, '.tradewind');
+  try {
+    return join(dirname(findConfig(cwd)), '.tradewind');
+  } catch {
+    return join(resolve(cwd), '.tradewind');
+  }
+}
+
+const file = (stateDir: string): string => join(stateDir, 'project.json');
+
+export function readProject(stateDir: string): Project | undefined {
+  try {
+    return JSON.parse(readFileSync(file(stateDir), 'utf8')) as Project;
+  } catch {
+    return undefined;
+  }
+}
+
+export function rememberProject(stateDir: string, project: Project): void {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  writeFileSync(file(stateDir), `${JSON.stringify(project, null, 2)}\n`, { mode: 0o600 });
+}
+
+/** The config to use: named, TW_CONFIG, found here or above, else the one this project was last brought up with. */
+export function configPath(cwd: string, stateDir: string, named: string | undefined, env: NodeJS.ProcessEnv): string {
+  const given = named ?? env['TW_CONFIG'];
+  if (given !== undefined && given !== '') return resolve(cwd, given);
+  const known = readProject(stateDir)?.config;
+  try {
+    return findConfig(cwd);
+  } catch (error) {
+    if (known !== undefined) return known;
+    throw error;
+  }
+}
+
+/** Real clouds: the person's own credentials, state and locks in the project folder. */
+export function realPlace(stateDir: string, configDir: string): Place {
+  return { name: 'real', env: {}, endpoints: {}, rootsDir: join(stateDir, 'roots'), lockDir: join(configDir, 'infra.lock') };
+}
+
+/** A folder name that fits a Unix socket, or the fault that says so. */
+export function sandboxDir(stateDir: string, env: NodeJS.ProcessEnv): string {
+  const dir = env['TW_SANDBOX_DIR'] ?? join(stateDir, 'sandbox');
+  if (dir.includes('\n')) throw fault('TW9005', { value: dir });
+  return dir;
+}

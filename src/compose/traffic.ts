@@ -1,0 +1,200 @@
+import type { Step, TrafficDoor, WhyFacts } from '../commands/index.ts';
+import type { Config } from '../config/index.ts';
+import { type FleetApp, type KubeApi, loadBalancers } from '../fleet/index.ts';
+import type { Outputs } from '../infra/index.ts';
+import { type Clock, type Journal, toJson } from '../kernel/index.ts';
+import { createHttp } from '../traffic/adapters/http.ts';
+import { createLookup } from '../traffic/adapters/lookup.ts';
+import {
+  currentSnapshot,
+  type Discovered,
+  hold,
+  type Known,
+  buildMap,
+  lift,
+  nameserverApp,
+  type Receipt,
+  type SnapshotStore,
+  snapshotOf,
+  SYSTEM_NAMESPACE,
+  trafficApply,
+  type TrafficDeps,
+  type TrafficKeys,
+  trafficPlan,
+  trafficStatus,
+  type Why,
+  why,
+} from '../traffic/index.ts';
+
+export interface TrafficWiring {
+  config: Config;
+  clock: Clock;
+  journal: Journal;
+  keys: TrafficKeys;
+  kube: (cluster: string, outputs: Outputs) => KubeApi | undefined;
+  outputs: () => Promise<Outputs>;
+  proxyUrl?: string;
+  image: string;
+  /** Round trips and places that are known beforehand. */
+  known: Known;
+}
+
+/** ConfigMaps of the system namespace, over fleet's client. */
+function storeOver(api: (cluster: string) => KubeApi | undefined): SnapshotStore {
+  const need = (cluster: string): KubeApi => {
+    const found = api(cluster);
+    if (found === undefined) throw new Error(`no way to cluster ${cluster}`);
+    return found;
+  };
+  return {
+    put: async (cluster, name, data) => {
+      const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: SYSTEM_NAMESPACE }, data };
+      await need(cluster).apply(object, { manager: 'tw-traffic', dryRun: false, force: true, expect: 'any' });
+    },
+    get: async (cluster, name) => {
+      const found = await need(cluster).get({ group: '', kind: 'ConfigMap', namespace: SYSTEM_NAMESPACE, name });
+      return found === undefined ? undefined : (found['data'] as Record<string, string> | undefined);
+    },
+  };
+}
+
+/** Load balancer addresses of every app in every cluster that answers. */
+async function discover(w: TrafficWiring, outputs: Outputs): Promise<Discovered[]> {
+  const found = await Promise.all(
+    w.config.clusters.map(async (c): Promise<Discovered | undefined> => {
+      const api = w.kube(c.name, outputs);
+      if (api === undefined) return undefined;
+      const edges: Discovered['edges'] = {};
+      for (const app of w.config.apps.filter((a) => a.traffic !== undefined)) {
+        const all = await loadBalancers(api, app).catch(() => undefined);
+        if (all === undefined) return undefined;
+        const mine = all.find((l) => l.service.name === app.traffic?.service);
+        if (mine === undefined) continue;
+        const name = mine.addresses.find((a) => !/^[\d.]+$|:/.test(a));
+        edges[app.name] = { ips: mine.addresses.filter((a) => a !== name), ...(name === undefined ? {} : { name }) };
+      }
+      const nameserver = outputs[c.name]?.nameserver?.ip;
+      return { cluster: c.name, apps: Object.keys(edges), edges, ...(nameserver === undefined ? {} : { nameserver }) };
+    }),
+  );
+  return found.filter((d) => d !== undefined);
+}
+
+/** Clusters whose app has a service but no address yet. */
+function nameless(found: readonly Discovered[]): string[] {
+  return found.flatMap((d) => Object.entries(d.edges).flatMap(([app, e]) => (e.ips.length === 0 && e.name === undefined ? [`${d.cluster}/${app}`] : [])));
+}
+
+const ADDRESS_MS = 120_000;
+const AGREE_MS = 60_000;
+const POLL_MS = 500;
+
+async function discoverAll(w: TrafficWiring, outputs: Outputs, signal: AbortSignal): Promise<Discovered[]> {
+  const until = w.clock.monotonic() + ADDRESS_MS;
+  for (;;) {
+    const found = await discover(w, outputs);
+    if (nameless(found).length === 0 || w.clock.monotonic() > until) return found;
+    await w.clock.sleep(POLL_MS, signal);
+  }
+}
+
+/** Waits until every nameserver runs the snapshot and sees one healthy cluster at least; the clusters still missing. */
+async function agreed(w: TrafficWiring, deps: TrafficDeps, id: string, signal: AbortSignal): Promise<string[]> {
+  const until = w.clock.monotonic() + AGREE_MS;
+  for (;;) {
+    const s = await trafficStatus(deps);
+    const late = s.servers.filter((n) => n.view?.snapshot?.id !== id || !Object.values(n.view.health).every((v) => v.state === 'up')).map((n) => n.cluster);
+    if (late.length === 0 || w.clock.monotonic() > until) return late;
+    await w.clock.sleep(POLL_MS, signal);
+  }
+}
+
+function holdFacts(r: Receipt): { done: boolean; notes: string[]; raw: ReturnType<typeof toJson> } {
+  const answers = r.truth.map((s) => `nameserver ${s.cluster} answers ${s.error ?? (s.answers.join(', ') || 'nothing')}`);
+  return { done: r.done, notes: [`${r.peers.confirmed} of ${r.peers.of} nameservers confirm`, ...answers, ...r.notes], raw: toJson(r) };
+}
+
+function whyFacts(w: Why): WhyFacts {
+  const { predicted } = w;
+  return {
+    chosen: predicted.chosen,
+    candidates: predicted.candidates.map((k) => ({
+      cluster: k.cluster,
+      chosen: k.cluster === predicted.chosen,
+      why: k.out === undefined ? (k.cluster === predicted.chosen ? 'serves this user' : 'may serve; another one ranks better') : `${k.out.stage}: ${k.out.say}`,
+      share: k.share,
+      ...(k.rtt === undefined ? {} : { rttMs: k.rtt.ms }),
+    })),
+    servers: w.servers.map((s) => ({ cluster: s.cluster, answers: s.say, agrees: s.agrees })),
+    raw: toJson({ ...w, candidates: predicted.candidates, chosen: predicted.chosen }),
+  };
+}
+
+/** traffic/ wired to the clusters of one fleet. */
+export function trafficDoor(w: TrafficWiring): TrafficDoor & { close(): Promise<void> } {
+  const http = createHttp(w.proxyUrl);
+  const lookup = createLookup(w.proxyUrl);
+  const depsOf = (outputs: Outputs, signal?: AbortSignal): TrafficDeps => ({
+    fleet: w.config.fleet,
+    clusters: w.config.clusters.map((c) => c.name).filter((c) => outputs[c] !== undefined),
+    store: storeOver((c) => w.kube(c, outputs)),
+    lookup,
+    http,
+    keys: w.keys,
+    clock: w.clock,
+    journal: w.journal,
+    nameservers: Object.fromEntries(Object.entries(outputs).flatMap(([c, o]) => (o.nameserver === undefined ? [] : [[c, { ip: o.nameserver.ip, name: `ns-${c}.${w.config.dns?.zone ?? ''}` }]]))),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return {
+    systemApp: (outputs) => systemApp(w, outputs),
+    plan: async (outputs) => {
+      const deps = depsOf(outputs);
+      const { current } = deps.clusters.length === 0 ? { current: undefined } : await currentSnapshot(deps);
+      const p = trafficPlan({ config: w.config, map: buildMap(w.known), ...(current === undefined ? {} : { current: current.snapshot }) });
+      return { id: p.digest, changes: p.changes.map((c) => `${c.kind} ${c.what}: ${c.say}`), gaps: p.gaps.map((g) => `${g.kept}: ${g.promise}: ${g.say}`) };
+    },
+    apply: (outputs, signal) => applied(w, outputs, depsOf(outputs, signal), signal),
+    hold: async (cluster, o, signal) => holdFacts(await hold({ kind: 'drain', cluster, ...o }, depsOf(await w.outputs(), signal))),
+    lift: async (cluster, signal) => holdFacts(await lift({ hold: cluster, by: 'tw' }, depsOf(await w.outputs(), signal))),
+    why: async (ip, host) => whyFacts(await why({ ip, host }, depsOf(await w.outputs()))),
+    close: async () => http.close(),
+  };
+}
+
+async function* applied(w: TrafficWiring, outputs: Outputs, deps: TrafficDeps, signal: AbortSignal): AsyncGenerator<Step> {
+  yield { step: 'addresses', state: 'start' };
+  const discovered = await discoverAll(w, outputs, signal);
+  const missing = nameless(discovered);
+  yield missing.length === 0 ? { step: 'addresses', state: 'done' } : { step: 'addresses', state: 'note', detail: `no address yet: ${missing.join(', ')}` };
+  yield { step: 'snapshot', state: 'start' };
+  const { current } = await currentSnapshot(deps);
+  const snapshot = snapshotOf({ config: w.config, discovered, map: buildMap(w.known), ...(current === undefined ? {} : { current: current.snapshot }) });
+  const done = await trafficApply({ snapshot }, deps);
+  yield { step: 'snapshot', state: 'done', detail: `${done.snapshot.term}.${done.snapshot.seq}${done.unchanged ? ' unchanged' : ''}` };
+  yield { step: 'nameservers', state: 'start' };
+  const late = await agreed(w, deps, done.id, signal);
+  yield late.length === 0 ? { step: 'nameservers', state: 'done' } : { step: 'nameservers', state: 'note', detail: `not yet in step: ${late.join(', ')}` };
+}
+
+/** The nameservers as an app of the fleet; a cluster whose address is not known yet gets none in its Service. */
+function systemApp(w: TrafficWiring, outputs: Outputs): FleetApp | undefined {
+  if (w.config.dns === undefined) return undefined;
+  const perCluster = Object.fromEntries(
+    w.config.clusters.map((c) => {
+      const at = outputs[c.name]?.nameserver;
+      const objects = nameserverApp({ config: w.config, cluster: c.name, image: w.image, keys: w.keys, ...(at === undefined ? {} : { nameserver: at }) });
+      return [c.name, objects.filter((o) => o.kind !== 'Namespace')];
+    }),
+  );
+  return {
+    name: SYSTEM_NAMESPACE,
+    namespace: SYSTEM_NAMESPACE,
+    version: w.image.split(':').at(-1) ?? '',
+    source: { objects: [], perCluster },
+    placement: { selector: {} },
+    overrides: [],
+    replicas: 'same',
+    pull: w.config.apps.flatMap((a) => a.pull).filter((p, i, all) => w.image.startsWith(`${p.registry}/`) && all.findIndex((q) => q.registry === p.registry) === i),
+  };
+}
