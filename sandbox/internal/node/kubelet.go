@@ -7,6 +7,7 @@ import (
 	"time"
 
 	noopoteltrace "go.opentelemetry.io/otel/trace/noop"
+	"golang.org/x/sys/unix"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
@@ -108,7 +109,7 @@ func (m *machine) configuration() (*kubeletconfig.KubeletConfiguration, error) {
 	c.MakeIPTablesUtilChains = false
 	c.ContainerRuntimeEndpoint = ""
 	c.RotateCertificates = false
-	c.MaxOpenFiles = 65536
+	c.MaxOpenFiles = openFiles()
 	c.SyncFrequency.Duration = 10 * time.Second
 	c.NodeStatusUpdateFrequency.Duration = 10 * time.Second
 	c.EvictionHard = map[string]string{"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"}
@@ -118,6 +119,16 @@ func (m *machine) configuration() (*kubeletconfig.KubeletConfiguration, error) {
 		c.RegisterWithTaints = append(c.RegisterWithTaints, v1.Taint{Key: t.Key, Value: t.Value, Effect: v1.TaintEffect(t.Effect)})
 	}
 	return c, os.MkdirAll(c.StaticPodPath, 0o755)
+}
+
+// openFiles is as many files as this process may have, for the kubelet asks for its share and complains
+// when it is refused.
+func openFiles() int64 {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return 1024
+	}
+	return int64(min(r.Max, 65536))
 }
 
 func (m *machine) dependencies(ctx context.Context, cfg *rest.Config, client kubernetes.Interface, f *options.KubeletFlags, c *kubeletconfig.KubeletConfiguration) (*kubelet.Dependencies, error) {

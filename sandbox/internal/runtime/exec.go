@@ -44,7 +44,7 @@ func (r *Runtime) execOrder(id string, argv []string, tty bool) (*order, int, er
 	if cwd == "" {
 		cwd = c.image.Recipe.Cwd
 	}
-	o, err := r.newOrder(shim.VerbExec, shim.Exec{Target: pid, Args: argv, Env: c.env, Cwd: cwd, User: c.user, TTY: tty})
+	o, err := r.newOrder(shim.VerbExec, shim.Exec{Target: pid, Args: argv, Env: c.env, Cwd: cwd, User: c.user, TTY: tty}, pid)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -65,7 +65,7 @@ func (o *order) finish() error {
 		return err
 	}
 	if why != "" {
-		return fmt.Errorf("OCI runtime exec failed: %s", why)
+		return fmt.Errorf("exec failed: %s", why)
 	}
 	return utilexec.CodeExitError{Err: err, Code: ee.ExitCode()}
 }

@@ -65,7 +65,7 @@ func (r *Runtime) RunPodSandbox(_ context.Context, cfg *rt.PodSandboxConfig, _ s
 }
 
 func (r *Runtime) startPause(p *pod) error {
-	o, err := r.newOrder(shim.VerbPause, shim.Pause{Hostname: p.cfg.Hostname})
+	o, err := r.newOrder(shim.VerbPause, shim.Pause{Hostname: p.cfg.Hostname}, 0)
 	if err != nil {
 		return err
 	}

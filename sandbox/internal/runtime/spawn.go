@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // spawner starts all processes from one thread. The parent-death signal follows the thread that forked, and
@@ -47,8 +49,9 @@ type order struct {
 	body  []byte
 }
 
-// newOrder prepares a shim with a verb and its work order; the caller sets stdio and attributes.
-func (r *Runtime) newOrder(verb string, spec any) (*order, error) {
+// newOrder prepares a shim with a verb and its work order; the caller sets stdio and attributes. target is
+// the process whose namespaces the shim joins, 0 for none.
+func (r *Runtime) newOrder(verb string, spec any, target int) (*order, error) {
 	body, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
@@ -63,10 +66,19 @@ func (r *Runtime) newOrder(verb string, spec any) (*order, error) {
 		specW.Close()
 		return nil, err
 	}
+	ours := []*os.File{specR, faultW}
+	if target != 0 {
+		fd, err := unix.PidfdOpen(target, 0)
+		if err != nil {
+			closeAll(append(ours, specW, faultR))
+			return nil, fmt.Errorf("process %d: %w", target, err)
+		}
+		ours = append(ours, os.NewFile(uintptr(fd), "target"))
+	}
 	cmd := &exec.Cmd{Path: r.opts.Shim, Args: []string{"tw-shim", verb}, Env: r.mark(nil), Dir: "/"}
-	cmd.ExtraFiles = []*os.File{specR, faultW}
+	cmd.ExtraFiles = ours
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return &order{cmd: cmd, fault: faultR, spec: specW, ours: []*os.File{specR, faultW}, body: body}, nil
+	return &order{cmd: cmd, fault: faultR, spec: specW, ours: ours, body: body}, nil
 }
 
 // start runs the shim and hands over the order.

@@ -39,12 +39,12 @@ func (r *Runtime) StartContainer(_ context.Context, id string) error {
 		return err
 	}
 	c.env, c.user = order.Env, order.User
-	return r.launch(c, order)
+	return r.launch(c, p, order)
 }
 
 // launch starts the shim, waits until the program runs, and watches it.
-func (r *Runtime) launch(c *container, spec *shim.Init) error {
-	o, err := r.newOrder(shim.VerbInit, spec)
+func (r *Runtime) launch(c *container, p *pod, spec *shim.Init) error {
+	o, err := r.newOrder(shim.VerbInit, spec, p.pause.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (r *Runtime) launch(c *container, spec *shim.Init) error {
 	go r.reap(c, copied, spec.Scratch, why)
 	if why != "" {
 		<-c.done
-		return fmt.Errorf("failed to create containerd task: %s", why)
+		return fmt.Errorf("failed to start the container: %s", why)
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (r *Runtime) workOrder(c *container, p *pod) (*shim.Init, error) {
 		return nil, errNoCommand
 	}
 	s := &shim.Init{
-		Scratch: filepath.Join(r.opts.Dir, c.id), Pod: p.pause.Process.Pid, HostNet: p.hostNet, Args: args,
+		Scratch: filepath.Join(r.opts.Dir, c.id), HostNet: p.hostNet, Args: args,
 		Cwd: c.cfg.WorkingDir, User: c.runAs(), Rootless: r.opts.Rootless,
 		RORoot: c.cfg.GetLinux().GetSecurityContext().GetReadonlyRootfs(),
 	}

@@ -112,19 +112,15 @@ func joinPod(s *Init) error {
 	if !s.HostNet {
 		flags |= unix.CLONE_NEWNET
 	}
-	return enter(s.Pod, flags)
+	return enter(flags)
 }
 
-func enter(pid, flags int) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return fmt.Errorf("process %d: %w", pid, err)
+// enter joins namespaces of the process behind TargetFD.
+func enter(flags int) error {
+	if err := unix.Setns(TargetFD, flags); err != nil {
+		return fmt.Errorf("enter namespaces: %w", err)
 	}
-	defer unix.Close(fd)
-	if err := unix.Setns(fd, flags); err != nil {
-		return fmt.Errorf("enter namespaces of %d: %w", pid, err)
-	}
-	return nil
+	return unix.Close(TargetFD)
 }
 
 // become changes the user. The kernel forgets the parent-death signal when credentials change, so it is

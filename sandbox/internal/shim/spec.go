@@ -19,6 +19,9 @@ const (
 const (
 	SpecFD  = 3
 	ErrorFD = 4
+	// TargetFD is a pidfd of the process whose namespaces are joined: a number would mean another
+	// process inside a new pid namespace.
+	TargetFD = 5
 )
 
 // FailExit is the exit code when the program could not be started.
@@ -46,9 +49,7 @@ type Pause struct{ Hostname string }
 // Init is the work order of VerbInit.
 type Init struct {
 	// Scratch is an empty folder; the container's own files live in a tmpfs mounted there.
-	Scratch string
-	// Pod is the process that holds the pod's network, UTS and IPC namespaces.
-	Pod      int
+	Scratch  string
 	HostNet  bool
 	Args     []string
 	Env      []string
