@@ -15,7 +15,7 @@ function dispatcher(w: World): ProxyAgent | undefined {
   const url = new URL(w.proxyUrl);
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   const token = url.username === '' ? {} : { token: `Basic ${Buffer.from(login).toString('base64')}` };
-  return new ProxyAgent({ uri: url.origin, ...token });
+  return new ProxyAgent({ uri: url.origin, proxyTunnel: true, ...token });
 }
 
 async function post(url: string, form: Record<string, string>, w: World): Promise<TokenAnswer> {
