@@ -18,6 +18,13 @@ export function readJson<T>(path: string): T | undefined {
   }
 }
 
+/** What a dead process said: its last telling lines, or its last ones. One line of text. */
+export function lastWords(path: string, from = 0): string {
+  const lines = tail(path, 80, from);
+  const telling = lines.filter((l) => /\b(error|fatal|panic|failed|cannot)\b|Error:/i.test(l) && !/^\s+at /.test(l));
+  return (telling.length > 0 ? telling.slice(-2) : lines.slice(-3)).join(' | ');
+}
+
 /** The last lines of a log from byte `from` on; empty when there is none. */
 export function tail(path: string, lines: number, from = 0): string[] {
   if (!existsSync(path)) return [];

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { TwError } from '../../kernel/index.ts';
-import type { SandboxEvent } from '../model.ts';
+import type { SandboxEvent, SandboxSpec } from '../model.ts';
 import { layout } from '../plan/layout.ts';
 import { type Fakes, fakes } from '../testing/fakes.ts';
 import { readJson } from './files.ts';
@@ -258,6 +258,25 @@ describe('local sandbox with stand-ins for the programs', () => {
       [1, 0],
       [0, 1],
     ]);
+  });
+
+  it('says at once what went wrong when it cannot start', async () => {
+    f = fakes({ cloudsMain: 'throw new Error("no clouds today")' });
+    const sandbox = localSandbox({ dir: f.spec.dir, kit: f.kit });
+    const up = async (over: Partial<SandboxSpec>): Promise<void> => {
+      for await (const _ of sandbox.up({ ...(f?.spec as SandboxSpec), ...over }));
+    };
+    await expect(up({ bins: '/no/such' })).rejects.toMatchObject({ code: 'TW9003' });
+    const dead = up({ root: '/no/such' });
+    await expect(dead).rejects.toMatchObject({
+      code: 'TW9040',
+      problem: { why: expect.arrayContaining([expect.stringContaining('Cannot find module')]) },
+    });
+    await expect(up({})).rejects.toMatchObject({
+      code: 'TW9040',
+      problem: { why: expect.arrayContaining([expect.stringContaining('no clouds today')]) },
+    });
+    expect((await sandbox.down({ purge: false })).left).toEqual([]);
   });
 
   it('spares its own caller, strangers and folders that are not its own', async () => {

@@ -20,7 +20,7 @@ import { namespaceOf } from '../plan/places.ts';
 import type { SandboxPort } from '../ports.ts';
 import { childEnv, commandLines } from '../supervisor/commands.ts';
 import { bringDown, sweep } from './down.ts';
-import { readJson, tail } from './files.ts';
+import { lastWords, readJson } from './files.ts';
 import { ROLE, scanMarked } from './marks.ts';
 import { connectSecret, claim, writeDirectory } from './prepare.ts';
 import { machineFacts } from './preflight.ts';
@@ -113,8 +113,9 @@ async function* start(spec: SandboxSpec, d: StartDeps): AsyncGenerator<SandboxEv
       socket: l.cloudsSocket,
     });
   });
-  startSupervisor(spec, { id, node: d.node });
-  yield* progress({ status: d.status, clock, startMs: o.startMs ?? 120_000, log: `${l.log}/supervisor.log` });
+  const alive = startSupervisor(spec, { id, node: d.node });
+  const log = `${l.log}/supervisor.log`;
+  yield* progress({ status: d.status, clock, startMs: o.startMs ?? 120_000, log, alive });
   const view = await d.status();
   for (const [name, url] of Object.entries(view.doors.pages)) yield event(`users ${name}`, 'note', url);
   yield { ...event('sandbox', 'done'), ms: Math.round(clock.monotonic() - began) };
@@ -160,16 +161,17 @@ async function sameIsUp(spec: SandboxSpec, file: string, status: () => Promise<S
 }
 
 /** Its own session, output to a file: it outlives the command that started it. */
-function startSupervisor(spec: SandboxSpec, o: { id: string; node: string }): void {
+function startSupervisor(spec: SandboxSpec, o: { id: string; node: string }): () => boolean {
   const l = layout(spec.dir);
   const [command = '', ...args] = commandLines(spec, l, o.node).supervisor;
   const log = openSync(`${l.log}/supervisor.log`, 'a', 0o600);
   const env = { ...childEnv(l, o.id), [ROLE]: 'supervisor' };
   const child = spawn(command, args, { cwd: l.dir, env, detached: true, stdio: ['ignore', log, log] });
-  // Its death is seen by the silence of its socket.
-  child.on('error', () => undefined);
+  let alive = true;
+  for (const end of ['error', 'exit']) child.once(end, () => (alive = false));
   child.unref();
   closeSync(log);
+  return () => alive;
 }
 
 function steps(clock: Clock) {
@@ -195,6 +197,8 @@ interface ProgressDeps {
   clock: Clock;
   startMs: number;
   log: string;
+  /** Whether the supervisor's process lives. */
+  alive: () => boolean;
 }
 
 /** One event per process that starts or serves, until the supervisor says `up`. Throws TW9040. */
@@ -209,9 +213,9 @@ async function* progress(d: ProgressDeps): AsyncGenerator<SandboxEvent> {
       yield processEvent(p, view.at);
     }
     if (view.state === 'up') return;
-    const dead = view.state === 'failed' || view.processes.some((p) => p.state === 'failed');
+    const dead = !d.alive() || view.state === 'failed' || view.processes.some((p) => p.state === 'failed');
     if (dead || d.clock.monotonic() > until) {
-      const why = [...view.why, ...tail(d.log, 5)];
+      const why = view.why.length > 0 ? view.why : [lastWords(d.log)];
       throw fault('TW9040', {
         value: dead ? 'start failed' : `no world after ${Math.round(d.startMs / 1000)} s`,
         where: [{ file: d.log }],

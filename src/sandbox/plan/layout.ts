@@ -1,3 +1,5 @@
+import { digest } from '../../kernel/index.ts';
+
 /** Paths of one sandbox directory. */
 export function layout(dir: string) {
   const run = `${dir}/run`;
@@ -28,7 +30,8 @@ export function layout(dir: string) {
     cloudsSocket: `${run}/clouds.sock`,
     usersSocket: (name: string) => `${run}/users-${name}.sock`,
     cluster: (id: string) => `${dir}/clusters/${id}`,
-    node: (id: string, name: string) => `${dir}/clusters/${id}/nodes/${name}`,
+    /** Short, because the kubelet makes sockets far below it; node.json inside says whose it is. */
+    node: (id: string, name: string) => `${dir}/n/${digest(`${id}/${name}`).slice(7, 15)}`,
   };
 }
 export type Layout = ReturnType<typeof layout>;
@@ -39,7 +42,9 @@ export const SOCKET_PATH_MAX = 107;
 /** The longest socket path this directory will hold. */
 export function longestSocket(dir: string, users: readonly string[]): string {
   const l = layout(dir);
-  return [l.supervisorSocket, l.cloudsSocket, ...users.map(l.usersSocket)].reduce((a, b) =>
+  // The kubelet's socket for device plugins; the one for pod resources is shorter.
+  const kubelet = `${l.node('', '')}/kubelet/device-plugins/kubelet.sock`;
+  return [kubelet, l.supervisorSocket, l.cloudsSocket, ...users.map(l.usersSocket)].reduce((a, b) =>
     b.length > a.length ? b : a,
   );
 }

@@ -27,7 +27,7 @@ describe('preflight', () => {
       [{ capabilities: 2n ** 21n }, {}, 'TW9001', /CAP_NET_ADMIN/],
       [{ root: false, userNamespaces: false, userNamespacesWhy: 'forbidden here' }, {}, 'TW9001', /no user namespaces/],
       [{ tools: { ip: '/usr/sbin/ip' } }, {}, 'TW9002', /^nft, redis-server$/],
-      [{}, { dir: `/${'x'.repeat(100)}` }, 'TW9005', /supervisor\.sock|users-/],
+      [{}, { dir: `/${'x'.repeat(100)}` }, 'TW9005', /kubelet\.sock$/],
       [{ directory: 'foreign' as const }, {}, 'TW9005', /sandbox$/],
       [{ availableMb: 1500 }, {}, 'TW9007', /1500 MB free, 1900 MB needed/],
     ];

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, openSync, renameSync, statSync } from 'node:fs';
 import type { Clock } from '../../kernel/index.ts';
-import { tail } from '../adapters/files.ts';
+import { lastWords } from '../adapters/files.ts';
 import { descendants, ROLE } from '../adapters/marks.ts';
 import type { ProcessState, ProcessView } from '../model.ts';
 import { afterDeath } from './model.ts';
@@ -180,7 +180,7 @@ export class Keeper {
     if (k === undefined || k.child !== child || k.state === 'held' || this.#closing) return;
     const now = this.#clock.now();
     k.deaths = [...k.deaths, now].slice(-10);
-    const words = tail(k.def.log, 3, k.logFrom).join(' | ');
+    const words = lastWords(k.def.log, k.logFrom);
     k.why = words === '' ? how : `${how}: ${words}`;
     const next = afterDeath(k.deaths, now);
     if (next === 'failed') {
@@ -199,7 +199,7 @@ const hopeless = (k: Kept, deaths: number): boolean =>
   k.state === 'failed' || k.state === 'held' || k.deaths.length >= deaths;
 
 function late(k: Kept, timeoutMs: number): string {
-  const words = tail(k.def.log, 3, k.logFrom).join(' | ');
+  const words = lastWords(k.def.log, k.logFrom);
   return `${k.def.name} is not ready after ${Math.round(timeoutMs / 1000)} s: ${words}`;
 }
 

@@ -60,7 +60,7 @@ describe.skipIf(!possible)('users over the real network (needs root and tw-net)'
     writeFileSync(join(bins, 'serve.mjs'), SERVE);
     const script = `#!/bin/sh
 if [ "$1" = control-plane ]; then printf '{"ca":"Y2E=","version":"v1.36.3"}' > "$(dirname "$3")/ready.json"; exec sleep 1000; fi
-exec '${process.execPath}' '${bins}/serve.mjs' "$(basename "$(dirname "$(dirname "$(dirname "$3")")")")"
+exec '${process.execPath}' '${bins}/serve.mjs' "$(sed -n 's/.*"cluster": "\\(.*\\)",/\\1/p' "$3")"
 `;
     for (const name of ['tw-sandbox', 'tw-shim', 'tw-provider']) {
       writeFileSync(join(bins, name), name === 'tw-sandbox' ? script : '#!/bin/sh\n');

@@ -71,7 +71,7 @@ export class World implements Machines {
       if (c === undefined) return;
       delete this.#state.clusters[id];
       this.#save();
-      for (const name of Object.keys(c.nodes)) await this.#stopMachine(nodeName(id, name));
+      for (const name of Object.keys(c.nodes)) await this.#stopNode(id, name);
       await this.#stopMachine(controlPlaneName(id));
       rmSync(this.#d.layout.cluster(id), { recursive: true, force: true });
     });
@@ -97,8 +97,7 @@ export class World implements Machines {
       if (c?.nodes[name] === undefined) return;
       delete c.nodes[name];
       this.#save();
-      await this.#stopMachine(nodeName(id, name));
-      rmSync(this.#d.layout.node(id, name), { recursive: true, force: true });
+      await this.#stopNode(id, name);
     });
   }
 
@@ -253,6 +252,11 @@ export class World implements Machines {
   async #stopMachine(name: string): Promise<void> {
     await this.#d.net({ do: 'machineGone', name }).catch(() => undefined);
     await this.#d.keeper.stop(name);
+  }
+
+  async #stopNode(id: string, name: string): Promise<void> {
+    await this.#stopMachine(nodeName(id, name));
+    rmSync(this.#d.layout.node(id, name), { recursive: true, force: true });
   }
 
   async #sendVip(vip: Vip): Promise<void> {
