@@ -3,7 +3,7 @@ import { manualClock } from '../kernel/index.ts';
 import { fleetApply } from './applier.ts';
 import { CONFIG, collect, configMap, deployment, liveTwin, ports, service, webApp } from './fixtures.ts';
 import type { FleetApp, FleetPlan, Op } from './model.ts';
-import { keyOf } from './plan/objects.ts';
+import { dictOf, keyOf } from './plan/objects.ts';
 import { fleetPlan, type PlanInput } from './planner.ts';
 import { fleetStatus, loadBalancers } from './status.ts';
 
@@ -304,7 +304,7 @@ test('a total is divided over the clusters and stays put when it grows', async (
     Promise.all(
       NAMES.map(async (n) => {
         const o = await w.twins[n].get({ group: 'apps', kind: 'Deployment', namespace: 'guestbook', name: 'web' });
-        return (o?.['spec'] as { replicas: number }).replicas;
+        return Number(dictOf(o?.['spec'])['replicas']);
       }),
     );
   await w.apply(await w.plan([app(7)]));

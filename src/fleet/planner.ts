@@ -11,7 +11,6 @@ import type {
   Division,
   FleetApp,
   FleetPlan,
-  Inventory,
   Presence,
   Rendered,
 } from './model.ts';
@@ -25,7 +24,7 @@ import { divisionOf } from './plan/replicas.ts';
 import { blastOf, planId } from './plan/summary.ts';
 import { patient } from './patient.ts';
 import type { FleetPorts, KubeApi } from './ports.ts';
-import { checkReferences, readLeftovers, readSet, type Survey, survey } from './survey.ts';
+import { checkReferences, heldOf, readLeftovers, readSet, type Survey, survey } from './survey.ts';
 
 export interface PlanCluster {
   name: string;
@@ -139,10 +138,6 @@ function decide(input: PlanInput): Decision[] {
   });
 }
 
-function held(c: Contact, app: string): { inventory?: Inventory; problem?: Problem; namespace?: string } {
-  return c.survey?.inventories.get(app) ?? {};
-}
-
 function divide(
   input: PlanInput,
   decisions: readonly Decision[],
@@ -152,7 +147,7 @@ function divide(
     input.apps.map((app) => {
       const placed = decisions.filter((d) => d.app === app.name && d.placed).map((d) => d.cluster);
       const before = contacts.flatMap((c) => {
-        const division = held(c, app.name).inventory?.division;
+        const division = heldOf(c.survey, app)?.inventory?.division;
         return division === undefined ? [] : [[c.cluster.name, division] as const];
       });
       return [app.name, divisionOf(app.name, app.replicas, placed, new Map(before))];
@@ -211,17 +206,10 @@ function disjoint(sets: readonly DesiredSet[]): void {
 /** Apps that the cluster holds and the fleet has no more. */
 function retired(d: Draft, c: Contact): DesiredSet[] {
   if (d.input.complete !== true) return [];
-  const known = new Set(d.input.apps.map((a) => a.name));
-  return [...(c.survey?.inventories ?? [])].flatMap(([app, x]) =>
-    known.has(app)
-      ? []
-      : [
-          nothing(
-            { name: app, namespace: x.namespace, version: 'inventory' in x ? x.inventory.version : '' },
-            c.cluster.name,
-          ),
-        ],
-  );
+  const known = new Set(d.input.apps.map((a) => `${a.namespace}/${a.name}`));
+  return (c.survey?.held ?? [])
+    .filter((h) => !known.has(`${h.namespace}/${h.app}`))
+    .map((h) => nothing({ name: h.app, namespace: h.namespace, version: h.inventory?.version ?? '' }, c.cluster.name));
 }
 
 async function readings(d: Draft, c: Contact, set: DesiredSet): Promise<Map<string, Reading>> {
@@ -246,7 +234,7 @@ function apiOf(d: Draft, c: Contact): KubeApi | undefined {
 
 async function planApp(d: Draft, c: Contact, set: DesiredSet): Promise<AppPlan | undefined> {
   const api = apiOf(d, c);
-  const { inventory, problem } = held(c, set.app);
+  const { inventory, problem } = heldOf(c.survey, { name: set.app, namespace: set.namespace }) ?? {};
   if (set.items.length === 0 && inventory === undefined) return undefined;
   d.warnings.push(...(await checkReferences(set, api)));
   const context = {

@@ -8,7 +8,7 @@ import { PART_OF } from './plan/desired.ts';
 import { fold, health } from './plan/health.ts';
 import { keyOf, dictOf, listOf, numberOf, refOf, refOfKey, sayRef, textOf } from './plan/objects.ts';
 import type { KubeApi } from './ports.ts';
-import { type Survey, survey } from './survey.ts';
+import { heldOf, type Survey, survey } from './survey.ts';
 
 export interface WorkloadStatus {
   ref: Ref;
@@ -82,11 +82,11 @@ async function liveOf(
 }
 
 async function appStatus(api: KubeApi, app: { name: string; namespace: string }, found: Survey): Promise<AppStatus> {
-  const entry = found.inventories.get(app.name);
+  const entry = heldOf(found, app);
   const none = { name: app.name, ready: false, replicas: { ready: 0, wanted: 0 }, workloads: [] };
   if (entry === undefined) return { ...none, state: 'Absent', why: [] };
-  if ('problem' in entry) return { ...none, state: 'Unknown', why: entry.problem.why };
-  const { inventory } = entry;
+  const { inventory, problem } = entry;
+  if (inventory === undefined) return { ...none, state: 'Unknown', why: problem?.why ?? [] };
   const live = await liveOf(api, app, inventory);
   const parts = [...live].map(([key, o]) => ({ ref: refOfKey(key), o, h: health(o) }));
   const all = fold(parts.map((p) => p.h));

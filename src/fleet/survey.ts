@@ -13,24 +13,35 @@ import { KubeError } from './ports.ts';
 
 const PARALLEL = 12;
 
+/** The inventory of one app as found in a cluster, or why it cannot be read. */
+export interface Held {
+  app: string;
+  namespace: string;
+  inventory?: Inventory;
+  problem?: Problem;
+}
 /** What one cluster says before anything is planned for it. */
 export interface Survey {
   identity: string;
   serverVersion: string;
-  /** Inventories of this fleet by app, or why one cannot be read. */
-  inventories: Map<string, { namespace: string; inventory: Inventory } | { namespace: string; problem: Problem }>;
+  held: readonly Held[];
 }
 
 const KUBE_SYSTEM: Ref = { group: '', kind: 'Namespace', name: 'kube-system' };
 
-function readOne(cm: KubeObject): Survey['inventories'] extends Map<string, infer V> ? [string, V] : never {
+/** An app is its name in its namespace: moved to another namespace it is another one. */
+export function heldOf(found: Survey | undefined, app: { name: string; namespace: string }): Held | undefined {
+  return found?.held.find((h) => h.app === app.name && h.namespace === app.namespace);
+}
+
+function readOne(cm: KubeObject): Held {
   const app = cm.metadata.labels?.[LABELS.app] ?? cm.metadata.name.replace(/^tw-/, '');
   const namespace = cm.metadata.namespace ?? '';
   try {
-    return [app, { namespace, inventory: readInventory(cm) }];
+    return { app, namespace, inventory: readInventory(cm) };
   } catch (e) {
     if (!(e instanceof TwError)) throw e;
-    return [app, { namespace, problem: e.problem }];
+    return { app, namespace, problem: e.problem };
   }
 }
 
@@ -44,7 +55,7 @@ export async function survey(api: KubeApi, cluster: string, fleet: string): Prom
     ]);
     const identity = system?.metadata.uid;
     if (identity === undefined) throw new KubeError(0, 'Unreachable', 'the namespace kube-system has no uid');
-    return { identity, serverVersion: index.serverVersion, inventories: new Map(maps.map(readOne)) };
+    return { identity, serverVersion: index.serverVersion, held: maps.map(readOne) };
   } catch (e) {
     throw kubeFault(e, cluster);
   }

@@ -45,9 +45,12 @@ function kindsOf(doc: unknown): ApiKind[] {
   });
 }
 
-/** A wrong uid comes back in three shapes; to the callers it is one: a conflict. */
-function preconditions(e: unknown): unknown {
+/** What server-side apply says of wrong preconditions and unknown fields, in the shapes callers expect. */
+function applyError(e: unknown): unknown {
   if (!(e instanceof KubeError)) return e;
+  // Server-side apply reports an unknown field as 500; it is the sender's fault.
+  if (e.status === 500 && /failed to create typed patch|field not declared in schema/.test(e.message))
+    return new KubeError(400, 'BadRequest', e.message, { cause: e });
   const uid = e.status === 422 && /metadata\.uid|uid.*immutable/i.test(e.message);
   const version = e.status === 422 && /metadata\.resourceVersion/.test(e.message);
   if (!uid && !version) return e;
@@ -110,7 +113,7 @@ class KubeClient implements KubeApi {
       const created = answer.status === 201;
       return { object: result, created, ...(same === undefined || created ? {} : { unchanged: same }) };
     } catch (e) {
-      throw preconditions(e);
+      throw applyError(e);
     }
   }
 

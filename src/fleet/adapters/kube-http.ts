@@ -1,4 +1,4 @@
-import { HttpMethod, RequestContext } from '@kubernetes/client-node';
+import { type HttpMethod, RequestContext } from '@kubernetes/client-node';
 import { type Dispatcher, request } from 'undici';
 import { causes } from '../../kernel/index.ts';
 import { KubeError } from '../ports.ts';
