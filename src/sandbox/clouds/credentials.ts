@@ -1,3 +1,4 @@
+import { googleKey } from './auth/tokens.ts';
 import { drawOf } from './draw.ts';
 
 /** Addresses of the clouds' APIs inside the sandbox, plain HTTP. */
@@ -7,7 +8,7 @@ export const ADDRESS = { aws: '198.19.0.10', azure: '198.19.0.11', google: '198.
 export interface Accounts {
   aws: { account: string; accessKey: string; secretKey: string; principal: string; userId: string };
   azure: { subscription: string; tenant: string; clientId: string; clientSecret: string; objectId: string };
-  google: { project: string; number: string; email: string; clientId: string; keyId: string; privateKey: string };
+  google: { project: string; number: string; email: string; clientId: string; keyId: string };
 }
 
 /** Fixed names, drawn keys: the same seed gives the same credentials, another sandbox refuses them. */
@@ -34,7 +35,6 @@ export function accountsOf(seed: number): Accounts {
       email: 'tradewind@tradewind-demo.iam.gserviceaccount.com',
       clientId: d.digits('google client', 21),
       keyId: d.hex('google key', 40),
-      privateKey: d.hex('google private', 64),
     },
   };
 }
@@ -53,7 +53,7 @@ export function fakeCredentials(seed: number): FakeCredentials {
     type: 'service_account',
     project_id: a.google.project,
     private_key_id: a.google.keyId,
-    private_key: a.google.privateKey,
+    private_key: googleKey(seed).privatePem,
     client_email: a.google.email,
     client_id: a.google.clientId,
     auth_uri: `http://${ADDRESS.google}/o/oauth2/auth`,

@@ -34,7 +34,9 @@ export interface Root {
 export const REGIONS = { 'sa-east-1': 1, canadacentral: 2, 'australia-southeast1': 3, 'us-east-1': 4, centralus: 5 };
 
 export const providerBinary = (): string | undefined =>
-  [process.env.TW_PROVIDER_BIN, '/tmp/tw/bin/tw-provider'].find((p) => p !== undefined && existsSync(p));
+  [process.env.TW_PROVIDER_BIN, join(import.meta.dirname, '../../../.tradewind/cache/bin/tw-provider')].find(
+    (p) => p !== undefined && existsSync(p),
+  );
 export const terraformBinary = (): string | undefined =>
   [process.env.TW_TERRAFORM, ...(process.env.PATH ?? '').split(':').map((p) => join(p, 'terraform'))].find(
     (p) => p !== undefined && existsSync(p),

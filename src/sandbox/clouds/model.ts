@@ -112,7 +112,7 @@ export type Effect =
   | { do: 'remove'; op: string; id: string }
   | { do: 'addNode'; op: string; key: string; id: string; node: NodeSeed }
   | { do: 'removeNode'; op: string; id: string; name: string }
-  | { do: 'vip'; vip: Vip }
+  | { do: 'vip'; op: string; vip: Vip }
   | { do: 'vipGone'; ip: string }
   | { do: 'answer'; op: string };
 
@@ -134,7 +134,21 @@ export type Input =
   | { kind: 'booted'; op: string; access: ClusterAccess }
   | { kind: 'stepped'; op: string; key?: string; ip?: string }
   | { kind: 'broken'; op: string; why: string }
-  | { kind: 'drift'; where: Selector; args: Obj };
+  | { kind: 'drift'; where: Selector; args: Obj }
+  | { kind: 'balance'; cluster: string; uid: string; wish: BalancerWish }
+  | { kind: 'unbalance'; cluster: string; uid: string };
+
+/** A Service of type LoadBalancer as its cloud controller describes it. */
+export interface BalancerWish {
+  namespace: string;
+  name: string;
+  annotations: Record<string, string>;
+  ports: { name: string; protocol: string; port: number; nodePort: number }[];
+  nodes: { name: string; ip: string }[];
+  localTraffic: boolean;
+  healthCheckNodePort: number;
+  loadBalancerIP: string;
+}
 
 export const CHAOS_KINDS = [
   'quota',

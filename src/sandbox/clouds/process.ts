@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { Clock } from '../../kernel/index.ts';
 import type { Machines } from '../machines.ts';
 import { createEngine, type Engine } from './adapters/engine.ts';
-import { listenSocket, socketApp } from './adapters/server.ts';
+import { awsApp, azureApp, googleApp } from './adapters/apis.ts';
+import { serveDns } from './adapters/dns.ts';
+import { listenSocket, listenTcp, socketApp } from './adapters/server.ts';
 import { openWorld } from './adapters/store.ts';
 import { type Accounts, accountsOf } from './credentials.ts';
 import { PROVIDERS, readSchema } from './mirror.ts';
@@ -33,6 +35,8 @@ export interface CloudsSpec {
 export interface Clouds {
   engine: Engine;
   accounts: Accounts;
+  /** Ports that are really listened on. */
+  ports: { aws?: number; azure?: number; google?: number; dns?: number };
   close(): Promise<void>;
 }
 
@@ -55,12 +59,31 @@ export async function startClouds(
   const accounts = accountsOf(spec.seed);
   const schemas = Object.fromEntries(PROVIDERS.map((p) => [p, readSchema(spec.schemaDir ?? SCHEMAS, p)]));
   const servers: Server[] = [];
+  const ports: Clouds['ports'] = {};
+  const api = { engine, accounts, seed: spec.seed };
+  for (const [name, app] of [
+    ['aws', awsApp],
+    ['azure', azureApp],
+    ['google', googleApp],
+  ] as const) {
+    const address = spec.listen[name];
+    if (address === undefined) continue;
+    const { server, port } = await listenTcp(app(api), address);
+    servers.push(server);
+    ports[name] = port;
+  }
+  const dns =
+    spec.listen.dns === undefined ? undefined : await serveDns({ ...hostPort(spec.listen.dns), world: engine.world });
+  if (dns) ports.dns = dns.port;
+  // Last: who finds the socket finds everything.
   servers.push(await listenSocket(socketApp({ engine, accounts, schemas }), spec.socket));
   return {
     engine,
     accounts,
+    ports,
     close: async () => {
       await engine.close();
+      await dns?.close();
       for (const s of servers) {
         s.closeAllConnections();
         await new Promise((resolve) => s.close(resolve));
@@ -68,4 +91,9 @@ export async function startClouds(
       store.close();
     },
   };
+}
+
+function hostPort(address: string): { host: string; port: number } {
+  const at = address.lastIndexOf(':');
+  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
 }

@@ -152,7 +152,7 @@ async function outside(m: Machines, e: Exclude<Effect, { do: 'answer' }>): Promi
       return e.op ? { kind: 'stepped', op: e.op } : undefined;
     case 'vip':
       await m.vip(e.vip);
-      return undefined;
+      return e.op ? { kind: 'stepped', op: e.op } : undefined;
     case 'vipGone':
       await m.vipGone(e.ip);
       return undefined;

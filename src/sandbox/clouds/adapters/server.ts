@@ -5,6 +5,7 @@ import { Hono } from 'hono';
 import { type Chaos, CHAOS_KINDS } from '../model.ts';
 import { errorOf } from '../words.ts';
 import { summaryOf, viewOf } from '../view.ts';
+import { controllerRoutes } from './controller.ts';
 import { PROVIDER, type ProviderDeps, type ProviderRequest } from './provider.ts';
 
 /** Routes of the Unix socket: provider, views, chaos, health. */
@@ -21,6 +22,7 @@ export function socketApp(d: ProviderDeps): Hono {
       return c.json({ diagnostics: [errorOf('a bug in the simulated clouds', why)] }, 500);
     }
   });
+  controllerRoutes(app, d.engine);
   app.get('/health', (c) =>
     c.json({ ok: true, running: [...d.engine.world().ops.values()].filter((o) => o.phase === 'running').length }),
   );
@@ -77,4 +79,16 @@ export async function listenSocket(app: Hono, path: string): Promise<Server> {
   server.requestTimeout = 0;
   server.timeout = 0;
   return server;
+}
+
+/** Serves an app on `host:port`; port 0 takes a free one. */
+export async function listenTcp(app: Hono, address: string): Promise<{ server: Server; port: number }> {
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const at = address.lastIndexOf(':');
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(Number(address.slice(at + 1)), address.slice(0, at), resolve);
+  });
+  const bound = server.address();
+  return { server, port: typeof bound === 'object' && bound ? bound.port : 0 };
 }

@@ -1,6 +1,7 @@
 import type { Chaos, CloudError, Input, Op, Outcome, World } from '../model.ts';
 import { RULES } from '../rules/index.ts';
 import { fail } from '../rules/rule.ts';
+import { balance, unbalance } from './balancer.ts';
 import { acceptCreate } from './create.ts';
 import { acceptDelete } from './delete.ts';
 import { drift } from './drift.ts';
@@ -50,6 +51,10 @@ function dispatch(c: Case): Answer {
       return stepped({ ...c, input });
     case 'broken':
       return broken({ ...c, input });
+    case 'balance':
+      return balance({ ...c, input });
+    case 'unbalance':
+      return unbalance({ ...c, input });
     case 'drift':
       return drift({ ...c, input });
   }

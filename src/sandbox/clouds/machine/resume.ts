@@ -1,6 +1,7 @@
 import type { ClusterSeed, NodeSeed } from '../../machines.ts';
-import type { Change, Effect, Op, Resource, World } from '../model.ts';
+import type { BalancerWish, Change, Effect, Op, Resource, World } from '../model.ts';
 import { str } from '../values.ts';
+import { vipOf } from './balancer.ts';
 import { contextOf } from './create.ts';
 import { CLUSTER_TYPES } from './pools.ts';
 import { seedOf } from './seed.ts';
@@ -21,13 +22,15 @@ export function resume(world: World): { changes: Change[]; effects: Effect[] } {
   for (const r of world.resources.values()) {
     const op = running.get(r.key) ?? running.get(str(r.hidden.owner));
     const effect = effectFor(world, r, op);
-    if (effect) add(effect, r.phase === 'ready' || r.phase === 'updating' ? undefined : op);
+    if (effect) add(effect, r.phase === 'ready' || effectIsPlain(effect) ? undefined : op);
   }
   const changes = [...running.values()].map(
     (op): Change => ({ kind: 'op', value: { ...op, caller: 'gone', waitsFor: waits.get(op.id) ?? 0 } }),
   );
   return { changes, effects };
 }
+
+const effectIsPlain = (e: Effect): boolean => 'op' in e && e.op === '';
 
 function effectFor(world: World, r: Resource, op: Op | undefined): Effect | undefined {
   const id = op?.id ?? '';
@@ -52,7 +55,14 @@ function effectFor(world: World, r: Resource, op: Op | undefined): Effect | unde
       node: r.hidden.seed as unknown as NodeSeed,
     };
   }
+  if (r.hidden.main === true && r.phase !== 'deleting')
+    return { do: 'vip', op: r.phase === 'ready' ? '' : id, vip: vipOf(r, wishOf(r, op)) };
   return undefined;
+}
+
+/** The wish of a running operation wins over what was reached. */
+function wishOf(r: Resource, op: Op | undefined): BalancerWish {
+  return (op?.planned?.wish ?? r.attrs.wish) as unknown as BalancerWish;
 }
 
 export function clusterSeed(world: World, r: Resource): ClusterSeed {

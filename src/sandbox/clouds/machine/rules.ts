@@ -1,3 +1,4 @@
+import { CONTROLLER_RULES } from '../rules/controller.ts';
 import { RULES } from '../rules/index.ts';
 import type { TypeRule } from '../rules/rule.ts';
 
@@ -5,7 +6,7 @@ export { type Ctx, type Duration, fail, find, type TypeRule } from '../rules/rul
 
 /** The rule of a type that is known to have one. */
 export function RULES_OF(type: string): TypeRule {
-  const rule = RULES.get(type);
+  const rule = RULES.get(type) ?? CONTROLLER_RULES.get(type);
   if (!rule) throw new Error(`no rule for ${type}`);
   return rule;
 }

@@ -80,6 +80,7 @@ function finishDelete(c: Case, op: Op, resource: Resource): void {
   const error = blocked(c, resource);
   if (!error) {
     removeAll(c, resource);
+    orphanRest(c, resource);
     done(c, op);
     return;
   }
@@ -90,6 +91,15 @@ function finishDelete(c: Case, op: Op, resource: Resource): void {
   c.draft.put({ ...resource, phase: 'ready' });
   c.draft.op({ ...op, phase: 'failed', error });
   if (op.caller === 'waiting') c.draft.effects.push({ do: 'answer', op: op.id });
+}
+
+/** Load balancers of a cluster that went first: nobody deletes them any more. */
+function orphanRest(c: Case, cluster: Resource): void {
+  if (!CLUSTER_TYPES.has(cluster.type)) return;
+  for (const r of c.draft.world.resources.values()) {
+    if (r.hidden.cluster === cluster.hidden.clusterId && r.hidden.service !== undefined && !r.orphan)
+      c.draft.put({ ...r, orphan: true });
+  }
 }
 
 /** The object and what lives only inside it. */
