@@ -11,8 +11,13 @@ import (
 	"k8s.io/cloud-provider/api"
 )
 
-// lingerRetry is the pause before asking again for a load balancer that is still being taken down.
-const lingerRetry = 2 * time.Second
+const (
+	// lingerRetry is the pause before the controller asks again.
+	lingerRetry = 2 * time.Second
+	// A deletion that lingers is asked for again here first: the controller's own pause starts at 5 s.
+	lingerPoll  = 300 * time.Millisecond
+	lingerPolls = 50
+)
 
 // Provider is the cloudprovider.Interface of a simulated cloud.
 type Provider struct {
@@ -93,14 +98,18 @@ func (p *Provider) UpdateLoadBalancer(ctx context.Context, _ string, svc *v1.Ser
 
 // EnsureLoadBalancerDeleted removes a Service's load balancer and asks again while parts linger.
 func (p *Provider) EnsureLoadBalancerDeleted(ctx context.Context, _ string, svc *v1.Service) error {
-	lingering, err := p.client.DeleteBalancer(ctx, string(svc.UID))
-	if err != nil {
-		return err
+	for range lingerPolls {
+		lingering, err := p.client.DeleteBalancer(ctx, string(svc.UID))
+		if err != nil || !lingering {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lingerPoll):
+		}
 	}
-	if lingering {
-		return api.NewRetryError("the load balancer is still being deleted", lingerRetry)
-	}
-	return nil
+	return api.NewRetryError("the load balancer is still being deleted", lingerRetry)
 }
 
 // InstanceExists tells whether the cloud still has the machine.

@@ -3,7 +3,6 @@ package controlplane
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -12,6 +11,8 @@ import (
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	scheduleroptions "k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+
+	"tradewind.dev/sandbox/internal/spec"
 )
 
 func (p *plane) startAPIServer() {
@@ -74,18 +75,9 @@ func (p *plane) startControllerManager() {
 		"--cluster-name=" + p.spec.ID,
 		"--cluster-cidr=" + p.spec.PodCIDR,
 		"--service-cluster-ip-range=" + p.spec.ServiceCIDR,
-		fmt.Sprintf("--node-cidr-mask-size=%d", nodeMask(p.spec.PodCIDR)),
+		fmt.Sprintf("--node-cidr-mask-size=%d", spec.NodeMask(p.spec.PodCIDR)),
 		"--profiling=false",
 	})
-}
-
-// nodeMask is the size of a node's share of the pod range: a /24, or a sixteenth when the range is small.
-func nodeMask(podCIDR string) int {
-	n, err := netip.ParsePrefix(podCIDR)
-	if err != nil {
-		return 24
-	}
-	return min(max(24, n.Bits()+4), 28)
 }
 
 func (p *plane) run(name string, c *cobra.Command, args []string) {

@@ -1,7 +1,6 @@
 package controlplane
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 
@@ -9,30 +8,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"tradewind.dev/sandbox/internal/pki"
-	"tradewind.dev/sandbox/internal/spec"
 )
 
 const admins = "system:masters"
-
-// Names a cluster's API server answers to inside the cluster.
-var internalNames = []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"}
-
-// serverSubject lists every name and address the API server is reached by.
-func serverSubject(s *spec.ControlPlane) (pki.Subject, error) {
-	service, err := spec.ServiceIP(s.ServiceCIDR, 1)
-	if err != nil {
-		return pki.Subject{}, err
-	}
-	sub := pki.Subject{CommonName: "kube-apiserver", Server: true, DNS: internalNames,
-		IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(s.PrivateIP), service.AsSlice()}}
-	if s.EndpointIP != "" {
-		sub.IPs = append(sub.IPs, net.ParseIP(s.EndpointIP))
-	}
-	if s.DNSName != "" {
-		sub.DNS = append(append([]string{}, internalNames...), s.DNSName)
-	}
-	return sub, nil
-}
 
 // makeKeys prepares the folder: the CAs and the token key are kept, all certificates are made anew, because
 // addresses may have changed.
@@ -43,7 +21,7 @@ func (p *plane) makeKeys() error {
 		return err
 	}
 	p.keys = keys
-	server, err := serverSubject(s)
+	server, err := pki.APIServer(s.ServiceCIDR, []string{s.PrivateIP, s.EndpointIP}, s.DNSName)
 	if err != nil {
 		return err
 	}

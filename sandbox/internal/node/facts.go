@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -109,18 +108,4 @@ type podManager struct{ cm.PodContainerManager }
 // GetPodCgroupConfig returns none; an empty one makes the kubelet panic.
 func (podManager) GetPodCgroupConfig(*v1.Pod, v1.ResourceName) (*cm.ResourceConfig, error) {
 	return nil, nil
-}
-
-// kubernetesOwned tells whether a label belongs to a namespace of Kubernetes itself.
-func kubernetesOwned(label string) bool {
-	domain, _, ok := strings.Cut(label, "/")
-	if !ok {
-		return false
-	}
-	for _, d := range []string{"kubernetes.io", "k8s.io"} {
-		if domain == d || strings.HasSuffix(domain, "."+d) {
-			return true
-		}
-	}
-	return false
 }

@@ -15,7 +15,6 @@ import (
 	"k8s.io/client-go/rest"
 	cri "k8s.io/cri-api/pkg/apis"
 	"k8s.io/klog/v2"
-	kubeletapis "k8s.io/kubelet/pkg/apis"
 	kubeletapp "k8s.io/kubernetes/cmd/kubelet/app"
 	"k8s.io/kubernetes/cmd/kubelet/app/options"
 	"k8s.io/kubernetes/pkg/kubelet"
@@ -27,6 +26,8 @@ import (
 	"k8s.io/kubernetes/pkg/volume/util/hostutil"
 	"k8s.io/kubernetes/pkg/volume/util/subpath"
 	"k8s.io/mount-utils"
+
+	"tradewind.dev/sandbox/internal/spec"
 )
 
 const (
@@ -64,24 +65,14 @@ func (m *machine) flags() *options.KubeletFlags {
 	f.NodeIP = m.spec.IP
 	// The cloud controller gives the node its addresses and zone and takes the taint away, as in life.
 	f.CloudProvider = "external"
-	f.NodeLabels = ownLabels(m.spec.Labels)
+	var refused []string
+	if f.NodeLabels, refused = spec.OwnLabels(m.spec.Labels); len(refused) > 0 {
+		klog.Warningf("labels %v are reserved, a node cannot give them to itself", refused)
+	}
 	f.MinimumGCAge = metav1.Duration{Duration: time.Minute}
 	f.MaxPerPodContainerCount = 2
 	f.MaxContainerCount = 200
 	return f
-}
-
-// ownLabels leaves out labels the API server would refuse from a kubelet, and the node with them.
-func ownLabels(in map[string]string) map[string]string {
-	out := map[string]string{}
-	for k, v := range in {
-		if kubeletapis.IsKubeletLabel(k) || !kubernetesOwned(k) {
-			out[k] = v
-			continue
-		}
-		klog.Warningf("label %s is reserved, a node cannot give it to itself", k)
-	}
-	return out
 }
 
 func (m *machine) configuration() (*kubeletconfig.KubeletConfiguration, error) {

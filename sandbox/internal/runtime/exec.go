@@ -48,8 +48,8 @@ func (r *Runtime) execOrder(id string, argv []string, tty bool) (*order, int, er
 	if err != nil {
 		return nil, 0, err
 	}
-	// One process group for the shim and its child, so that a timeout reaches both.
-	o.cmd.SysProcAttr.Setpgid = true
+	// A session and so a process group for the shim and its child: a timeout reaches both.
+	o.cmd.SysProcAttr.Setsid = true
 	return o, pid, nil
 }
 

@@ -187,3 +187,12 @@ func ServiceIP(cidr string, n int) (netip.Addr, error) {
 	}
 	return a, nil
 }
+
+// NodeMask is the size of a node's share of the pod range: a /24, or a sixteenth when the range is small.
+func NodeMask(podCIDR string) int {
+	n, err := netip.ParsePrefix(podCIDR)
+	if err != nil {
+		return 24
+	}
+	return min(max(24, n.Bits()+4), 28)
+}
