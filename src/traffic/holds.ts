@@ -34,6 +34,7 @@ export interface HoldRequest {
 
 const WAIT_MS = 30_000;
 const POLL_MS = 500;
+const ASK_MS = 3000;
 /** Prefixes a nameserver is asked for: all of a small map. */
 const MOST_PREFIXES = 16;
 
@@ -74,33 +75,36 @@ export function ownersOf(s: Snapshot, seen: Seen): Map<Ip, ClusterName> {
   return owners;
 }
 
-async function answersOf(
-  deps: TrafficDeps,
-  s: Snapshot,
-  at: ServerAt,
-  owners: Map<Ip, ClusterName>,
-): Promise<ServerView> {
-  const prefixes = [undefined, ...s.map.rows.slice(0, MOST_PREFIXES).map((r) => r.prefix)];
-  const questions = s.intents.flatMap((i) =>
-    prefixes.map((ecs) => ({ name: i.host, ...(ecs === undefined ? {} : { ecs }) })),
-  );
-  const found = new Set<ClusterName>();
-  const server = { server: at.ip, ...portOf(at) };
-  try {
-    for (const q of questions) {
-      const reply = await deps.lookup.ask({ ...server, ...q, type: 'A' }, limited(deps));
-      for (const ip of reply.data) found.add(owners.get(ip) ?? ip);
-    }
-    return { cluster: at.cluster, ip: at.ip, answers: [...found].toSorted() };
-  } catch (error) {
-    return { cluster: at.cluster, ip: at.ip, answers: [...found].toSorted(), error: causes(error).join(': ') };
-  }
+interface Raw {
+  at: ServerAt;
+  ips: Ip[];
+  error?: string;
 }
 
-/** Every server asked over DNS for every prefix of the map (16 at most): which clusters it answers. */
-export async function truth(deps: TrafficDeps, s: Snapshot, seen: Seen): Promise<ServerView[]> {
+async function askAll(deps: TrafficDeps, s: Snapshot, at: ServerAt): Promise<Raw> {
+  const prefixes = [undefined, ...s.map.rows.slice(0, MOST_PREFIXES).map((r) => r.prefix)];
+  const questions = s.intents.flatMap(({ host }) =>
+    prefixes.map((ecs) => (ecs === undefined ? { host } : { host, ecs })),
+  );
+  const server = { server: at.ip, ...portOf(at), type: 'A' as const };
+  const replies = await Promise.allSettled(
+    questions.map(({ host, ...rest }) => deps.lookup.ask({ ...server, ...rest, name: host }, limited(deps, ASK_MS))),
+  );
+  const ips = replies.flatMap((r) => (r.status === 'fulfilled' ? r.value.data : []));
+  const lost = replies.find((r) => r.status === 'rejected');
+  return { at, ips, ...(lost === undefined ? {} : { error: causes(lost.reason).join(': ') }) };
+}
+
+/** Every server asked over DNS for every prefix of the map (16 at most), and each looked at: what is true now. */
+async function truth(deps: TrafficDeps, s: Snapshot): Promise<{ seen: Seen; views: ServerView[] }> {
+  const servers = serversOf(s);
+  const [seen, raw] = await Promise.all([lookAt(deps, servers), Promise.all(servers.map((at) => askAll(deps, s, at)))]);
   const owners = ownersOf(s, seen);
-  return Promise.all(serversOf(s).map((at) => answersOf(deps, s, at, owners)));
+  const views = raw.map(({ at, ips, error }): ServerView => {
+    const answers = [...new Set(ips.map((ip) => owners.get(ip) ?? ip))].toSorted();
+    return { cluster: at.cluster, ip: at.ip, answers, ...(error === undefined ? {} : { error }) };
+  });
+  return { seen, views };
 }
 
 function beaconOf(s: Snapshot, seen: Seen, cluster: ClusterName, wanted: boolean): Lever {
@@ -127,8 +131,7 @@ interface Told {
 
 async function receiptOf(deps: TrafficDeps, t: Told): Promise<Receipt> {
   const servers = serversOf(t.snapshot);
-  const seen = await lookAt(deps, servers);
-  const views = await truth(deps, t.snapshot, seen);
+  const { seen, views } = await truth(deps, t.snapshot);
   const asked = views.filter((v) => v.error === undefined);
   const still = asked.filter((v) => v.answers.includes(t.hold.cluster));
   const confirmed = confirmedBy(t.snapshot, seen);

@@ -71,6 +71,8 @@ export function macOk(key: string, purpose: string, text: string, given: string)
 
 /** Bearer token that may read `/why` and `/view` of the fleet's nameservers. */
 export const readToken = (hmac: string): string => mac(hmac, 'read', 'v1');
+export const mayRead = (hmac: string, authorization: string | undefined): boolean =>
+  macOk(hmac, 'read', 'v1', (authorization ?? '').replace(/^Bearer /, ''));
 
 /** The two texts of a snapshot as an object in a cluster carries them. */
 export const SNAPSHOT_OBJECT = 'tradewind-traffic';

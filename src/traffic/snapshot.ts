@@ -81,6 +81,10 @@ export interface SnapshotInput {
   probe?: ProbeSettings;
 }
 
+/** TLS takes one round trip more: over the longest distances that is more than a second. */
+const probeFor = (intents: readonly Intent[]): ProbeSettings =>
+  intents.some((i) => i.health.scheme === 'https') ? { ...PROBE, timeoutMs: 2000 } : PROBE;
+
 /** A name keeps one cluster at least, whatever was not found. */
 function keepLeaves(intents: readonly Intent[], sites: readonly Site[], current: Snapshot | undefined): void {
   const before = current?.sites ?? [];
@@ -112,7 +116,7 @@ export function snapshotOf(input: SnapshotInput): Snapshot {
     map: input.map,
     holds: holds.filter((h) => names.includes(h.cluster)),
     voters: names,
-    probe: input.probe ?? PROBE,
+    probe: input.probe ?? probeFor(intents),
   };
   if (current === undefined) return next;
   return digest(toJson(next)) === digest(toJson(current)) ? current : { ...next, seq: seq + 1 };

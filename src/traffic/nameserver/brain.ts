@@ -54,6 +54,7 @@ export class Brain {
   #names: Names = {};
   #n = 0;
   #wasHeld = false;
+  #absent = false;
   #compiledFor = '';
 
   constructor(deps: BrainDeps) {
@@ -97,6 +98,15 @@ export class Brain {
   }
   kept(): Kept {
     return { ...(this.#signed === undefined ? {} : { signed: this.#signed }), health: this.#health, boot: this.boot };
+  }
+
+  /** The source could be asked and has no snapshot: there is nothing to wait for. */
+  noted(): void {
+    this.#absent = true;
+  }
+  /** Worth being asked: it has a snapshot, or knows that there is none yet. */
+  ready(): boolean {
+    return this.#zone !== undefined || this.#absent;
   }
 
   /** Takes a snapshot when it is properly signed and newer than the one in use. */

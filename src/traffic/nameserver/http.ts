@@ -5,7 +5,7 @@ import { evaluate } from '../machine/evaluate.ts';
 import { mask32, parseIp, widthOf } from '../machine/ip.ts';
 import { snapshotId } from '../machine/world.ts';
 import type { Query, World } from '../model.ts';
-import { readToken } from '../sign.ts';
+import { mayRead } from '../sign.ts';
 import type { Brain } from './brain.ts';
 import type { Peers } from './peers.ts';
 import type { Counters } from './responder.ts';
@@ -41,11 +41,11 @@ async function bodyOf(req: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** The nameserver answers from a snapshot. */
+/** Ready: it answers from a snapshot, or it is sure that the fleet has none yet (answers are SERVFAIL then). */
 function healthz({ brain }: HttpDeps): Result {
-  return brain.zone() === undefined
-    ? { status: 503, body: { ok: false, why: 'no snapshot yet' } }
-    : { status: 200, body: { ok: true } };
+  const s = brain.snapshot();
+  const snapshot = s === undefined ? null : `${s.term}.${s.seq}`;
+  return { status: brain.ready() ? 200 : 503, body: { ok: brain.ready(), snapshot } };
 }
 
 /** The cluster wants users: no hold on it. Cluster-local facts only, so nothing shared drains all at once. */
@@ -136,7 +136,7 @@ type Route = (deps: HttpDeps, req: IncomingMessage, params: URLSearchParams) => 
 const guarded =
   (route: Route): Route =>
   (deps, req, params) =>
-    req.headers.authorization === `Bearer ${readToken(deps.hmac)}` ? route(deps, req, params) : REFUSED;
+    mayRead(deps.hmac, req.headers.authorization) ? route(deps, req, params) : REFUSED;
 
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /healthz': healthz,

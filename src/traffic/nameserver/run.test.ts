@@ -55,6 +55,7 @@ describe('three nameservers on loopback', () => {
     const health = (await rig.view('syd')).health as Record<string, { cause: string }>;
     expect(health['sao/guestbook']?.cause).toBe('timeout');
     await rig.web.open('sao');
+    await rig.publish(ALL, { probe: { intervalMs: 1000, timeoutMs: 1000, fall: 2, rise: 1 } });
     await until(12_000, () => every(rig, 'sao'));
   });
 

@@ -104,7 +104,7 @@ function startLoops(o: NameserverOptions, p: Parts, signal: AbortSignal): Promis
     if (what === 'adopted') log(`snapshot ${brain.snapshot()?.term}.${brain.snapshot()?.seq}`);
   };
   return Promise.all([
-    o.source({ clock, log }).watch(take, signal),
+    o.source({ clock, log }).watch({ found: take, absent: () => brain.noted() }, signal),
     probeLoop(brain, { prober: o.prober ?? httpProber, clock, signal }),
     namesLoop(brain, { resolve: o.resolve ?? systemResolve(), clock, signal }),
     p.peers.run(signal),

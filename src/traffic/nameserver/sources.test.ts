@@ -78,7 +78,8 @@ async function run() {
   const found: string[] = [];
   const log: string[] = [];
   const source = kubernetesSource({ url: api.url, account: dir }, { clock: systemClock, log: (l) => log.push(l) });
-  const done = source.watch((s: SignedSnapshot) => found.push(s.text), stop.signal);
+  const on = { found: (s: SignedSnapshot) => void found.push(s.text), absent: () => void found.push('(absent)') };
+  const done = source.watch(on, stop.signal);
   closers.push(async () => {
     stop.abort();
     await done;
@@ -91,13 +92,13 @@ async function run() {
 it('lists, watches from there, and keeps what was found when the object is deleted', async () => {
   const { api, found } = await run();
   await until(3000, async () => api.watching() === 1);
-  expect(found).toEqual([]);
+  expect(found).toEqual(['(absent)']);
   api.event('ADDED', configMap('one', '8'));
   api.event('BOOKMARK', { metadata: { resourceVersion: '20' } });
   api.event('MODIFIED', configMap('two', '21'));
   api.event('DELETED', configMap('two', '22'));
-  await until(2000, async () => found.length === 2);
-  expect(found).toEqual(['one', 'two']);
+  await until(2000, async () => found.length === 3);
+  expect(found).toEqual(['(absent)', 'one', 'two']);
   expect(api.seen).toEqual([
     '/api/v1/namespaces/tradewind-system/configmaps?list',
     '/api/v1/namespaces/tradewind-system/configmaps?watch from 7',
@@ -125,11 +126,19 @@ it('waits while the API cannot be reached, and says why', async () => {
     { url: 'http://127.0.0.1:9', account: '/nowhere' },
     { clock: systemClock, log: (l) => log.push(l) },
   );
-  const done = source.watch(() => undefined, stop.signal);
+  let absent = false;
+  const on = {
+    found: () => undefined,
+    absent: () => {
+      absent = true;
+    },
+  };
+  const done = source.watch(on, stop.signal);
   await until(2000, async () => log.length > 0);
   stop.abort();
   await done;
   expect(log[0]).toContain('kubernetes API');
+  expect(absent).toBe(false);
 });
 
 it('reads a file whenever it changes, and reports one it cannot read', async () => {
@@ -139,15 +148,16 @@ it('reads a file whenever it changes, and reports one it cannot read', async () 
   const found: string[] = [];
   const log: string[] = [];
   const done = fileSource(path, { clock: systemClock, log: (l) => log.push(l) }).watch(
-    (s) => found.push(s.text),
+    { found: (s) => void found.push(s.text), absent: () => void found.push('(absent)') },
     stop.signal,
   );
-  await writeFile(path, '{"text":"a","signature":"x"}');
   await until(2000, async () => found.length === 1);
+  await writeFile(path, '{"text":"a","signature":"x"}');
+  await until(2000, async () => found.length === 2);
   await writeFile(path, '{"text":');
   await until(2000, async () => log.length === 1);
   stop.abort();
   await done;
   await rm(dir, { recursive: true });
-  expect(found).toEqual(['a']);
+  expect(found).toEqual(['(absent)', 'a']);
 });

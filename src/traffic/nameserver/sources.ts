@@ -6,7 +6,12 @@ import { SNAPSHOT_OBJECT, signedOf } from '../sign.ts';
 
 /** Where snapshots come from, besides the peers. Runs until the signal fires; never rejects before. */
 export interface SnapshotSource {
-  watch(found: (signed: SignedSnapshot) => void, signal: AbortSignal): Promise<void>;
+  watch(on: SnapshotEvents, signal: AbortSignal): Promise<void>;
+}
+export interface SnapshotEvents {
+  found(signed: SignedSnapshot): void;
+  /** The source could be asked and has none: a fleet that is just being made. */
+  absent(): void;
 }
 export interface SourceDeps {
   clock: Clock;
@@ -16,13 +21,14 @@ export interface SourceDeps {
 /** A file with `{"text","signature"}`, read again every 200 ms; for tests and for fleets without Kubernetes. */
 export function fileSource(path: string, deps: SourceDeps): SnapshotSource {
   return {
-    watch: async (found, signal) => {
-      let last = '';
+    watch: async (on, signal) => {
+      let last: string | undefined;
       while (!signal.aborted) {
         const text = await readFile(path, 'utf8').catch(() => '');
-        if (text !== '' && text !== last) {
+        if (text !== last) {
+          if (text === '') on.absent();
+          else offer(text, on, deps);
           last = text;
-          offer(text, found, deps);
         }
         await deps.clock.sleep(200, signal).catch(() => undefined);
       }
@@ -30,9 +36,9 @@ export function fileSource(path: string, deps: SourceDeps): SnapshotSource {
   };
 }
 
-function offer(text: string, found: (signed: SignedSnapshot) => void, deps: SourceDeps): void {
+function offer(text: string, on: SnapshotEvents, deps: SourceDeps): void {
   try {
-    found(JSON.parse(text) as SignedSnapshot);
+    on.found(JSON.parse(text) as SignedSnapshot);
   } catch (error) {
     deps.log(`snapshot is not readable: ${String(error)}`);
   }
@@ -77,6 +83,18 @@ async function* lines(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
   }
 }
 
+function take(map: ConfigMap, on: SnapshotEvents): void {
+  const signed = signedOf(map.data);
+  if (signed !== undefined) on.found(signed);
+}
+
+/** Takes what an event brings; its resource version. A deleted object is forgotten by nobody. */
+function heed(event: WatchEvent, on: SnapshotEvents): string | undefined {
+  if (event.type === 'ERROR') throw new Error(event.object.message ?? 'watch ended');
+  if (event.type === 'ADDED' || event.type === 'MODIFIED') take(event.object, on);
+  return event.object.metadata?.resourceVersion;
+}
+
 /** Lists and watches the one ConfigMap; on any fault starts again and keeps what was found. */
 export function kubernetesSource(at: InCluster, deps: SourceDeps): SnapshotSource {
   const file = (name: string): Promise<string> => readFile(`${at.account}/${name}`, 'utf8');
@@ -96,37 +114,28 @@ export function kubernetesSource(at: InCluster, deps: SourceDeps): SnapshotSourc
     throw new Error(`status ${res.statusCode}: ${why}`);
   }
 
-  async function session(agent: Agent, found: (s: SignedSnapshot) => void, signal: AbortSignal): Promise<void> {
-    const take = (map: ConfigMap): void => {
-      const signed = signedOf(map.data);
-      if (signed !== undefined) found(signed);
-    };
+  async function session(agent: Agent, on: SnapshotEvents, signal: AbortSignal): Promise<void> {
     const listed = await get(agent, '', AbortSignal.any([signal, AbortSignal.timeout(10_000)]));
     const list = (await listed.body.json()) as { metadata: { resourceVersion: string }; items: ConfigMap[] };
-    for (const item of list.items) take(item);
+    for (const item of list.items) take(item, on);
+    if (list.items.length === 0) on.absent();
     let version = list.metadata.resourceVersion;
     while (!signal.aborted) {
       const query = `&watch=true&allowWatchBookmarks=true&timeoutSeconds=${WATCH_SECONDS}&resourceVersion=${version}`;
       const limit = AbortSignal.timeout((WATCH_SECONDS + 30) * 1000);
       const res = await get(agent, query, AbortSignal.any([signal, limit]));
-      for await (const line of lines(res.body)) {
-        const event = JSON.parse(line) as WatchEvent;
-        if (event.type === 'ERROR') throw new Error(event.object.message ?? 'watch ended');
-        version = event.object.metadata?.resourceVersion ?? version;
-        // A deleted object is no reason to forget: the last good snapshot serves for ever.
-        if (event.type === 'ADDED' || event.type === 'MODIFIED') take(event.object);
-      }
+      for await (const line of lines(res.body)) version = heed(JSON.parse(line) as WatchEvent, on) ?? version;
     }
   }
 
   return {
-    watch: async (found, signal) => {
+    watch: async (on, signal) => {
       while (!signal.aborted) {
         let agent: Agent | undefined;
         try {
           const ca = await file('ca.crt');
           agent = new Agent({ connect: { ca, timeout: 5000 }, headersTimeout: 15_000, bodyTimeout: 0, allowH2: false });
-          await session(agent, found, signal);
+          await session(agent, on, signal);
         } catch (error) {
           if (!signal.aborted) deps.log(`kubernetes API: ${error instanceof Error ? error.message : String(error)}`);
         }
