@@ -41,7 +41,7 @@ function fieldConflict(e: KubeError, value: string, where: { cluster: string; re
     value,
     where: e.causes.map((c) => ({ ...at, ...(c.field === undefined ? {} : { path: c.field }) })),
     why: e.causes.map((c) => `${c.field ?? ''}: ${c.message ?? ''}`),
-    fix: [{ say: 'Take the fields over:', command: 'tw up --force-conflicts' }],
+    fix: [{ say: 'Leave the fields out of the manifest, or allow taking them over.' }],
     cause: e,
   });
 }

@@ -29,7 +29,7 @@ async function tooLate(u: Unit, op: Op, h: Health, ms: number): Promise<Error> {
     where: [{ cluster: u.cluster, resource: sayRef(op.ref) }],
     why: [...(await blame(u.api, op.ref)), `${h.state} after ${Math.round(ms / 1000)} s`],
     fix: [
-      { say: 'Look at it:', command: `tw logs ${u.plan.app} --cluster ${u.cluster}` },
+      { say: 'Look at it:', command: `tw logs ${u.plan.app} --on ${u.cluster}` },
       { say: 'Earlier waves stay as they are; run it again when it is mended.' },
     ],
   });

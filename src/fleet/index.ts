@@ -1,6 +1,10 @@
 export { type ApplyInput, fleetApply } from './applier.ts';
 export { appOf, appsOf } from './apps.ts';
 export { applysetId } from './applyset.ts';
+export { type DrainInput, type DrainStep, removeCloudObjects } from './drain.ts';
+export { type ExecIo, type ExecResult, execIn, fleetExec } from './exec.ts';
+export { fleetLogs, type LogGap, type LogLine, type LogQuery, type LogText } from './logs.ts';
+export { type ClusterApi, type PodQuery, pickTarget, type Target, targetsOf } from './pods.ts';
 export type { ApplyStep, FleetEvent, ObjectStep } from './events.ts';
 export type {
   AppPlan,

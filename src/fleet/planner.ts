@@ -106,7 +106,7 @@ async function contact(input: PlanInput, ports: FleetPorts, cluster: PlanCluster
       value: cluster.name,
       where: [{ cluster: cluster.name }],
       why: [`known as ${known}, now ${found.identity}`],
-      fix: [{ say: 'If it was rebuilt on purpose:', command: `tw leave ${cluster.name} && tw join ${cluster.name}` }],
+      fix: [{ say: 'If it was rebuilt on purpose, let the fleet forget the old one first.' }],
     }).problem;
     return { cluster, facts, skipped };
   } catch (e) {

@@ -73,7 +73,7 @@ function conflict(item: DesiredItem, c: FoldContext, r: Refusal): Problem {
       ...(x.field === undefined ? {} : { path: x.field }),
     })),
     why: [...r.causes.map((x) => `${x.field ?? ''}: ${x.message ?? ''}`), r.message],
-    fix: [{ say: 'Take the fields over:', command: 'tw up --force-conflicts' }],
+    fix: [{ say: 'Leave the fields out of the manifest, or allow taking them over.' }],
   }).problem;
 }
 
@@ -82,7 +82,7 @@ function immutable(item: DesiredItem, c: FoldContext, r: Refusal): Problem {
     value: sayRef(item.ref),
     where: [{ cluster: c.cluster, resource: sayRef(item.ref) }],
     why: [r.causes[0]?.message ?? r.message],
-    fix: [{ say: 'Delete it and make it anew, if that is meant:', command: `tw up --recreate ${keyOf(item.ref)}` }],
+    fix: [{ say: 'Undo the change, or delete the object so that it is made anew.' }],
   }).problem;
 }
 
@@ -134,7 +134,13 @@ function takeOver(d: Draft, live: KubeObject, changes: readonly FieldChange[]): 
       `written by ${owners.length === 0 ? 'nobody known' : owners.join(', ')}`,
       ...changes.filter((x) => !dropsOnly.test(x.path)).map((x) => `${x.path} would change`),
     ],
-    fix: [{ say: 'Take it over:', command: `tw up --take-over ${harmless ? 'if-no-diff' : 'always'}` }],
+    fix: [
+      {
+        say: harmless
+          ? 'Only labels would change: allow the take-over.'
+          : 'Rename it in the app, or allow the take-over.',
+      },
+    ],
   }).problem;
 }
 

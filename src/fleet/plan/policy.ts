@@ -29,7 +29,7 @@ function overBudget(cluster: string, deletes: readonly Op[], held: number, planI
     value: `${deletes.length} of ${held}`,
     where: deletes.map((d) => ({ cluster, resource: sayRef(d.ref) })),
     why: [why],
-    fix: [{ say: 'If that is meant:', command: `tw up --confirm-deletes ${planId}` }],
+    fix: [{ say: `If that is meant, confirm the plan ${planId} by its id.` }],
   }).problem;
 }
 
