@@ -175,7 +175,8 @@ func (p *provider) ApplyResourceChange(ctx context.Context, r *tfprotov6.ApplyRe
 		}
 		body[key] = v
 	}
-	a, err := p.clouds.ask(ctx, "apply", body)
+	// The server cancels ctx on StopProvider; what a stopped create leaves is for the clouds to say.
+	a, err := p.clouds.ask(context.WithoutCancel(ctx), "apply", body)
 	if err != nil {
 		return &tfprotov6.ApplyResourceChangeResponse{NewState: r.PriorState, Diagnostics: unreachable(err), UnsafeToUseLegacyTypeSystem: true}, nil
 	}

@@ -64,7 +64,9 @@ const VARS: Record<string, Record<string, unknown>> = {
     issuers: { sao: 'https://oidc.eks.sa-east-1.amazonaws.com/id/A' },
     zone_id: 'Z1',
   },
-  auto: {},
+  'tiny-aws': {},
+  'tiny-azure': {},
+  'tiny-gcp': {},
   federation: {
     issuers: {
       aks: 'https://canadacentral.oic.prod-aks.azure.com/t/i/',
@@ -93,6 +95,9 @@ const MACHINES: Record<string, [string, number]> = {
   'aws-eks': ['aws-guestbook-demo-sao', 2],
   'azure-aks': ['azure-guestbook-demo-mtl', 1],
   'gcp-gke': ['gcp-guestbook-demo-syd', 1],
+  'tiny-aws': ['aws-tiny', 1],
+  'tiny-azure': ['azure-tiny', 1],
+  'tiny-gcp': ['gcp-tiny', 1],
 };
 
 const folders = [MODULES, FIXTURES].flatMap((base) =>
