@@ -1,0 +1,58 @@
+package addons
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func find(t *testing.T, v Values, kind, name string) *unstructured.Unstructured {
+	t.Helper()
+	all, err := Render(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range all {
+		if resources[u.GetKind()] == "" {
+			t.Errorf("kind %s has no collection", u.GetKind())
+		}
+		if u.GetKind() == kind && u.GetName() == name {
+			return u
+		}
+	}
+	t.Fatalf("no %s %s", kind, name)
+	return nil
+}
+
+func corefile(t *testing.T, v Values) string {
+	t.Helper()
+	s, _, err := unstructured.NestedString(find(t, v, "ConfigMap", "coredns").Object, "data", "Corefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestForward(t *testing.T) {
+	if c := corefile(t, Values{DNSServiceIP: "10.0.0.10", Upstream: "198.19.0.53"}); !strings.Contains(c, "forward . 198.19.0.53 {") {
+		t.Error(c)
+	}
+	if c := corefile(t, Values{DNSServiceIP: "10.0.0.10"}); strings.Contains(c, "forward") || strings.Count(c, "{") != strings.Count(c, "}") {
+		t.Error(c)
+	}
+}
+
+func TestServiceAddress(t *testing.T) {
+	ip, _, err := unstructured.NestedString(find(t, Values{DNSServiceIP: "10.9.0.10"}, "Service", "kube-dns").Object, "spec", "clusterIP")
+	if err != nil || ip != "10.9.0.10" {
+		t.Errorf("%s %v", ip, err)
+	}
+}
+
+func TestDefaultStorageClass(t *testing.T) {
+	u := find(t, Values{DNSServiceIP: "10.9.0.10"}, "StorageClass", "standard")
+	if u.GetAnnotations()["storageclass.kubernetes.io/is-default-class"] != "true" || u.Object["provisioner"] != StorageProvisioner {
+		t.Errorf("%+v", u.Object)
+	}
+}

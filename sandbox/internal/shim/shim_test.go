@@ -1,0 +1,61 @@
+package shim
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const passwd = "root:x:0:0:root:/root:/bin/bash\nredis:x:999:998::/:/bin/false\nbroken:x\nodd:x:a:b::/:/\n"
+
+func TestFindUser(t *testing.T) {
+	uid, gid, err := findUser(passwd, "redis")
+	if err != nil || uid != 999 || gid != 998 {
+		t.Errorf("%d %d %v", uid, gid, err)
+	}
+	for _, name := range []string{"nobody", "broken", "odd", ""} {
+		if _, _, err := findUser(passwd, name); err == nil {
+			t.Errorf("%q was found", name)
+		}
+	}
+}
+
+func TestMountPoint(t *testing.T) {
+	d := t.TempDir()
+	file := filepath.Join(d, "host-file")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(d, "a", "b", "file")
+	if err := mountPoint(at, file); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(at); err != nil || st.IsDir() {
+		t.Errorf("%v %v", st, err)
+	}
+	folder := filepath.Join(d, "c", "d")
+	if err := mountPoint(folder, d); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(folder); err != nil || !st.IsDir() {
+		t.Errorf("%v %v", st, err)
+	}
+	if err := mountPoint(filepath.Join(d, "e"), filepath.Join(d, "none")); err == nil {
+		t.Error("a missing source was accepted")
+	}
+}
+
+func TestLookPathUsesTheContainersPath(t *testing.T) {
+	d := t.TempDir()
+	if err := os.WriteFile(filepath.Join(d, "prog"), []byte("#!"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", "/nowhere")
+	if p, err := lookPath("prog", []string{"A=b", "PATH=" + d}); err != nil || p != filepath.Join(d, "prog") {
+		t.Errorf("%s %v", p, err)
+	}
+	if _, err := lookPath("prog", []string{"PATH=/nowhere"}); err == nil || !strings.Contains(err.Error(), "executable file not found") {
+		t.Errorf("err = %v", err)
+	}
+}
