@@ -20,7 +20,7 @@ import { snapshotId, worldOf } from './machine/world.ts';
 import type { Decision, Hold, Ip, Query, Snapshot, World } from './model.ts';
 
 /** What one nameserver decided and answered for a client. */
-export interface WhyServer {
+interface WhyServer {
   cluster: ClusterName;
   ip: Ip;
   /** Its own decision, from its own snapshot and health. */

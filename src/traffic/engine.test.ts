@@ -5,10 +5,12 @@ import { createHttp } from './adapters/http.ts';
 import { createLookup } from './adapters/lookup.ts';
 import { memoryStore } from './adapters/memory.ts';
 import { trafficStatus, why } from './ask.ts';
-import { trafficApply, type TrafficDeps } from './engine.ts';
+import { currentSnapshot, trafficApply, type TrafficDeps } from './engine.ts';
 import { hold, lift } from './holds.ts';
+import { snapshotId } from './machine/world.ts';
 import type { Receipt, Snapshot } from './model.ts';
 import { createRig, type Rig, until } from './nameserver/rig.ts';
+import { dataOf, SNAPSHOT_OBJECT, signSnapshot } from './sign.ts';
 
 const ALL = ['sao', 'mtl', 'syd'];
 const HOST = 'guestbook.demo.tradewind.example';
@@ -44,6 +46,25 @@ describe('the engine and three nameservers', () => {
       () => 'none',
       (e: unknown) => (e instanceof TwError ? e.code : String(e)),
     );
+
+  const currentOf = async () => {
+    const { current } = await currentSnapshot(deps);
+    if (current === undefined) throw new Error('no snapshot');
+    return current;
+  };
+  /** A change of the zone with the next number, whose id sorts last. */
+  async function rival(now: Snapshot): Promise<void> {
+    let best: Snapshot = { ...now, seq: now.seq + 1, zone: 'rival.example' };
+    for (let i = 0; i < 400; i++) {
+      const next: Snapshot = { ...best, map: { ...now.map, prior: { a: i, b: 0 } } };
+      if (snapshotId(next) > snapshotId(best)) best = next;
+    }
+    const signed = dataOf(signSnapshot(best, rig.keys.privateKey));
+    for (const c of ALL) await store.put(c, SNAPSHOT_OBJECT, signed);
+    const body = JSON.stringify({ snapshot: { text: signed.snapshot, signature: signed.signature } });
+    for (const c of ALL)
+      await http.send({ method: 'POST', url: `http://127.0.0.1:${rig.servers[c]?.httpPort}/peers`, body });
+  }
 
   it('TW4051 before anything is in force', async () => {
     expect(await codeOf(why({ ip: '198.19.101.2' }, deps))).toBe('TW4051');
@@ -116,6 +137,31 @@ describe('the engine and three nameservers', () => {
     expect(status.hosts[0]).toMatchObject({ host: HOST, shares: { sao: expect.closeTo(1 / 3) } });
     expect(status.servers.every((s) => s.serial === (1 << 20) + status.snapshot.seq)).toBe(true);
     expect(journal.read().map((f) => f.kind)).toContain('traffic.held');
+  });
+
+  it('makes a hold again on top of another writer who wrote the same number at the same time', async () => {
+    const { snapshot: now } = await currentOf();
+    let raced = false;
+    // Before our object lands, another writer puts one of the same number that wins by its id.
+    const racing: TrafficDeps = {
+      ...deps,
+      store: {
+        get: (c, n, s) => store.get(c, n, s),
+        put: async (c, n, d, s) => {
+          if (!raced) {
+            raced = true;
+            await rival(now);
+          }
+          await store.put(c, n, d, s);
+        },
+      },
+    };
+    const receipt = await hold({ kind: 'drain', cluster: 'syd', by: 'ana', why: 'x', waitMs: 6000 }, racing);
+    expect(receipt.done).toBe(true);
+    const after = (await currentOf()).snapshot;
+    expect(after.holds.map((h) => h.cluster)).toEqual(['syd']);
+    expect([after.zone, after.seq]).toEqual(['rival.example', now.seq + 2]);
+    await trafficApply({ snapshot: { ...after, seq: after.seq + 1, zone: first.zone, holds: [] } }, deps);
   });
 
   it('works with every Kubernetes API dead, and fails honestly with all dead', async () => {

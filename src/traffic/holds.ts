@@ -35,6 +35,7 @@ export interface HoldRequest {
 const WAIT_MS = 30_000;
 const POLL_MS = 500;
 const ASK_MS = 3000;
+const TRIES = 4;
 /** Prefixes a nameserver is asked for: all of a small map. */
 const MOST_PREFIXES = 16;
 
@@ -184,6 +185,32 @@ function known(s: Snapshot, cluster: ClusterName): void {
   throw fault('TW4034', { value: cluster, why: near === undefined ? [] : [`did you mean "${near}"?`] });
 }
 
+interface Amended {
+  snapshot: Snapshot;
+  api: Record<ClusterName, Lever>;
+}
+
+/**
+ * Changes the snapshot in force. Objects in several clusters know no compare-and-set: after writing, the
+ * newest is read again, and when a change of another writer won over this one, it is made anew on top.
+ */
+async function amend(
+  deps: TrafficDeps,
+  change: (s: Snapshot) => Snapshot,
+  holds: (s: Snapshot) => boolean,
+): Promise<Amended> {
+  let last: Amended | undefined;
+  for (let i = 0; i < TRIES; i++) {
+    const { snapshot: now } = await needCurrent(deps);
+    if (last !== undefined && holds(now)) return last;
+    const snapshot = change(now);
+    const { api } = await publish(deps, snapshot);
+    last = { snapshot, api };
+  }
+  if (last === undefined || !holds((await needCurrent(deps)).snapshot)) throw fault('TW4042', {});
+  return last;
+}
+
 /**
  * Takes a cluster out of the answers: guard, journal, then the object in every cluster, every nameserver
  * and the cluster's own beacon at once; then asks every server until none answers it, or the time is up.
@@ -195,15 +222,20 @@ export async function hold(request: HoldRequest, deps: TrafficDeps): Promise<Rec
   const seen = await lookAt(deps, serversOf(current.snapshot));
   const now = deps.clock.now();
   const { kind, cluster, by, why, until } = request;
-  const seq = current.snapshot.seq + 1;
-  const id = `${kind}-${cluster}-${current.snapshot.term}.${seq}`;
+  const id = `${kind}-${cluster}-${current.snapshot.term}.${current.snapshot.seq + 1}`;
   const wanted: Hold = { id, kind, cluster, by, why, since: now, ...(until === undefined ? {} : { until }) };
   const notes = guard(current, wanted, request, healthIn(seen));
-  const others = current.snapshot.holds.filter((h) => !(h.cluster === cluster && h.kind === kind));
-  const snapshot: Snapshot = { ...current.snapshot, seq, holds: [...others, wanted] };
   deps.journal?.append({ kind: 'traffic.hold', cluster, data: toJson(wanted) });
-  const { api } = await publish(deps, snapshot);
-  const receipt = await follow(deps, { snapshot, hold: wanted, api, notes, wanted: true }, request);
+  const done = await amend(
+    deps,
+    (s) => ({
+      ...s,
+      seq: s.seq + 1,
+      holds: [...s.holds.filter((h) => !(h.cluster === cluster && h.kind === kind)), wanted],
+    }),
+    (s) => s.holds.some((h) => h.id === id),
+  );
+  const receipt = await follow(deps, { ...done, hold: wanted, notes, wanted: true }, request);
   deps.journal?.append({ kind: 'traffic.held', cluster, data: toJson(receipt) });
   return receipt;
 }
@@ -225,10 +257,14 @@ export async function lift(request: LiftRequest, deps: TrafficDeps): Promise<Rec
     const why = s.holds.length === 0 ? ['nothing is held'] : s.holds.map((h) => `held: ${h.cluster} (${h.id})`);
     throw fault('TW4033', { value: request.hold, why });
   }
-  const snapshot: Snapshot = { ...s, seq: s.seq + 1, holds: s.holds.filter((h) => !ended.includes(h)) };
+  const ids = ended.map((h) => h.id);
   deps.journal?.append({ kind: 'traffic.lift', cluster: first.cluster, data: toJson({ by: request.by, ended }) });
-  const { api } = await publish(deps, snapshot);
-  const receipt = await follow(deps, { snapshot, hold: first, api, notes: [], wanted: false }, request);
+  const done = await amend(
+    deps,
+    (now) => ({ ...now, seq: now.seq + 1, holds: now.holds.filter((h) => !ids.includes(h.id)) }),
+    (now) => !now.holds.some((h) => ids.includes(h.id)),
+  );
+  const receipt = await follow(deps, { ...done, hold: first, notes: [], wanted: false }, request);
   deps.journal?.append({ kind: 'traffic.lifted', cluster: first.cluster, data: toJson(receipt) });
   return receipt;
 }

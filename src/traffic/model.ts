@@ -8,10 +8,10 @@ export type Ip = string;
 /** CIDR text, such as `203.0.113.0/24`. */
 export type Prefix = string;
 /** Unix milliseconds, unless said to be monotonic. */
-export type Millis = number;
+type Millis = number;
 /** Requests per second. */
-export type Rate = number;
-export type Id = string;
+type Rate = number;
+type Id = string;
 
 export interface LatLon {
   lat: number;

@@ -3,7 +3,7 @@ import { type Cloud, type ClusterName, digest, type Json, LABEL_PREFIX } from '.
 import { SNAPSHOT_OBJECT } from './sign.ts';
 
 export const SYSTEM_NAMESPACE = 'tradewind-system';
-export const NAMESERVER_NAME = 'tradewind-nameserver';
+const NAMESERVER_NAME = 'tradewind-nameserver';
 /** Inside the pod: no privilege is needed for a port above 1023. The service offers 53. */
 const POD_DNS = 5300;
 const POD_HTTP = 8053;

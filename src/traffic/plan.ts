@@ -6,14 +6,14 @@ import { parseCidr } from './machine/ip.ts';
 import { needOf } from './machine/quorum.ts';
 import type { AppName, Intent, LatencyMap, ProbeSettings, Serve, Snapshot } from './model.ts';
 
-export interface Change {
+interface Change {
   kind: 'create' | 'change' | 'remove';
   /** Such as `name guestbook.example.org` or `cluster sao`. */
   what: string;
   say: string;
 }
 /** How a promise of the intent is kept. */
-export interface Gap {
+interface Gap {
   app: AppName;
   promise: string;
   kept: 'exact' | 'approximate' | 'refused';

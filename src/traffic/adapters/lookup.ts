@@ -26,13 +26,13 @@ function textOf(a: Answer): string {
   return String((a as { data?: unknown }).data);
 }
 
-export function encodeQuestion(q: LookupQuestion): { id: number; packet: Buffer } {
+function encodeQuestion(q: LookupQuestion): { id: number; packet: Buffer } {
   const id = randomInt(1, 65_536);
   const questions = [{ name: q.name, type: q.type }];
   return { id, packet: dnsPacket.encode({ type: 'query', id, questions, additionals: [optFor(q.ecs)] }) };
 }
 
-export function decodeAnswer(q: LookupQuestion, message: Buffer): LookupAnswer {
+function decodeAnswer(q: LookupQuestion, message: Buffer): LookupAnswer {
   const reply: Reply = dnsPacket.decode(message);
   const opt = (reply.additionals ?? []).find((a): a is OptAnswer => a.type === 'OPT');
   const subnet = opt?.options.find((o) => Number(o.code) === 8) as { scopePrefixLength?: number } | undefined;

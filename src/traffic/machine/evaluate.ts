@@ -68,7 +68,7 @@ export function rule(c: Case): Ruling {
 }
 
 /** Index of the candidate that owns a slot; -1 when no one may serve. */
-export function ownerOf(slots: readonly number[], slot: number): number {
+function ownerOf(slots: readonly number[], slot: number): number {
   let end = 0;
   for (const [i, n] of slots.entries()) {
     end += n;
@@ -87,7 +87,7 @@ function clientOf(q: Query): { addr: Addr; from: 'ecs' | 'source'; key: string }
 }
 
 /** Addresses of the chosen site for one type; never another cluster's when it has none of that family. */
-export function addressesOf(site: Site | undefined, app: string, type: string): string[] {
+function addressesOf(site: Site | undefined, app: string, type: string): string[] {
   const edge = site?.edges[app];
   if (edge === undefined) return [];
   if (type === 'A') return edge.v4;

@@ -20,7 +20,7 @@ export const SITES: readonly Site[] = [
   site('syd', 'gcp', { lat: -33.87, lon: 151.21 }, 3),
 ];
 
-export const ROWS: readonly MapRow[] = [
+const ROWS: readonly MapRow[] = [
   { prefix: '198.19.101.0/24', country: 'BR', place: { lat: -23.55, lon: -46.63 } },
   { prefix: '198.19.102.0/24', country: 'CA', place: { lat: 45.5, lon: -73.57 } },
   { prefix: '198.19.103.0/24', country: 'AU', place: { lat: -33.87, lon: 151.21 } },

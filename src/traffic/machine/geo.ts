@@ -15,7 +15,7 @@ const EU = 'AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT
 const EEA = [...EU, 'IS', 'LI', 'NO'];
 
 /** Groups of countries that a residency rule may name; every other name is a country (ISO 3166-1 alpha-2). */
-export const GROUPS: Readonly<Record<string, readonly string[]>> = {
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
   EU,
   EEA,
   EUROPE: [...EEA, ...'AD AL BA BY CH FO GB GG GI IM JE MC MD ME MK RS SM UA VA XK'.split(' ')],

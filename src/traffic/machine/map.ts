@@ -5,7 +5,7 @@ import { km } from './geo.ts';
 import { type Addr, type Cidr, common, contains, parseCidr } from './ip.ts';
 
 /** Milliseconds for the last mile, and per km of great circle: 10 us of light in glass with a detour of 1.6. */
-export const PRIOR = { a: 8, b: 0.016 };
+const PRIOR = { a: 8, b: 0.016 };
 /** Longest prefixes a map may hold: less would name single homes. */
 export const LONGEST = { 4: 24, 6: 48 } as const;
 
@@ -41,18 +41,6 @@ export function buildMap(known: Known): LatencyMap {
   const sorted = [...rows.values()].sort((a, b) => (a.prefix < b.prefix ? -1 : 1));
   const prior = known.prior ?? PRIOR;
   return { id: digest(toJson({ prior, rows: sorted })).slice(0, 19), prior, rows: sorted };
-}
-
-/** The map as sorted text, one prefix a line: `198.19.101.0/24 mtl=132/1 sao=10/1 BR`. */
-export function mapText(map: LatencyMap): string {
-  const line = (r: MapRow): string => {
-    const rtts = Object.entries(r.rtt ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-    const place = r.place === undefined ? [] : [`@${r.place.lat},${r.place.lon}`];
-    return [r.prefix, ...rtts.map(([c, e]) => `${c}=${e.ms}/${e.n}`), ...place, ...(r.country ? [r.country] : [])].join(
-      ' ',
-    );
-  };
-  return map.rows.map((r) => `${line(r)}\n`).join('');
 }
 
 export interface ParsedRow {

@@ -13,7 +13,7 @@ export const NO_VERDICT: Verdict = {
 /** A vote is fresh for this many probe intervals of the receiver's monotonic clock. */
 export const FRESH_INTERVALS = 3;
 /** Fewer outside observers than this cannot tell a dead cluster from a cut wire. */
-export const FEWEST_VOTERS = 2;
+const FEWEST_VOTERS = 2;
 
 export interface Ballot {
   target: ClusterName;

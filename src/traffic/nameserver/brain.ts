@@ -63,10 +63,7 @@ export class Brain {
     this.#health = { ...deps.kept.health };
     const signed = deps.kept.signed;
     const found = signed && verifySnapshot(signed, deps.publicKey, deps.fleet);
-    if (signed === undefined || found === undefined) return;
-    this.#snapshot = found;
-    this.#signed = signed;
-    this.#refresh();
+    if (signed !== undefined && found !== undefined) this.#swap(found, signed);
   }
 
   snapshot(): Snapshot | undefined {
@@ -115,8 +112,7 @@ export class Brain {
     const found = verifySnapshot(offer, this.#deps.publicKey, this.#deps.fleet);
     if (found === undefined) return 'invalid';
     if (!isNewer(found, this.#snapshot)) return 'older';
-    this.#snapshot = found;
-    this.#signed = offer;
+    if (!this.#swap(found, offer)) return 'invalid';
     this.#deps.onKeep();
     this.tick();
     this.#deps.onNews();
@@ -197,6 +193,20 @@ export class Brain {
   #cast(target: string, vote: Vote): void {
     const all = this.#votes.get(target) ?? new Map<ClusterName, Vote>();
     this.#votes.set(target, all.set(vote.voter, vote));
+  }
+
+  /** Puts a snapshot in use, or leaves all as it was when it cannot be compiled (a name no wire can carry). */
+  #swap(snapshot: Snapshot, signed: SignedSnapshot): boolean {
+    const before = [this.#snapshot, this.#signed] as const;
+    this.#snapshot = snapshot;
+    this.#signed = signed;
+    try {
+      this.#refresh();
+      return true;
+    } catch {
+      [this.#snapshot, this.#signed] = before;
+      return false;
+    }
   }
 
   /** Compiles when something a decision depends on is another than at the last time. */

@@ -31,7 +31,7 @@ function optRecord(edns: Edns, rcode: number, scope: number): Buffer {
 }
 
 /** No fragment on any sane path (DNS flag day 2020). */
-export const SAFE_UDP = 1232;
+const SAFE_UDP = 1232;
 const AA = 0x0400;
 const TC = 0x0200;
 

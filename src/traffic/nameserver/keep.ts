@@ -20,7 +20,7 @@ export async function loadKept(file: string | undefined): Promise<Kept> {
 }
 
 /** Durable before it counts: written beside, synced, renamed. */
-export async function saveKept(file: string, kept: Kept): Promise<void> {
+async function saveKept(file: string, kept: Kept): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const handle = await open(`${file}.new`, 'w', 0o600);
   try {

@@ -18,7 +18,7 @@ export const ECS_CODE = 8;
 const LONGEST_QUERY = 4096;
 
 /** A client subnet option that passed every check of RFC 7871; `bytes` is echoed. */
-export interface Ecs {
+interface Ecs {
   family: 1 | 2;
   bits: number;
   bytes: Buffer;
@@ -81,7 +81,7 @@ const clearAfter = (bytes: Buffer, bits: number): boolean =>
   bits % 8 === 0 || ((bytes[bytes.length - 1] ?? 0) & (0xff >> (bits % 8))) === 0;
 
 /** The option's data by RFC 7871 section 6; undefined for what section 7.1.2 answers with FORMERR. */
-export function readEcs(data: Buffer): Ecs | undefined {
+function readEcs(data: Buffer): Ecs | undefined {
   if (data.length < 4) return undefined;
   const family = data.readUInt16BE(0);
   const [bits, scope] = [data.readUInt8(2), data.readUInt8(3)];

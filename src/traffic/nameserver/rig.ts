@@ -79,10 +79,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-export async function askDns(
-  port: number,
-  over: { type?: 'A' | 'SOA' | 'TXT'; ecs?: string } = {},
-): Promise<DecodedPacket> {
+async function askDns(port: number, over: { type?: 'A' | 'SOA' | 'TXT'; ecs?: string } = {}): Promise<DecodedPacket> {
   const [ip, bits] = (over.ecs ?? '').split('/');
   const options = ip
     ? [{ code: 8 as const, ip, family: 1, sourcePrefixLength: Number(bits), scopePrefixLength: 0 }]

@@ -4,7 +4,7 @@ export interface Ring {
   /** Newest first. */
   recent(most: number): Answered[];
 }
-export interface Answered {
+interface Answered {
   at: number;
   /** Upper bits of the client: IPv4 /24 as 32 bits, 0 for IPv6. */
   net: number;

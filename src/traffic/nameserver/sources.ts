@@ -8,7 +8,7 @@ import { SNAPSHOT_OBJECT, signedOf } from '../sign.ts';
 export interface SnapshotSource {
   watch(on: SnapshotEvents, signal: AbortSignal): Promise<void>;
 }
-export interface SnapshotEvents {
+interface SnapshotEvents {
   found(signed: SignedSnapshot): void;
   /** The source could be asked and has none: a fleet that is just being made. */
   absent(): void;
@@ -71,6 +71,10 @@ export function inCluster(env: NodeJS.ProcessEnv): InCluster {
 
 const WATCH_SECONDS = 240;
 const RETRY_MS = 2000;
+/** Between a watch that ended as it should and the next. */
+const AGAIN_MS = 200;
+/** Bookmarks come about once a minute: longer quiet is a dead connection. */
+const QUIET_MS = 120_000;
 
 async function* lines(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
   let rest = '';
@@ -125,6 +129,7 @@ export function kubernetesSource(at: InCluster, deps: SourceDeps): SnapshotSourc
       const limit = AbortSignal.timeout((WATCH_SECONDS + 30) * 1000);
       const res = await get(agent, query, AbortSignal.any([signal, limit]));
       for await (const line of lines(res.body)) version = heed(JSON.parse(line) as WatchEvent, on) ?? version;
+      await deps.clock.sleep(AGAIN_MS, signal);
     }
   }
 
@@ -134,7 +139,12 @@ export function kubernetesSource(at: InCluster, deps: SourceDeps): SnapshotSourc
         let agent: Agent | undefined;
         try {
           const ca = await file('ca.crt');
-          agent = new Agent({ connect: { ca, timeout: 5000 }, headersTimeout: 15_000, bodyTimeout: 0, allowH2: false });
+          agent = new Agent({
+            connect: { ca, timeout: 5000 },
+            headersTimeout: 15_000,
+            bodyTimeout: QUIET_MS,
+            allowH2: false,
+          });
           await session(agent, on, signal);
         } catch (error) {
           if (!signal.aborted) deps.log(`kubernetes API: ${error instanceof Error ? error.message : String(error)}`);

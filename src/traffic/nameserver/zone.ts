@@ -34,7 +34,7 @@ const NS_TTL = 300;
 const MOST_ADDRESSES = 8;
 
 /** Wire form of a name; labels of more than 63 bytes throw. */
-export function wireName(name: string): Buffer {
+function wireName(name: string): Buffer {
   const parts = name.toLowerCase().split('.').filter(Boolean);
   const bytes = parts.map((p) => {
     const label = Buffer.from(p, 'latin1');

@@ -20,7 +20,7 @@ const held = (c: Case, site: Site, kind: 'drain' | 'brake'): Reason | undefined 
   return { stage: kind, say: `${kind} by ${hold.by}: ${hold.why}`, since: hold.since, by: hold.by };
 };
 
-export const placed: Filter = ({ intent }, site) => {
+const placed: Filter = ({ intent }, site) => {
   const edge = site.edges[intent.app];
   if (edge === undefined) return { stage: 'placed', say: `${intent.app} does not run here` };
   if (edge.v4.length + edge.v6.length > 0) return undefined;
@@ -28,7 +28,7 @@ export const placed: Filter = ({ intent }, site) => {
   return { stage: 'placed', say: what };
 };
 
-export const brake: Filter = (c, site) => held(c, site, 'brake');
+const brake: Filter = (c, site) => held(c, site, 'brake');
 
 const covers = (name: string, client: Resolved): boolean => {
   const fence = parseCidr(name);
@@ -42,14 +42,14 @@ export function ruleFor(c: Case): Residency | undefined {
   return c.intent.residency.find((r) => r.from.some((name) => covers(name, c.client)));
 }
 
-export const residency: Filter = (c, site) => {
+const residency: Filter = (c, site) => {
   const rule = ruleFor(c);
   if (rule === undefined || rule.to.includes(site.cluster)) return undefined;
   const how = rule.strict ? 'must stay in' : 'prefer';
   return { stage: 'residency', say: `clients in ${c.client.country ?? c.client.prefix} ${how} ${rule.to.join(', ')}` };
 };
 
-export const health: Filter = (c, site) => {
+const health: Filter = (c, site) => {
   const verdict = c.world.health[targetOf(site.cluster, c.intent.app)];
   if (verdict?.state !== 'down') return undefined;
   const { down, of } = verdict.votes;
@@ -57,14 +57,14 @@ export const health: Filter = (c, site) => {
   return { stage: 'health', say, since: verdict.since };
 };
 
-export const drain: Filter = (c, site) => {
+const drain: Filter = (c, site) => {
   const hold = held(c, site, 'drain');
   if (hold !== undefined) return hold;
   const verdict = c.world.health[targetOf(site.cluster, c.intent.app)];
   return verdict?.held ? { stage: 'drain', say: 'the cluster itself asked to be taken out' } : undefined;
 };
 
-export const capacity: Filter = (c, site) => {
+const capacity: Filter = (c, site) => {
   const limit = c.intent.capacity[site.cluster];
   const rate = c.world.load[site.cluster];
   if (limit === undefined || rate === undefined || rate <= limit) return undefined;
