@@ -84,7 +84,7 @@ export function sandboxContract(name: string, make: () => Promise<Subject>): voi
     it('is gone after down, twice as well', async () => {
       const s = await made();
       await events(s);
-      await s.sandbox.chaos({ do: 'begin', kind: 'kill', where: 'cluster:sao' });
+      await s.sandbox.chaos({ do: 'begin', kind: 'partition', where: 'cluster:sao' });
       expect(await s.sandbox.down({ purge: false })).toMatchObject({ left: [] });
       expect(await s.sandbox.status()).toMatchObject({ state: 'absent' });
       expect(await s.sandbox.down({ purge: false })).toMatchObject({ left: [], killed: 0 });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import type { Place } from '../../infra/index.ts';
-import { type Clock, fault, systemClock, toJson } from '../../kernel/index.ts';
+import { type Clock, fault, systemClock, toJson, type TwError } from '../../kernel/index.ts';
 import { checkBinaries } from '../binaries.ts';
 import type {
   ChaosChange,
@@ -201,30 +201,33 @@ interface ProgressDeps {
   alive: () => boolean;
 }
 
-/** One event per process that starts or serves, until the supervisor says `up`. Throws TW9040. */
+/** One event per process that starts or serves, until the supervisor says it is all there. Throws TW9040. */
 async function* progress(d: ProgressDeps): AsyncGenerator<SandboxEvent> {
   const told = new Map<string, string>();
   const until = d.clock.monotonic() + d.startMs;
   for (;;) {
     const view = await d.status();
-    for (const p of view.processes) {
-      if (told.get(p.name) === p.state) continue;
+    for (const p of view.processes.filter((x) => told.get(x.name) !== x.state)) {
       told.set(p.name, p.state);
       yield processEvent(p, view.at);
     }
-    if (view.state === 'up') return;
-    const dead = !d.alive() || view.state === 'failed' || view.processes.some((p) => p.state === 'failed');
-    if (dead || d.clock.monotonic() > until) {
-      const why = view.why.length > 0 ? view.why : [lastWords(d.log)];
-      throw fault('TW9040', {
-        value: dead ? 'start failed' : `no world after ${Math.round(d.startMs / 1000)} s`,
-        where: [{ file: d.log }],
-        why,
-        fix: [{ say: 'Clear away what was started.', command: 'tw sandbox down' }],
-      });
-    }
+    // A machine of an earlier life that does not start again is no reason to withhold the others.
+    for (const why of view.state === 'degraded' ? view.why : [])
+      yield { at: view.at, step: 'sandbox', state: 'note', detail: why };
+    if (view.state === 'up' || view.state === 'degraded') return;
+    if (!d.alive() || view.state === 'failed') throw notStarted(d, view, 'start failed');
+    if (d.clock.monotonic() > until) throw notStarted(d, view, `no world after ${Math.round(d.startMs / 1000)} s`);
     await d.clock.sleep(POLL_MS);
   }
+}
+
+function notStarted(d: ProgressDeps, view: SandboxView, value: string): TwError {
+  return fault('TW9040', {
+    value,
+    where: [{ file: d.log }],
+    why: view.why.length > 0 ? view.why : [lastWords(d.log)],
+    fix: [{ say: 'Clear away what was started.', command: 'tw sandbox down' }],
+  });
 }
 
 function processEvent(p: ProcessView, at: number): SandboxEvent {

@@ -9,6 +9,7 @@ const t: Topology = {
     { id: 'aws-sao', cluster: 'sao', region: 'sa-east-1' },
     { id: 'azure-mtl', cluster: 'mtl', region: 'canadacentral' },
     { id: 'azure-tor', cluster: 'tor', region: 'canadacentral' },
+    { id: 'syd', cluster: 'syd', region: 'sydney', planned: true },
   ],
   nodes: ['ip-10-10-0-11'],
   processes: ['clouds', 'tw-net'],
@@ -38,6 +39,8 @@ describe('chaos', () => {
   it.each([
     ['kill', 'cluster:sao', {}, undefined],
     ['kill', 'cluster:sau', {}, 'no cluster "sau"; did you mean sao?'],
+    ['kill', 'cluster:syd', {}, 'cluster syd is not built yet: there is nothing to kill'],
+    ['partition', 'cluster:syd', {}, undefined],
     ['kill', 'sao', {}, '"sao": kill takes cluster:<name>, node:<name>, region:<name>, process:<name>'],
     ['kill', 'node:ip-10-10-0-11', {}, undefined],
     ['kill', 'process:clouds', { hard: true }, 'kill: Unrecognized key: "hard"'],

@@ -4,7 +4,8 @@ import { CLOUD_CHAOS, type Chaos, type ChaosChange, type ChaosKind, MACHINE_CHAO
 
 /** Names a selector may mean right now. */
 export interface Topology {
-  clusters: readonly { id: string; cluster: string; region: string }[];
+  /** `planned`: known from the config, not built yet. */
+  clusters: readonly { id: string; cluster: string; region: string; planned?: boolean }[];
   nodes: readonly string[];
   processes: readonly string[];
   regions: readonly string[];
@@ -128,7 +129,14 @@ function scopedFault(kind: (typeof MACHINE_CHAOS)[number], where: string, t: Top
   if (kind === 'partition' && (scope === 'operator' || scope === 'clouds')) return undefined;
   const names = namesOf(scope, t);
   if (!names.includes(name)) return `no ${scope} "${name}"${hint(name, names)}`;
-  return kind === 'partition' && scope === 'cluster' ? sharedRegion(name, t) : undefined;
+  if (scope !== 'cluster') return undefined;
+  return kind === 'partition' ? sharedRegion(name, t) : unbuilt(kind, name, t);
+}
+
+/** What is not there yet has no power to lose; its region can be cut off. */
+function unbuilt(kind: string, cluster: string, t: Topology): string | undefined {
+  const planned = t.clusters.some((c) => c.cluster === cluster && c.planned);
+  return planned ? `cluster ${cluster} is not built yet: there is nothing to ${kind}` : undefined;
 }
 
 /** The WAN knows regions: cutting one of two clusters in a region would cut both. */

@@ -104,6 +104,7 @@ export class Supervisor {
     await this.#world.restore();
     await this.#openDoors();
     this.#watchChaosFile();
+    await this.#world.settled(START_MS);
     this.#started = true;
   }
 
@@ -239,7 +240,7 @@ export class Supervisor {
         ...world.map((c) => ({ id: c.seed.id, cluster: c.seed.cluster, region: c.seed.region })),
         ...this.#o.spec.clusters
           .filter((s) => !world.some((c) => c.seed.cluster === s.name))
-          .map((s) => ({ id: s.name, cluster: s.name, region: s.region })),
+          .map((s) => ({ id: s.name, cluster: s.name, region: s.region, planned: true })),
       ],
       nodes: world.flatMap((c) => Object.keys(c.nodes)),
       processes: this.#keeper.view().map((p) => p.name),

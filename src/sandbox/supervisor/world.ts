@@ -120,7 +120,6 @@ export class World implements Machines {
   }
 
   async health(id: string): Promise<{ ready: boolean }> {
-    this.#cluster(id);
     return { ready: this.#d.keeper.state(controlPlaneName(id)) === 'up' && this.#readyFile(id) !== undefined };
   }
 
@@ -139,6 +138,12 @@ export class World implements Machines {
       });
     }
     for (const vip of Object.values(this.#state.vips)) await this.#sendVip(vip);
+  }
+
+  /** Waits until every control plane with power serves or `timeoutMs` is over; one that fails is seen in the view. */
+  async settled(timeoutMs: number): Promise<void> {
+    const names = this.clusters().map((c) => controlPlaneName(c.seed.id));
+    await Promise.allSettled(names.filter((n) => !this.#dead.has(n)).map((n) => this.#d.keeper.ready(n, timeoutMs)));
   }
 
   /** Takes the power from exactly these machines: network first, so that no dying socket says goodbye. */

@@ -54,7 +54,7 @@ const FAKE_SANDBOX = `#!/bin/sh
 sleep 1000 &
 if [ "$1" = control-plane ]; then
   dir=$(dirname "$3")
-  printf '{"ca":"Y2E=","version":"v1.36.3"}' > "$dir/ready.json"
+  printf '{"ca":"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCmZha2UKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=","version":"v1.36.3"}' > "$dir/ready.json"
 fi
 exec sleep 1000
 `;
