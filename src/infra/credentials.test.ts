@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process';
 import { generateKeyPairSync, verify } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { manualClock } from '../kernel/index.ts';
@@ -287,6 +289,26 @@ describe('kubeconfig', () => {
       apiVersion: 'client.authentication.k8s.io/v1',
       kind: 'ExecCredential',
       status: { token: 'a-token', expirationTimestamp: '2026-03-01T13:00:00.000Z' },
+    });
+  });
+
+  it('starts as a process of its own, and says on stderr what is wrong', async () => {
+    const path = join(dir, 'kube3', 'config');
+    writeKubeconfig(outputs, place('kube3'), path, { fleet: 'shop' });
+    const { command, args } = (parse(readFileSync(path, 'utf8')) as Kubeconfig).users[0]?.user.exec ?? {
+      command: '',
+      args: [],
+    };
+    const run = promisify(execFile);
+    const { stdout } = await run(command, args, { env: { HOME: dir } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: 'ExecCredential',
+      status: { token: expect.stringMatching(/^k8s-aws-v1\./) as string },
+    });
+    const broken = args.filter((a) => a !== '--region' && a !== 'sa-east-1');
+    await expect(run(command, broken, { env: { HOME: dir } })).rejects.toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('missing --region') as string,
     });
   });
 

