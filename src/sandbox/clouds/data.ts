@@ -107,12 +107,15 @@ function statement(s: Obj): Statement {
     if (list.length > 0)
       out[name] = Object.fromEntries(list.map((p) => [str(p.type), oneOrMany(strings(p.identifiers))]));
   }
-  const conditions = (Array.isArray(s.condition) ? s.condition : []).filter(isObj);
-  if (conditions.length > 0) {
-    const byTest: { [test: string]: { [variable: string]: Data } } = {};
-    for (const c of conditions)
-      byTest[str(c.test)] = { ...byTest[str(c.test)], [str(c.variable)]: oneOrMany(strings(c.values)) };
-    out.Condition = byTest;
-  }
+  const condition = conditions(s);
+  if (condition) out.Condition = condition;
   return out;
+}
+
+function conditions(s: Obj): Data | undefined {
+  const list = (Array.isArray(s.condition) ? s.condition : []).filter(isObj);
+  const byTest: { [test: string]: { [variable: string]: Data } } = {};
+  for (const c of list)
+    byTest[str(c.test)] = { ...byTest[str(c.test)], [str(c.variable)]: oneOrMany(strings(c.values)) };
+  return list.length > 0 ? byTest : undefined;
 }

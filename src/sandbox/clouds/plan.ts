@@ -75,12 +75,17 @@ function planValue(r: PlanRequest, f: Field, l: Level): Data {
   const path = l.path + f.name;
   const config = l.config[f.name] ?? null;
   const fields = objectFields(f.type);
-  if (config !== null && !isUnknown(config) && fields && !(Array.isArray(config) && config.length === 0)) {
+  if (fields && Array.isArray(config) && config.length > 0) {
     return planItems(config, l.prior?.[f.name] ?? null, (c, p) =>
       planFields(r, fields, { path: `${path}.`, config: c, prior: p }),
     );
   }
-  if (config !== null && !f.fixed) return config;
+  return config !== null && !f.fixed ? config : planAbsent(r, f, l);
+}
+
+/** The user said nothing: a default, a value the provider works out, or the server's. */
+function planAbsent(r: PlanRequest, f: Field, l: Level): Data {
+  const path = l.path + f.name;
   const preset = r.rule.defaults[path];
   if (preset !== undefined) return preset;
   const derive = r.rule.derived[path];

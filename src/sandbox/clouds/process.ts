@@ -73,7 +73,9 @@ export async function startClouds(
     ports[name] = port;
   }
   const dns =
-    spec.listen.dns === undefined ? undefined : await serveDns({ ...hostPort(spec.listen.dns), world: engine.world });
+    spec.listen.dns === undefined
+      ? undefined
+      : await serveDns({ ...hostPort(spec.listen.dns), world: () => engine.world() });
   if (dns) ports.dns = dns.port;
   // Last: who finds the socket finds everything.
   servers.push(await listenSocket(socketApp({ engine, accounts, schemas }), spec.socket));

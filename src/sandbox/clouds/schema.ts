@@ -78,15 +78,17 @@ export function terraformPath(block: Block, path: string): string {
   for (const step of path.split('.')) {
     out.push(step);
     const nested: NestedBlock | undefined = here?.blocks[step];
-    const type: AttrType | undefined = here?.attrs[step]?.type ?? fields?.[step];
-    if (nested?.nesting === 'set') return out.join('.');
-    if (nested?.nesting === 'list') out.push('0');
+    if (nested?.nesting === 'set') break;
+    fields = fieldsAt(here, fields, step);
     here = nested?.block;
-    fields = type === undefined ? undefined : objectFields(type);
-    if (fields) out.push('0');
+    if (fields || nested?.nesting === 'list') out.push('0');
   }
-  if (out.at(-1) === '0') out.pop();
-  return out.join('.');
+  return out.join('.').replace(/\.0$/, '');
+}
+
+function fieldsAt(here: Block | undefined, fields: Record<string, AttrType> | undefined, step: string) {
+  const type = here?.attrs[step]?.type ?? fields?.[step];
+  return type === undefined ? undefined : objectFields(type);
 }
 
 /** An object of the type with everything null: what an import starts from. */

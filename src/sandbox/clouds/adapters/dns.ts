@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import packet from 'dns-packet';
 import { drawOf } from '../draw.ts';
-import { answer } from '../dns/plan.ts';
+import { answer, type Reply } from '../dns/plan.ts';
 import type { World } from '../model.ts';
 
 export interface DnsServer {
@@ -37,36 +37,17 @@ export function respond(world: World, m: Buffer, u: number, limit: number): Buff
   const verdict = guard(m);
   if (verdict === undefined) return undefined;
   if (verdict !== 'ok') return bare(m, verdict);
-  let query: packet.DecodedPacket;
-  try {
-    query = packet.decode(m);
-  } catch {
-    return bare(m, FORMERR);
-  }
-  const question = query.questions?.[0];
-  if (!question) return bare(m, FORMERR);
-  const r = answer(world, { name: question.name, type: question.type }, u);
+  const query = decoded(m);
+  const question = query?.questions?.[0];
+  if (!query || !question) return bare(m, FORMERR);
+  return replyTo(query, answer(world, { name: question.name, type: question.type }, u), limit);
+}
+
+function replyTo(query: packet.DecodedPacket, r: Reply, limit: number): Buffer {
   const opt = query.additionals?.find((a) => a.type === 'OPT');
-  const size = Math.max(UDP_LIMIT, opt && 'udpPayloadSize' in opt ? opt.udpPayloadSize : UDP_LIMIT);
-  const flags =
-    RCODE[r.rcode] |
-    (r.authoritative ? packet.AUTHORITATIVE_ANSWER : 0) |
-    ((query.flags ?? 0) & packet.RECURSION_DESIRED);
-  const extra: packet.Answer[] = opt
-    ? [
-        {
-          type: 'OPT',
-          name: '.',
-          udpPayloadSize: 1232,
-          extendedRcode: 0,
-          ednsVersion: 0,
-          flags: 0,
-          flag_do: false,
-          options: [],
-        },
-      ]
-    : [];
-  const body = { type: 'response' as const, id: query.id ?? 0, questions: [question] };
+  const flags = flagsOf(r, query.flags ?? 0);
+  const extra = opt ? [OPT] : [];
+  const body = { type: 'response' as const, id: query.id ?? 0, questions: query.questions ?? [] };
   const full = packet.encode({
     ...body,
     flags,
@@ -74,8 +55,33 @@ export function respond(world: World, m: Buffer, u: number, limit: number): Buff
     authorities: r.authorities as packet.Answer[],
     additionals: [...(r.additionals as packet.Answer[]), ...extra],
   });
-  if (limit === 0 || full.length <= Math.min(limit, size)) return full;
+  if (limit === 0 || full.length <= Math.min(limit, payloadSize(opt))) return full;
   return packet.encode({ ...body, flags: flags | packet.TRUNCATED_RESPONSE, additionals: extra });
+}
+
+const flagsOf = (r: Reply, asked: number): number =>
+  RCODE[r.rcode] | (r.authoritative ? packet.AUTHORITATIVE_ANSWER : 0) | (asked & packet.RECURSION_DESIRED);
+
+const OPT: packet.Answer = {
+  type: 'OPT',
+  name: '.',
+  udpPayloadSize: 1232,
+  extendedRcode: 0,
+  ednsVersion: 0,
+  flags: 0,
+  flag_do: false,
+  options: [],
+};
+
+const payloadSize = (opt: packet.Answer | undefined): number =>
+  opt && 'udpPayloadSize' in opt ? Math.max(UDP_LIMIT, opt.udpPayloadSize) : UDP_LIMIT;
+
+function decoded(m: Buffer): packet.DecodedPacket | undefined {
+  try {
+    return packet.decode(m);
+  } catch {
+    return undefined;
+  }
 }
 
 /** DNS over UDP and TCP on one address. */

@@ -28,66 +28,100 @@ export interface Engine {
   idle(key: string): Promise<void>;
   now(): number;
   close(): Promise<void>;
-  readonly store: WorldStore;
-  readonly machines: Machines;
 }
+
+type Outside = Exclude<Effect, { do: 'answer' }>;
 
 const message = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
+function failureOf(work: () => unknown): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (e) {
+    return message(e);
+  }
+}
+
+/** Who waits for what: keys `op <id>` and `idle <resource>`. */
+function createWaiters() {
+  const waiting = new Map<string, (() => void)[]>();
+  const wake = (key: string): void => {
+    for (const f of waiting.get(key) ?? []) f();
+    waiting.delete(key);
+  };
+  return {
+    wake,
+    wakeAll: () => [...waiting.keys()].forEach(wake),
+    wait: (key: string): Promise<void> =>
+      new Promise((resolve) => {
+        waiting.set(key, [...(waiting.get(key) ?? []), resolve]);
+      }),
+  };
+}
+
+/** Does effects, brings their news; nodes wait for the boot of their cluster that is under way. */
+function createHands(o: EngineOptions, submit: (input: Input) => unknown) {
+  const pending = new Set<Promise<void>>();
+  const boots = new Map<string, Promise<void>>();
+  const log = o.log ?? (() => undefined);
+  const run = async (e: Outside): Promise<void> => {
+    try {
+      if (e.do === 'addNode') await boots.get(e.id);
+      const news = await outside(o.machines, e);
+      if (news) submit(news);
+    } catch (cause) {
+      log(`${e.do} failed: ${message(cause)}`);
+      if ('op' in e && e.op) submit({ kind: 'broken', op: e.op, why: message(cause) });
+    }
+  };
+  return {
+    perform: (e: Outside): void => {
+      const work = run(e).finally(() => pending.delete(work));
+      pending.add(work);
+      if (e.do === 'boot') boots.set(e.seed.id, work);
+    },
+    settle: () => Promise.allSettled(pending),
+  };
+}
+
+/** A failing disk must not end the process: the clock tries again after this. */
+const RETRY_MS = 1000;
+
 export function createEngine(o: EngineOptions): Engine {
   const clock = o.clock ?? systemClock;
-  const log = o.log ?? (() => undefined);
+  const waiters = createWaiters();
   let world = o.store.load(o.setting);
   let chaos = loadChaos(o.store);
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
-  const waiters = new Map<string, (() => void)[]>();
-  const pending = new Set<Promise<void>>();
 
   const commit = (out: Pick<Outcome, 'changes' | 'effects'>): void => {
     o.store.save(out.changes);
     world = applyChanges(world, out.changes);
-    for (const e of out.effects) perform(e);
-    for (const c of out.changes) if (c.kind === 'op' && c.value.phase !== 'running') wake(`idle ${c.value.target}`);
-    schedule();
+    for (const e of out.effects) if (e.do !== 'answer') hands.perform(e);
+    for (const key of news(out)) waiters.wake(key);
+    schedule(nextDue(world));
   };
-  const wake = (key: string): void => {
-    for (const f of waiters.get(key) ?? []) f();
-    waiters.delete(key);
-  };
-  const wait = (key: string): Promise<void> =>
-    new Promise((resolve) => {
-      waiters.set(key, [...(waiters.get(key) ?? []), resolve]);
-    });
-  const submit = (input: Input): { op?: string; error?: CloudError } => {
+  const submit: Engine['submit'] = (input) => {
     if (closed) return { error: { status: 503, code: 'Closed', message: 'the clouds are going down' } };
-    const out = decide(world, input, chaos, clock.now());
+    const { op, error, ...out } = decide(world, input, chaos, clock.now());
     commit(out);
-    return { ...(out.op === undefined ? {} : { op: out.op }), ...(out.error ? { error: out.error } : {}) };
+    return { ...(op === undefined ? {} : { op }), ...(error ? { error } : {}) };
   };
-  const perform = (e: Effect): void => {
-    if (e.do === 'answer') {
-      wake(`op ${e.op}`);
-      return;
-    }
-    const work = outside(o.machines, e)
-      .then((input) => void (input && submit(input)))
-      .catch((cause: unknown) => {
-        log(`${e.do} failed: ${message(cause)}`);
-        if ('op' in e && e.op) submit({ kind: 'broken', op: e.op, why: message(cause) });
-      })
-      .finally(() => pending.delete(work));
-    pending.add(work);
+  const hands = createHands(o, submit);
+  const tick = (): void => {
+    const cause = failureOf(() => submit({ kind: 'tick' }));
+    if (cause === undefined) return;
+    o.log?.(`the world could not be written: ${cause}`);
+    schedule(clock.now() + RETRY_MS);
   };
-  const schedule = (): void => {
+  const schedule = (at: number | undefined): void => {
     clearTimeout(timer);
-    const next = nextDue(world);
-    if (closed || next === undefined) return;
-    timer = setTimeout(() => void submit({ kind: 'tick' }), Math.max(0, Math.min(next - clock.now(), 60_000)));
+    if (closed || at === undefined) return;
+    timer = setTimeout(tick, Math.max(0, Math.min(at - clock.now(), 60_000)));
   };
-
-  const again = resume(world);
-  commit(again);
+  commit(resume(world));
   return {
     world: () => world,
     chaos: () => chaos,
@@ -97,27 +131,31 @@ export function createEngine(o: EngineOptions): Engine {
       for (const c of list) if (c.what === 'drift') submit({ kind: 'drift', where: c.where, args: c.args });
     },
     submit,
-    settled: (op) => {
-      const known = world.ops.get(op);
-      return known === undefined || known.phase !== 'running' || known.caller === 'gone'
-        ? Promise.resolve()
-        : wait(`op ${op}`);
+    settled: async (id) => {
+      const op = world.ops.get(id);
+      if (op?.phase === 'running' && op.caller === 'waiting') await waiters.wait(`op ${id}`);
     },
     idle: async (key) => {
-      while (!closed && [...world.ops.values()].some((op) => op.target === key && op.phase === 'running'))
-        await wait(`idle ${key}`);
+      while (!closed && runs(world, key)) await waiters.wait(`idle ${key}`);
     },
     now: () => clock.now(),
     close: async () => {
       closed = true;
       clearTimeout(timer);
-      for (const key of waiters.keys()) wake(key);
-      await Promise.allSettled(pending);
+      waiters.wakeAll();
+      await hands.settle();
     },
-    store: o.store,
-    machines: o.machines,
   };
 }
+
+/** Keys of those who may go on after a decision. */
+const news = (out: Pick<Outcome, 'changes' | 'effects'>): string[] => [
+  ...out.effects.flatMap((e) => (e.do === 'answer' ? [`op ${e.op}`] : [])),
+  ...out.changes.flatMap((c) => (c.kind === 'op' && c.value.phase !== 'running' ? [`idle ${c.value.target}`] : [])),
+];
+
+const runs = (world: World, key: string): boolean =>
+  [...world.ops.values()].some((op) => op.target === key && op.phase === 'running');
 
 /** The next moment at which an operation can change by time alone. */
 function nextDue(world: World): number | undefined {
@@ -134,7 +172,7 @@ function nextDue(world: World): number | undefined {
 }
 
 /** One call to the machines; the news it brings, if anyone waits for it. */
-async function outside(m: Machines, e: Exclude<Effect, { do: 'answer' }>): Promise<Input | undefined> {
+async function outside(m: Machines, e: Outside): Promise<Input | undefined> {
   switch (e.do) {
     case 'boot': {
       const access = await m.boot(e.seed);
@@ -144,17 +182,18 @@ async function outside(m: Machines, e: Exclude<Effect, { do: 'answer' }>): Promi
       const { ip } = await m.addNode(e.id, e.node);
       return { kind: 'stepped', op: e.op, key: e.key, ip };
     }
-    case 'removeNode':
-      await m.removeNode(e.id, e.name);
-      return e.op ? { kind: 'stepped', op: e.op } : undefined;
-    case 'remove':
-      await m.remove(e.id);
-      return e.op ? { kind: 'stepped', op: e.op } : undefined;
-    case 'vip':
-      await m.vip(e.vip);
-      return e.op ? { kind: 'stepped', op: e.op } : undefined;
     case 'vipGone':
       await m.vipGone(e.ip);
       return undefined;
+    case 'removeNode':
+      await m.removeNode(e.id, e.name);
+      break;
+    case 'remove':
+      await m.remove(e.id);
+      break;
+    case 'vip':
+      await m.vip(e.vip);
+      break;
   }
+  return e.op ? { kind: 'stepped', op: e.op } : undefined;
 }

@@ -3,7 +3,7 @@ import { DATA } from '../data.ts';
 import { drawOf } from '../draw.ts';
 import { noRule } from '../machine/decide.ts';
 import { nameOf } from '../machine/target.ts';
-import type { CloudError, Data, Obj, Verb, Who } from '../model.ts';
+import type { CloudError, Obj, Op, Verb, Who } from '../model.ts';
 import { planResource } from '../plan.ts';
 import { RULES, type TypeRule } from '../rules/index.ts';
 import { type Block, emptyState, type ProviderSchema } from '../schema.ts';
@@ -111,20 +111,10 @@ function ruleOf(d: ProviderDeps, r: ProviderRequest): { rule: TypeRule; block: B
 async function apply(d: ProviderDeps, r: ProviderRequest, signal: AbortSignal): Promise<ProviderAnswer> {
   const known = ruleOf(d, r);
   if (!known) return failed(errorOf(noRule(r.type ?? '').message));
-  const planned = r.planned ?? null;
-  const prior = r.prior ?? null;
-  const verb: Verb = prior === null ? 'create' : planned === null ? 'delete' : 'update';
-  const who = whoOf(r.meta, d.accounts);
+  const { planned = null, prior = null } = r;
+  const words = wordsOf(d, r, known.rule);
+  const { verb, who } = words;
   const id = str(prior?.id);
-  const attrs = planned ?? prior ?? {};
-  const words = {
-    rule: known.rule,
-    verb,
-    who,
-    id: id || nameOf(attrs),
-    attrs,
-    requestId: drawOf(d.engine.now(), r.meta.caller).uuid('request'),
-  };
   const unauthorised = callError(r.meta, d.accounts, d.engine.chaos());
   if (unauthorised) return { state: prior, diagnostics: [refused(words, unauthorised)] };
   if (verb !== 'create') await d.engine.idle(`${known.rule.type}/${id}`);
@@ -133,6 +123,19 @@ async function apply(d: ProviderDeps, r: ProviderRequest, signal: AbortSignal): 
   if (op === undefined) return { state: null };
   await waitFor(d.engine, op, signal);
   return answerOf(d.engine, op, words, prior);
+}
+
+function wordsOf(d: ProviderDeps, r: ProviderRequest, rule: TypeRule): Parameters<typeof refused>[0] {
+  const { planned = null, prior = null } = r;
+  const attrs = planned ?? prior ?? {};
+  return {
+    rule,
+    verb: prior === null ? 'create' : planned === null ? 'delete' : 'update',
+    who: whoOf(r.meta, d.accounts),
+    id: str(prior?.id) || nameOf(attrs),
+    attrs,
+    requestId: drawOf(d.engine.now(), r.meta.caller).uuid('request'),
+  };
 }
 
 function inputOf(verb: Verb, o: { who: Who; type: string; id: string; planned: Obj | null; prior: Obj | null }) {
@@ -163,14 +166,27 @@ function answerOf(
   const op = engine.world().ops.get(opId);
   const attrs = (op && engine.world().resources.get(op.target)?.attrs) ?? null;
   if (op?.phase === 'done') return { state: op.verb === 'delete' ? null : attrs };
-  const id = str(attrs?.id) || words.id;
-  const error: CloudError = op?.error ?? canceled;
-  const diagnostics = [failedLater({ ...words, id }, error)];
-  if (op?.verb !== 'create') return { state: prior, diagnostics };
-  if (op.phase === 'failed') return { state: attrs, diagnostics };
-  // Still running: what terraform keeps depends on when the real provider sets the id.
-  if (words.rule.onStop === 'lost') return { state: null, diagnostics };
-  return words.rule.onStop === 'save' && error.code === 'Canceled' ? { state: attrs } : { state: attrs, diagnostics };
+  return failedAnswer({ op, attrs, prior, words });
 }
 
-export type { Data };
+interface FailedCase {
+  op: Op | undefined;
+  attrs: Obj | null;
+  prior: Obj | null;
+  words: Parameters<typeof refused>[0];
+}
+
+function failedAnswer({ op, attrs, prior, words }: FailedCase): ProviderAnswer {
+  const error: CloudError = op?.error ?? canceled;
+  const diagnostics = [failedLater({ ...words, id: str(attrs?.id) || words.id }, error)];
+  if (op?.verb !== 'create') return { state: prior, diagnostics };
+  return op.phase === 'failed'
+    ? { state: attrs, diagnostics }
+    : afterStop(words.rule, error, { state: attrs, diagnostics });
+}
+
+/** A create that still runs: what terraform keeps depends on when the real provider sets the id. */
+function afterStop(rule: TypeRule, error: CloudError, full: ProviderAnswer): ProviderAnswer {
+  if (rule.onStop === 'lost') return { ...full, state: null };
+  return rule.onStop === 'save' && error.code === 'Canceled' ? { state: full.state ?? null } : full;
+}

@@ -30,29 +30,35 @@ interface Signature {
 
 /** Signature in the header, or in the query of a presigned URL. */
 function signatureOf(r: SignedRequest): Signature | undefined {
-  const q = r.url.searchParams;
-  if (q.has('X-Amz-Signature')) {
-    return {
-      credential: q.get('X-Amz-Credential') ?? '',
-      date: q.get('X-Amz-Date') ?? '',
-      signedHeaders: (q.get('X-Amz-SignedHeaders') ?? '').split(';'),
-      signature: q.get('X-Amz-Signature') ?? '',
-      payload: sha(r.body),
-      // STS honours a presigned request for 15 minutes whatever X-Amz-Expires says.
-      lifetime: 15 * 60_000,
-    };
-  }
-  const m = /^AWS4-HMAC-SHA256 Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
-    r.headers.authorization ?? '',
-  );
+  return r.url.searchParams.has('X-Amz-Signature') ? presigned(r) : signed(r);
+}
+
+function presigned(r: SignedRequest): Signature {
+  const get = (name: string): string => r.url.searchParams.get(`X-Amz-${name}`) ?? '';
+  return {
+    credential: get('Credential'),
+    date: get('Date'),
+    signedHeaders: get('SignedHeaders').split(';'),
+    signature: get('Signature'),
+    payload: sha(r.body),
+    // STS honours a presigned request for 15 minutes whatever X-Amz-Expires says.
+    lifetime: 15 * 60_000,
+  };
+}
+
+const AUTHORIZATION = /^AWS4-HMAC-SHA256 Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/;
+
+function signed(r: SignedRequest): Signature | undefined {
+  const m = AUTHORIZATION.exec(r.headers.authorization ?? '');
   if (!m) return undefined;
-  const [, credential = '', signed = '', signature = ''] = m;
+  const [, credential = '', names = '', signature = ''] = m;
+  const payload = r.headers['x-amz-content-sha256'] ?? sha(r.body);
   return {
     credential,
     date: r.headers['x-amz-date'] ?? '',
-    signedHeaders: signed.split(';'),
+    signedHeaders: names.split(';'),
     signature,
-    payload: r.headers['x-amz-content-sha256'] ?? sha(r.body),
+    payload,
     lifetime: 5 * 60_000,
   };
 }
@@ -74,12 +80,24 @@ function canonicalQuery(url: URL): string {
 export function verify(r: SignedRequest, a: Accounts, now: number): Verdict {
   const s = signatureOf(r);
   if (!s) return no('MissingAuthenticationToken', 'Request is missing Authentication Token');
-  const [key = '', date = '', region = '', service = ''] = s.credential.split('/');
-  if (key !== a.aws.accessKey)
+  if (s.credential.split('/')[0] !== a.aws.accessKey)
     return no('InvalidClientTokenId', 'The security token included in the request is invalid.');
   const at = timeOf(s.date);
   if (!(Math.abs(now - at) <= s.lifetime))
     return no('SignatureDoesNotMatch', `Signature expired: ${s.date} is now earlier than the allowed time`);
+  const expected = signatureFor(r, s, a.aws.secretKey);
+  const given = Buffer.from(s.signature, 'hex');
+  if (given.length === expected.length && timingSafeEqual(given, expected)) {
+    return { ok: true, principal: a.aws.principal, account: a.aws.account, userId: a.aws.userId, at };
+  }
+  return no(
+    'SignatureDoesNotMatch',
+    'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
+  );
+}
+
+function signatureFor(r: SignedRequest, s: Signature, secret: string): Buffer {
+  const [, date = '', region = '', service = ''] = s.credential.split('/');
   const headers = s.signedHeaders.map((h) => `${h}:${(r.headers[h] ?? '').trim().replace(/ +/g, ' ')}\n`).join('');
   const canonical = [
     r.method,
@@ -89,19 +107,7 @@ export function verify(r: SignedRequest, a: Accounts, now: number): Verdict {
     s.signedHeaders.join(';'),
     s.payload,
   ].join('\n');
-  const scope = `${date}/${region}/${service}/aws4_request`;
-  const text = ['AWS4-HMAC-SHA256', s.date, scope, sha(canonical)].join('\n');
-  const signingKey = [region, service, 'aws4_request'].reduce(
-    (k, part) => hmac(k, part),
-    hmac(`AWS4${a.aws.secretKey}`, date),
-  );
-  const expected = hmac(signingKey, text);
-  const given = Buffer.from(s.signature, 'hex');
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-    return no(
-      'SignatureDoesNotMatch',
-      'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
-    );
-  }
-  return { ok: true, principal: a.aws.principal, account: a.aws.account, userId: a.aws.userId, at };
+  const text = ['AWS4-HMAC-SHA256', s.date, `${date}/${region}/${service}/aws4_request`, sha(canonical)].join('\n');
+  const key = [region, service, 'aws4_request'].reduce((k, part) => hmac(k, part), hmac(`AWS4${secret}`, date));
+  return hmac(key, text);
 }

@@ -86,10 +86,14 @@ export function readAssertion(jwt: string, key: KeyObject, now: number): { iss: 
   const [head = '', body = '', signature = ''] = jwt.split('.');
   const ok = createVerify('RSA-SHA256').update(`${head}.${body}`).verify(key, signature, 'base64url');
   if (!ok) return 'Invalid JWT Signature.';
-  const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as { iss?: string; iat?: number; exp?: number };
-  const [iat, exp] = [(claims.iat ?? 0) * 1000, (claims.exp ?? 0) * 1000];
-  if (now >= exp || exp - iat > 3_600_000 || iat > now + 300_000) {
+  const { iss = '', ...t } = JSON.parse(Buffer.from(body, 'base64url').toString()) as {
+    iss?: string;
+    iat: number;
+    exp: number;
+  };
+  const [iat, exp] = [t.iat * 1000, t.exp * 1000];
+  if (!(now < exp && exp - iat <= 3_600_000 && iat <= now + 300_000)) {
     return 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.';
   }
-  return { iss: claims.iss ?? '' };
+  return { iss };
 }

@@ -80,27 +80,27 @@ interface Scope {
 
 function inZone(s: Scope, name: string, type: string): Reply {
   const answers: Answer[] = [];
-  let here = name;
-  for (let i = 0; i < MAX_CHASE; i++) {
+  let here: string | undefined = name;
+  for (let i = 0; here !== undefined && i < MAX_CHASE; i++) {
     const sets = setsAt(s.zone, here);
-    const match =
-      choose(
-        sets.filter((r) => r.type === type),
-        s.u,
-      ) ??
-      choose(
-        sets.filter((r) => r.type === 'CNAME'),
-        s.u,
-      );
+    const match = matching(sets, type, s.u);
     if (!match)
       return apex(s, here, type) ?? nothing(s.zone, sets.length > 0 || isEmptyNonTerminal(s.zone, here), answers);
-    const found = match.alias === undefined ? plain(match, here) : aliased(s, match, here);
-    answers.push(...found);
-    const target = match.type === 'CNAME' && type !== 'CNAME' ? String(found[0]?.data ?? '').toLowerCase() : undefined;
-    if (target === undefined || zoneFor([s.zone], target) === undefined || delegation(s.zone, target)) break;
-    here = target;
+    answers.push(...(match.alias === undefined ? plain(match, here) : aliased(s, match, here)));
+    here = match.type === 'CNAME' && type !== 'CNAME' ? ownTarget(s.zone, match) : undefined;
   }
   return { rcode: 'NOERROR', authoritative: true, answers, authorities: [], additionals: [] };
+}
+
+function matching(sets: RecordSet[], type: string, u: number): RecordSet | undefined {
+  const of = (t: string): RecordSet[] => sets.filter((r) => r.type === t);
+  return choose(of(type), u) ?? choose(of('CNAME'), u);
+}
+
+/** Where a CNAME leads, if this zone may answer for it. */
+function ownTarget(zone: Zone, cname: RecordSet): string | undefined {
+  const target = (cname.values[0] ?? '').toLowerCase().replace(/\.$/, '');
+  return zoneFor([zone], target) && !delegation(zone, target) ? target : undefined;
 }
 
 function setsAt(zone: Zone, name: string): RecordSet[] {

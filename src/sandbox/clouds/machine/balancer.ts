@@ -330,43 +330,48 @@ function publicSubnets(world: World, cluster: Resource): string[] {
 
 /** Deletes the load balancer; its lesser parts follow in their own time, or stay when chaos says so. */
 export function unbalance(c: Unbalance): Answer {
-  const main = balancerOf(c.draft.world, c.input.cluster, c.input.uid);
+  const { cluster: id, uid } = c.input;
+  const main = balancerOf(c.draft.world, id, uid);
   if (!main) return { error: fail(404, 'NotFound', 'no such load balancer') };
   const running = [...c.draft.world.ops.values()].find((o) => o.target === main.key && o.phase === 'running');
   if (running?.verb === 'delete') return { op: running.id };
   if (running)
     c.draft.op({ ...running, phase: 'failed', error: fail(409, 'Canceled', 'deleted while it was being changed') });
-  const cluster = clusterById(c.draft.world, c.input.cluster);
-  const who = whoOf(cluster ?? main);
-  const target = { ...targetFor(cluster ?? main, { name: str(main.attrs.wish, 'name') }, 'delete') };
+  const owner = clusterById(c.draft.world, id) ?? main;
+  const target = targetFor(owner, { name: str(main.attrs.wish, 'name') }, 'delete');
   const leak = inForce(c.chaos, 'leak', target, c.now) !== undefined;
   c.draft.effects.push({ do: 'vipGone', ip: str(main.hidden.vip) });
-  let answer: Answer;
-  for (const part of [...c.draft.world.resources.values()]) {
-    if (part.hidden.service !== c.input.uid || part.hidden.cluster !== c.input.cluster) continue;
-    if (leak && part.key !== main.key) {
-      c.draft.put({ ...part, orphan: true });
-      continue;
-    }
-    const op: Op = {
-      ...opOf({
-        c,
-        rule: RULES_OF(part.type),
-        target: { ...target, type: part.type },
-        salt: part.key,
-        verb: 'delete',
-        who,
-      }),
-      target: part.key,
-      planned: null,
-      prior: part.attrs,
-      // Its own security group waits for the interfaces, as long as that takes.
-      retryUntil: c.now + 86_400_000,
-      caller: part.key === main.key ? 'waiting' : 'gone',
-    };
-    c.draft.put({ ...part, phase: 'deleting' });
-    c.draft.op(op);
-    if (part.key === main.key) answer = { op: op.id };
+  const parts = [...c.draft.world.resources.values()].filter(
+    (r) => r.hidden.service === uid && r.hidden.cluster === id && r.key !== main.key,
+  );
+  for (const part of parts) {
+    if (leak) c.draft.put({ ...part, orphan: true });
+    else remove(c, { part, target, who: whoOf(owner), caller: 'gone' });
   }
-  return answer;
+  return { op: remove(c, { part: main, target, who: whoOf(owner), caller: 'waiting' }) };
+}
+
+/** Its own security group waits for the interfaces, as long as that takes. */
+const PATIENCE_MS = 86_400_000;
+
+function remove(c: Unbalance, o: { part: Resource; target: Target; who: Who; caller: Op['caller'] }): string {
+  const { part, target, who, caller } = o;
+  const op: Op = {
+    ...opOf({
+      c,
+      rule: RULES_OF(part.type),
+      target: { ...target, type: part.type },
+      salt: part.key,
+      verb: 'delete',
+      who,
+    }),
+    target: part.key,
+    planned: null,
+    prior: part.attrs,
+    retryUntil: c.now + PATIENCE_MS,
+    caller,
+  };
+  c.draft.put({ ...part, phase: 'deleting' });
+  c.draft.op(op);
+  return op.id;
 }

@@ -30,49 +30,45 @@ export function decide(world: World, input: Input, chaos: readonly Chaos[], now:
 
 export type Answer = { op?: string; error?: CloudError } | undefined;
 
+type Kind = Input['kind'];
+type Of<K extends Kind> = Case<Extract<Input, { kind: K }>>;
+
+const HANDLERS: { [K in Kind]: (c: Of<K>) => Answer } = {
+  create: (c) => ruled(c.input.type) ?? acceptCreate(c),
+  update: (c) => ruled(c.input.type) ?? acceptUpdate(c),
+  delete: (c) => ruled(c.input.type) ?? acceptDelete(c),
+  tick,
+  stop: (c) => stop(c, { which: (op) => op.callerId === c.input.caller, dead: false }),
+  gone: (c) => stop(c, { which: (op) => op.id === c.input.op, dead: true }),
+  booted,
+  stepped,
+  broken,
+  balance,
+  unbalance,
+  drift,
+};
+
 function dispatch(c: Case): Answer {
-  const { input } = c;
-  switch (input.kind) {
-    case 'create':
-      return RULES.has(input.type) ? acceptCreate({ ...c, input }) : { error: noRule(input.type) };
-    case 'update':
-      return RULES.has(input.type) ? acceptUpdate({ ...c, input }) : { error: noRule(input.type) };
-    case 'delete':
-      return RULES.has(input.type) ? acceptDelete({ ...c, input }) : { error: noRule(input.type) };
-    case 'tick':
-      return tick({ ...c, input });
-    case 'stop':
-      return stop(c, (op) => op.callerId === input.caller);
-    case 'gone':
-      return stop(c, (op) => op.id === input.op, true);
-    case 'booted':
-      return booted({ ...c, input });
-    case 'stepped':
-      return stepped({ ...c, input });
-    case 'broken':
-      return broken({ ...c, input });
-    case 'balance':
-      return balance({ ...c, input });
-    case 'unbalance':
-      return unbalance({ ...c, input });
-    case 'drift':
-      return drift({ ...c, input });
-  }
+  const handler = HANDLERS[c.input.kind] as (c: Case) => Answer;
+  return handler(c);
 }
+
+const ruled = (type: string): Answer => (RULES.has(type) ? undefined : { error: noRule(type) });
 
 export function noRule(type: string): CloudError {
   const kin = [...RULES.keys()].filter((t) => t.split('_')[0] === type.split('_')[0]);
   return fail(400, 'TW9011', `The sandbox has no rule for ${type}. It simulates: ${kin.join(', ')}.`);
 }
 
-/** The caller stops waiting; the cloud does not stop working. */
-function stop(c: Case, which: (op: Op) => boolean, dead = false): Answer {
-  for (const op of c.draft.world.ops.values()) {
-    if (op.phase !== 'running' || op.caller === 'gone' || !which(op) || (op.ignoreStop && !dead)) continue;
+/** The caller stops waiting (`dead`: it is gone and keeps nothing); the cloud does not stop working. */
+function stop(c: Case, o: { which: (op: Op) => boolean; dead: boolean }): Answer {
+  const waiting = [...c.draft.world.ops.values()].filter((op) => op.phase === 'running' && op.caller === 'waiting');
+  for (const op of waiting.filter(o.which)) {
+    if (op.ignoreStop && !o.dead) continue;
     c.draft.op({ ...op, caller: 'gone' });
     c.draft.effects.push({ do: 'answer', op: op.id });
     // Nobody will hear of it unless terraform kept the id.
-    const lost = op.verb === 'create' && (dead || RULES.get(op.type)?.onStop === 'lost');
+    const lost = op.verb === 'create' && (o.dead || RULES.get(op.type)?.onStop === 'lost');
     const target = c.draft.world.resources.get(op.target);
     if (lost && target) c.draft.put({ ...target, orphan: true });
   }

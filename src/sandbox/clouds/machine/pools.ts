@@ -29,27 +29,24 @@ export function clusterOf(world: World, type: string, attrs: Obj): Resource | un
 
 export const CLUSTER_TYPES = new Set(['aws_eks_cluster', 'azurerm_kubernetes_cluster', 'google_container_cluster']);
 
+const POOLS: Record<string, (c: Ctx) => Pool[]> = {
+  aws_eks_cluster: (c) => (isAutoMode(c.attrs) ? [awsAuto(c)] : []),
+  aws_eks_node_group: (c) => [awsGroup(c)],
+  azurerm_kubernetes_cluster: (c) => {
+    const pool = at(c.attrs, 'default_node_pool');
+    const first = Array.isArray(pool) && isObj(pool[0]) ? pool[0] : {};
+    return [azurePool(first, str(first.name), 'system')];
+  },
+  azurerm_kubernetes_cluster_node_pool: (c) => [
+    azurePool(c.attrs, str(c.attrs.name), str(c.attrs.mode).toLowerCase() || 'user'),
+  ],
+  google_container_cluster: (c) => googleDefault(c),
+  google_container_node_pool: (c) => [googlePool(c)],
+};
+
 /** Pools that an object brings; none for all but clusters with own nodes and node pools. */
 export function poolsOf(type: string, c: Ctx): Pool[] {
-  switch (type) {
-    case 'aws_eks_cluster':
-      return isAutoMode(c.attrs) ? [awsAuto(c)] : [];
-    case 'aws_eks_node_group':
-      return [awsGroup(c)];
-    case 'azurerm_kubernetes_cluster': {
-      const pool = at(c.attrs, 'default_node_pool');
-      const first = Array.isArray(pool) && isObj(pool[0]) ? pool[0] : {};
-      return [azurePool(first, str(first.name), 'system')];
-    }
-    case 'azurerm_kubernetes_cluster_node_pool':
-      return [azurePool(c.attrs, str(c.attrs.name), str(c.attrs.mode).toLowerCase() || 'user')];
-    case 'google_container_cluster':
-      return googleDefault(c);
-    case 'google_container_node_pool':
-      return [googlePool(c)];
-    default:
-      return [];
-  }
+  return POOLS[type]?.(c) ?? [];
 }
 
 function subnetZones(c: Ctx, subnets: string[]): string[] {

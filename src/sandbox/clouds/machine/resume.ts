@@ -33,31 +33,28 @@ export function resume(world: World): { changes: Change[]; effects: Effect[] } {
 const effectIsPlain = (e: Effect): boolean => 'op' in e && e.op === '';
 
 function effectFor(world: World, r: Resource, op: Op | undefined): Effect | undefined {
-  const id = op?.id ?? '';
-  if (CLUSTER_TYPES.has(r.type)) {
-    if (r.phase === 'failed') return undefined;
-    if (r.phase === 'deleting') return { do: 'remove', op: id, id: str(r.hidden.clusterId) };
-    return {
-      do: 'boot',
-      op: r.phase === 'creating' && !str(r.hidden.ca) ? id : '',
-      key: r.key,
-      seed: clusterSeed(world, r),
-    };
-  }
-  if (r.hidden.seed) {
-    const cluster = str(r.hidden.cluster);
-    if (r.phase === 'deleting') return { do: 'removeNode', op: id, id: cluster, name: str(r.hidden.node) };
-    return {
-      do: 'addNode',
-      op: r.phase === 'creating' ? id : '',
-      key: r.key,
-      id: cluster,
-      node: r.hidden.seed as unknown as NodeSeed,
-    };
-  }
-  if (r.hidden.main === true && r.phase !== 'deleting')
-    return { do: 'vip', op: r.phase === 'ready' ? '' : id, vip: vipOf(r, wishOf(r, op)) };
-  return undefined;
+  if (CLUSTER_TYPES.has(r.type)) return r.phase === 'failed' ? undefined : clusterEffect(world, r, op?.id ?? '');
+  if (r.hidden.seed) return nodeEffect(r, op?.id ?? '');
+  if (r.hidden.main !== true || r.phase === 'deleting') return undefined;
+  return vipEffect(r, op);
+}
+
+const vipEffect = (r: Resource, op: Op | undefined): Effect => {
+  const id = r.phase === 'ready' ? undefined : op?.id;
+  return { do: 'vip', op: id ?? '', vip: vipOf(r, wishOf(r, op)) };
+};
+
+function clusterEffect(world: World, r: Resource, op: string): Effect {
+  if (r.phase === 'deleting') return { do: 'remove', op, id: str(r.hidden.clusterId) };
+  const booting = r.phase === 'creating' && !str(r.hidden.ca);
+  return { do: 'boot', op: booting ? op : '', key: r.key, seed: clusterSeed(world, r) };
+}
+
+function nodeEffect(r: Resource, op: string): Effect {
+  const id = str(r.hidden.cluster);
+  if (r.phase === 'deleting') return { do: 'removeNode', op, id, name: str(r.hidden.node) };
+  const node = r.hidden.seed as unknown as NodeSeed;
+  return { do: 'addNode', op: r.phase === 'creating' ? op : '', key: r.key, id, node };
 }
 
 /** The wish of a running operation wins over what was reached. */

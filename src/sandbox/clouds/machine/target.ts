@@ -47,16 +47,13 @@ export function targetOf(o: { who: Who; type: string; attrs: Obj; verb: Verb; id
 }
 
 function fits(where: Selector, t: Target): boolean {
-  const cluster = where.cluster === undefined || t.cluster === where.cluster || t.cluster.endsWith(`-${where.cluster}`);
-  return (
-    cluster &&
-    (where.cloud ?? t.cloud) === t.cloud &&
-    (where.region ?? t.region) === t.region &&
-    (where.type ?? t.type) === t.type &&
-    (where.name ?? t.name) === t.name &&
-    (where.verb ?? t.verb) === t.verb
-  );
+  const keys = ['cloud', 'region', 'type', 'name', 'verb'] as const;
+  return fitsCluster(where.cluster, t) && keys.every((k) => where[k] === undefined || where[k] === t[k]);
 }
+
+/** A cluster may be named as in the config (`sao`) or as its resource (`guestbook-demo-sao`). */
+const fitsCluster = (wanted: string | undefined, t: Target): boolean =>
+  wanted === undefined || t.cluster === wanted || t.cluster.endsWith(`-${wanted}`);
 
 /** The first chaos of a kind that is in force for this target. */
 export function inForce(chaos: readonly Chaos[], what: ChaosKind, t: Target, now: number): Chaos | undefined {
