@@ -7,7 +7,11 @@ import type { Config } from './config/index.ts';
 import { fault, type Journal, openJournal, systemClock } from './kernel/index.ts';
 
 async function engineOf(c: Context, place: 'sandbox' | 'real'): Promise<Engine> {
-  const [config, { createEngine }, { realPlace }] = await Promise.all([c.config(), import('./compose/engine.ts'), import('./compose/place.ts')]);
+  const [config, { createEngine }, { realPlace }] = await Promise.all([
+    c.config(),
+    import('./compose/engine.ts'),
+    import('./compose/place.ts'),
+  ]);
   rememberProject(c.stateDir, { config: config.file, place });
   const common = { config, journal: c.journal(), clock: c.clock, stateDir: c.stateDir };
   if (place === 'real') return await createEngine({ ...common, place: realPlace(c.stateDir, config.dir), known: {} });
@@ -29,9 +33,13 @@ function contextOf(call: Invocation): Context {
     stateDir,
     clock: systemClock,
     journal: () => (journal ??= openJournal(join(stateDir, 'journal.db'))),
-    config: () => (config ??= import('./config/index.ts').then((m) => m.loadConfig(configPath(cwd, stateDir, call.config, process.env)))),
+    config: () =>
+      (config ??= import('./config/index.ts').then((m) =>
+        m.loadConfig(configPath(cwd, stateDir, call.config, process.env)),
+      )),
     engine: (place) => (engine ??= engineOf(context, place ?? readProject(stateDir)?.place ?? 'real')),
-    sandbox: async () => (door ??= (await import('./compose/sandbox.ts')).sandboxDoor(sandboxDir(stateDir, process.env)).door),
+    sandbox: async () =>
+      (door ??= (await import('./compose/sandbox.ts')).sandboxDoor(sandboxDir(stateDir, process.env)).door),
     close: async () => {
       await (await engine?.catch(() => undefined))?.close();
       journal?.close();

@@ -26,19 +26,59 @@ const kubeFlags = `-X ${version}.gitVersion=${KUBE_VERSION} -X ${version}.gitMaj
 
 const TARGETS: readonly Target[] = [
   { name: 'guestbook', module: 'examples/guestbook/app', pkg: '.', sources: ['.'], minutes: 0.3 },
-  { name: 'tw-shim', module: 'sandbox', pkg: './cmd/tw-shim', sources: ['cmd/tw-shim', 'internal/shim', 'go.mod', 'go.sum'], minutes: 0.1 },
-  { name: 'tw-net', module: 'sandbox', pkg: './cmd/tw-net', sources: ['cmd/tw-net', 'internal/net', 'go.mod', 'go.sum'], minutes: 0.3 },
-  { name: 'tw-provider', module: 'sandbox', pkg: './cmd/tw-provider', sources: ['cmd/tw-provider', 'internal/provider', 'go.mod', 'go.sum'], minutes: 0.6 },
+  {
+    name: 'tw-shim',
+    module: 'sandbox',
+    pkg: './cmd/tw-shim',
+    sources: ['cmd/tw-shim', 'internal/shim', 'go.mod', 'go.sum'],
+    minutes: 0.1,
+  },
+  {
+    name: 'tw-net',
+    module: 'sandbox',
+    pkg: './cmd/tw-net',
+    sources: ['cmd/tw-net', 'internal/net', 'go.mod', 'go.sum'],
+    minutes: 0.3,
+  },
+  {
+    name: 'tw-provider',
+    module: 'sandbox',
+    pkg: './cmd/tw-provider',
+    sources: ['cmd/tw-provider', 'internal/provider', 'go.mod', 'go.sum'],
+    minutes: 0.6,
+  },
   { name: 'tw-coredns', module: 'sandbox/coredns', pkg: '.', sources: ['.'], minutes: 2 },
-  { name: 'tw-sandbox', module: 'sandbox', pkg: './cmd/tw-sandbox', sources: ['cmd/tw-sandbox', 'internal', 'go.mod', 'go.sum'], ldflags: kubeFlags, minutes: 4.5 },
+  {
+    name: 'tw-sandbox',
+    module: 'sandbox',
+    pkg: './cmd/tw-sandbox',
+    sources: [
+      'cmd/tw-sandbox',
+      'internal',
+      ':!internal/net',
+      ':!internal/provider',
+      ':!internal/shim',
+      'go.mod',
+      'go.sum',
+    ],
+    ldflags: kubeFlags,
+    minutes: 4.5,
+  },
 ];
 
 function hashOf(target: Target): string {
   const dir = join(root, target.module);
-  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', ...target.sources], { cwd: dir, encoding: 'utf8' });
+  const listed = execFileSync(
+    'git',
+    ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', ...target.sources],
+    { cwd: dir, encoding: 'utf8' },
+  );
   const hash = createHash('sha256');
   hash.update(execFileSync('go', ['version'], { encoding: 'utf8' }) + JSON.stringify(target));
-  for (const file of listed.split('\0').filter((f) => f !== '' && !f.endsWith('_test.go') && existsSync(join(dir, f))).toSorted()) {
+  for (const file of listed
+    .split('\0')
+    .filter((f) => f !== '' && !f.endsWith('_test.go') && existsSync(join(dir, f)))
+    .toSorted()) {
     hash.update(`${file}\0`).update(readFileSync(join(dir, file)));
   }
   return hash.digest('hex').slice(0, 20);
@@ -50,12 +90,22 @@ async function build(target: Target, out: string): Promise<void> {
   mkdirSync(join(out, '..'), { recursive: true });
   const temporary = `${out}.tmp-${process.pid}`;
   const args = ['build', '-trimpath', '-ldflags', `-s -w ${target.ldflags ?? ''}`.trim(), '-o', temporary, target.pkg];
-  const child = spawn('go', args, { cwd: join(root, target.module), stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' } });
+  const child = spawn('go', args, {
+    cwd: join(root, target.module),
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' },
+  });
   let tail = '';
   child.stderr.on('data', (b: Buffer) => {
     tail = (tail + b.toString()).slice(-4000);
   });
-  const tick = setInterval(() => process.stderr.write(`build: ${target.name} … ${Math.round((Date.now() - started) / 1000)} s (cold about ${target.minutes} min)\n`), 15_000);
+  const tick = setInterval(
+    () =>
+      process.stderr.write(
+        `build: ${target.name} … ${Math.round((Date.now() - started) / 1000)} s (cold about ${target.minutes} min)\n`,
+      ),
+    15_000,
+  );
   const status = await new Promise<number | null>((done) => child.on('close', done));
   clearInterval(tick);
   if (status !== 0) {

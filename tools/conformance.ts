@@ -3,14 +3,29 @@
 //   node tools/conformance.ts [--focus <regexp>] [--keep]
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 
 const root = resolve(import.meta.dirname, '..');
-const { values } = parseArgs({ options: { focus: { type: 'string' }, keep: { type: 'boolean', default: false }, minutes: { type: 'string', default: '60' } } });
+const { values } = parseArgs({
+  options: {
+    focus: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '60' },
+  },
+});
 
 const cache = process.env['TW_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'tradewind');
 const module = join(root, 'sandbox', 'conformance');
@@ -18,12 +33,21 @@ const say = (text: string): void => void process.stderr.write(`conformance: ${te
 
 /** Builds into the cache, by hash of the module's pins. */
 function build(name: string, args: string[]): string {
-  const key = createHash('sha256').update(readFileSync(join(module, 'go.mod'))).update(readFileSync(join(module, 'go.sum'))).update(name).digest('hex').slice(0, 20);
+  const key = createHash('sha256')
+    .update(readFileSync(join(module, 'go.mod')))
+    .update(readFileSync(join(module, 'go.sum')))
+    .update(name)
+    .digest('hex')
+    .slice(0, 20);
   const out = join(cache, 'bin', key, name);
   if (existsSync(out)) return out;
   say(`building ${name} (cold about 6 min)`);
   mkdirSync(join(out, '..'), { recursive: true });
-  execFileSync('go', [...args.slice(0, -1), '-o', `${out}.tmp`, args.at(-1) ?? ''], { cwd: module, stdio: 'inherit', env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -trimpath' } });
+  execFileSync('go', [...args.slice(0, -1), '-o', `${out}.tmp`, args.at(-1) ?? ''], {
+    cwd: module,
+    stdio: 'inherit',
+    env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -trimpath' },
+  });
   renameSync(`${out}.tmp`, out);
   return out;
 }
@@ -34,7 +58,11 @@ const SHELL = { cmd: ['/bin/sh'] };
 /** The suite's images as recipes: agnhost is the real binary, the others are this machine's userland. */
 function recipes(agnhost: string): object {
   const files = [{ host: agnhost, at: '/agnhost' }];
-  const e2e = (name: string, rest: object): object => ({ name: `registry.k8s.io/e2e-test-images/${name}`, files, ...rest });
+  const e2e = (name: string, rest: object): object => ({
+    name: `registry.k8s.io/e2e-test-images/${name}`,
+    files,
+    ...rest,
+  });
   return {
     images: [
       e2e('agnhost', AGNHOST),
@@ -75,9 +103,18 @@ function readReports(dir: string): Case[] {
     .flatMap((f) => {
       const xml = readFileSync(join(dir, f), 'utf8');
       return [...xml.matchAll(/<testcase name="([^"]*)"[^>]*?status="([^"]*)"/g)].map((m): Case => {
-        const name = (m[1] ?? '').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&').replaceAll('&lt;', '<').replaceAll('&gt;', '>');
+        const name = (m[1] ?? '')
+          .replaceAll('&quot;', '"')
+          .replaceAll('&#39;', "'")
+          .replaceAll('&amp;', '&')
+          .replaceAll('&lt;', '<')
+          .replaceAll('&gt;', '>');
         const status = m[2] ?? '';
-        return { sig: /\[sig-([^\]]+)\]/.exec(name)?.[1] ?? '', name, result: status === 'passed' ? 'passed' : status === 'skipped' || status === 'pending' ? 'skipped' : 'failed' };
+        return {
+          sig: /\[sig-([^\]]+)\]/.exec(name)?.[1] ?? '',
+          name,
+          result: status === 'passed' ? 'passed' : status === 'skipped' || status === 'pending' ? 'skipped' : 'failed',
+        };
       });
     })
     .filter((c) => c.sig !== '');
@@ -98,11 +135,16 @@ async function runSuite(argv: string[], log: string): Promise<void> {
 }
 
 function table(cases: readonly Case[]): void {
-  const known = (parse(readFileSync(join(root, 'test/conformance/known.yaml'), 'utf8')) as { known: { match: string; why: string }[] }).known;
+  const known = (
+    parse(readFileSync(join(root, 'test/conformance/known.yaml'), 'utf8')) as {
+      known: { match: string; why: string }[];
+    }
+  ).known;
   process.stdout.write('SIG               passed  failed\n');
   for (const sig of [...new Set(cases.map((c) => c.sig))].toSorted()) {
     const of = (r: Case['result']): number => cases.filter((c) => c.sig === sig && c.result === r).length;
-    if (of('passed') + of('failed') > 0) process.stdout.write(`${sig.padEnd(18)}${String(of('passed')).padStart(6)}${String(of('failed')).padStart(8)}\n`);
+    if (of('passed') + of('failed') > 0)
+      process.stdout.write(`${sig.padEnd(18)}${String(of('passed')).padStart(6)}${String(of('failed')).padStart(8)}\n`);
   }
   let unexplained = 0;
   for (const c of cases.filter((x) => x.result === 'failed')) {
@@ -120,17 +162,36 @@ const suite = build('e2e.test', ['test', '-c', '-ldflags', '-s -w', 'k8s.io/kube
 const dir = mkdtempSync(join(tmpdir(), 'tw-c-'));
 const config = prepare(dir, agnhost);
 const env = { ...process.env, TW_STATE_DIR: join(dir, 's') };
-const tw = (...args: string[]): string => execFileSync(join(root, 'tw'), [...args, '--config', config], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+const tw = (...args: string[]): string =>
+  execFileSync(join(root, 'tw'), [...args, '--config', config], {
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 try {
   tw('up', '--sandbox', '--yes');
   const sandbox = join(dir, 's', 'sandbox');
   const id = readdirSync(join(sandbox, 'clusters'))[0] ?? '';
   const enter = [join(root, '.tradewind/cache/bin/tw-net'), 'enter', '--dir', sandbox, `cp-${id}`, '--'];
-  const common = [suite, `--kubeconfig=${join(sandbox, 'clusters', id, 'admin.kubeconfig')}`, '--provider=skeleton', '--ginkgo.skip=\\[Serial\\]|\\[Slow\\]|\\[Disruptive\\]', '--ginkgo.no-color', '--num-nodes=2'];
+  const common = [
+    suite,
+    `--kubeconfig=${join(sandbox, 'clusters', id, 'admin.kubeconfig')}`,
+    '--provider=skeleton',
+    '--ginkgo.skip=\\[Serial\\]|\\[Slow\\]|\\[Disruptive\\]',
+    '--ginkgo.no-color',
+    '--num-nodes=2',
+  ];
   const sets = values.focus === undefined ? SIGS.map((s) => `\\[sig-${s}\\].*\\[Conformance\\]`) : [values.focus];
   say(`running ${sets.length} sets of specs, at most ${values.minutes} min`);
   const began = Date.now();
-  await Promise.all(sets.map((focus, i) => runSuite([...enter, ...common, `--ginkgo.focus=${focus}`, `--report-dir=${dir}`, `--report-prefix=${i}-`], join(dir, `suite-${i}.log`))));
+  await Promise.all(
+    sets.map((focus, i) =>
+      runSuite(
+        [...enter, ...common, `--ginkgo.focus=${focus}`, `--report-dir=${dir}`, `--report-prefix=${i}-`],
+        join(dir, `suite-${i}.log`),
+      ),
+    ),
+  );
   say(`ran for ${Math.round((Date.now() - began) / 1000)} s; logs in ${dir}`);
   table(readReports(dir));
 } finally {

@@ -22,11 +22,14 @@ const MAY: Readonly<Record<string, Readonly<Record<string, 'any' | 'type'>>>> = 
 };
 
 function files(dir: string): string[] {
-  return readdirSync(dir, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(join(dir, e.name)) : e.name.endsWith('.ts') ? [join(dir, e.name)] : []));
+  return readdirSync(dir, { withFileTypes: true }).flatMap((e) =>
+    e.isDirectory() ? files(join(dir, e.name)) : e.name.endsWith('.ts') ? [join(dir, e.name)] : [],
+  );
 }
 
 const roomOf = (file: string): string => relative(src, file).split(sep)[0] ?? '';
-const IMPORT = /(?:^|\n)\s*(import|export)\s+(type\s+)?([^'"\n;]*?(?:\{[^}]*\})?[^'"\n;]*?)from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g;
+const IMPORT =
+  /(?:^|\n)\s*(import|export)\s+(type\s+)?([^'"\n;]*?(?:\{[^}]*\})?[^'"\n;]*?)from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g;
 
 interface Edge {
   from: string;
@@ -38,7 +41,8 @@ function edges(file: string): Edge[] {
   return [...readFileSync(file, 'utf8').matchAll(IMPORT)].map((m) => {
     const names = m[3] ?? '';
     const inner = /\{([^}]*)\}/.exec(names)?.[1];
-    const allTypes = inner !== undefined && inner.split(',').every((n) => n.trim() === '' || n.trim().startsWith('type '));
+    const allTypes =
+      inner !== undefined && inner.split(',').every((n) => n.trim() === '' || n.trim().startsWith('type '));
     return { from: file, to: resolve(dirname(file), m[4] ?? m[5] ?? ''), typeOnly: m[2] !== undefined || allTypes };
   });
 }

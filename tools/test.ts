@@ -20,7 +20,11 @@ const scratch = mkdtempSync(join(tmpdir(), 'tw-test-'));
 /** Runs a command, its output passed on line by line; resolves with the exit code. */
 async function exec(argv: readonly string[], cwd: string, onLine?: (line: string) => void): Promise<number> {
   const [command = '', ...args] = argv;
-  const child = spawn(command, args, { cwd, stdio: ['ignore', onLine ? 'pipe' : 'inherit', 'inherit'], env: { ...process.env, CI: 'true', GOFLAGS: '-buildvcs=false' } });
+  const child = spawn(command, args, {
+    cwd,
+    stdio: ['ignore', onLine ? 'pipe' : 'inherit', 'inherit'],
+    env: { ...process.env, CI: 'true', GOFLAGS: '-buildvcs=false' },
+  });
   let rest = '';
   child.stdout?.on('data', (b: Buffer) => {
     const lines = (rest + b.toString()).split('\n');
@@ -39,10 +43,22 @@ function vitest(name: string, args: readonly string[]): Runner {
     name,
     run: async () => {
       const file = join(scratch, `${name}.json`);
-      const code = await exec(['node_modules/.bin/vitest', 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile=${file}`], root);
+      const code = await exec(
+        ['node_modules/.bin/vitest', 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile=${file}`],
+        root,
+      );
       if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0 };
-      const r = JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; numFailedTestSuites: number };
-      const failed = Math.max(r.numFailedTests, r.numFailedTestSuites > 0 && r.numFailedTests === 0 ? 1 : 0, code !== 0 && r.numFailedTests === 0 ? 1 : 0);
+      const r = JSON.parse(readFileSync(file, 'utf8')) as {
+        numPassedTests: number;
+        numFailedTests: number;
+        numPendingTests: number;
+        numFailedTestSuites: number;
+      };
+      const failed = Math.max(
+        r.numFailedTests,
+        r.numFailedTestSuites > 0 && r.numFailedTests === 0 ? 1 : 0,
+        code !== 0 && r.numFailedTests === 0 ? 1 : 0,
+      );
       return { passed: r.numPassedTests, failed, skipped: r.numPendingTests };
     },
   };
@@ -102,7 +118,9 @@ for (const runner of RUNNERS.filter((r) => wanted.length === 0 || wanted.include
   total.passed += t.passed;
   total.failed += t.failed;
   total.skipped += t.skipped;
-  rows.push(`${runner.name}: ${t.passed} passed, ${t.failed} failed, ${t.skipped} skipped in ${Math.round((Date.now() - started) / 1000)} s`);
+  rows.push(
+    `${runner.name}: ${t.passed} passed, ${t.failed} failed, ${t.skipped} skipped in ${Math.round((Date.now() - started) / 1000)} s`,
+  );
 }
 rmSync(scratch, { recursive: true, force: true });
 process.stdout.write(`\n${rows.join('\n')}\n\n${total.passed} passed, ${total.failed} failed\n`);

@@ -28,7 +28,11 @@ const STEPS: readonly Step[] = [
 let failed = 0;
 for (const step of STEPS) {
   const [command = '', ...args] = step.argv;
-  const run = spawnSync(command, args, { cwd: join(root, step.cwd ?? '.'), encoding: 'utf8', env: { ...process.env, CGO_ENABLED: '0' } });
+  const run = spawnSync(command, args, {
+    cwd: join(root, step.cwd ?? '.'),
+    encoding: 'utf8',
+    env: { ...process.env, CGO_ENABLED: '0' },
+  });
   const bad = run.status !== 0 || (step.silent === true && run.stdout.trim() !== '');
   process.stdout.write(`${bad ? 'FAIL' : 'ok  '} ${step.name}\n`);
   if (!bad) continue;

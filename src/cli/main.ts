@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { CommanderError } from 'commander';
-import { COMMANDS, type Context, type Document, type Invocation as Call, type Outcome, runCommand } from '../commands/index.ts';
-import { problemOf, type Problem, TwError } from '../kernel/index.ts';
+import {
+  type Invocation as Call,
+  COMMANDS,
+  type Context,
+  type Document,
+  type Outcome,
+  runCommand,
+} from '../commands/index.ts';
+import { type Problem, problemOf, TwError } from '../kernel/index.ts';
 import { ask } from './ask.ts';
 import { buildProgram, type GlobalOptions, type Invocation, usageFault } from './program.ts';
 import { painter } from './progress.ts';
@@ -28,7 +35,12 @@ function wantedFormat(argv: readonly string[]): GlobalOptions['output'] {
 
 function styleOf(global: Pick<GlobalOptions, 'color' | 'ascii'>): Style {
   const colour = global.color && process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined;
-  return { colour, ascii: global.ascii || !/utf-?8/i.test(process.env['LC_ALL'] ?? process.env['LC_CTYPE'] ?? process.env['LANG'] ?? 'utf-8') };
+  return {
+    colour,
+    ascii:
+      global.ascii ||
+      !/utf-?8/i.test(process.env['LC_ALL'] ?? process.env['LC_CTYPE'] ?? process.env['LANG'] ?? 'utf-8'),
+  };
 }
 
 /** Parses argv; undefined when commander has already answered (help, version). Throws usage faults. */
@@ -59,22 +71,46 @@ function isCommander(error: unknown): error is CommanderError {
 function print(problem: Problem, verb: string, argv: readonly string[], style: Style): void {
   const format = wantedFormat(argv);
   if (format !== 'table') {
-    const document: Document = { apiVersion: 'tradewind/v1', kind: 'Problem', problem, meta: { verb, at: new Date().toISOString(), ms: 0 } };
+    const document: Document = {
+      apiVersion: 'tradewind/v1',
+      kind: 'Problem',
+      problem,
+      meta: { verb, at: new Date().toISOString(), ms: 0 },
+    };
     process.stdout.write(renderResult(document, undefined, format, style));
   }
-  process.stderr.write(problemLines(problem, style).map((l) => `${l}\n`).join(''));
+  process.stderr.write(
+    problemLines(problem, style)
+      .map((l) => `${l}\n`)
+      .join(''),
+  );
 }
 
 async function execute(deps: CliDeps, invocation: Invocation, style: Style): Promise<void> {
   const started = Date.now();
-  const screen = { isTTY: process.stderr.isTTY === true && process.env['CI'] === undefined, columns: process.stderr.columns ?? 100, rows: process.stderr.rows ?? 40, write: (s: string) => void process.stderr.write(s) };
+  const screen = {
+    isTTY: process.stderr.isTTY === true && process.env['CI'] === undefined,
+    columns: process.stderr.columns ?? 100,
+    rows: process.stderr.rows ?? 40,
+    write: (s: string) => void process.stderr.write(s),
+  };
   const paint = painter(screen, style, () => Date.now());
   const abort = new AbortController();
   const stop = interrupts(abort, invocation.spec.kind);
   try {
-    const call: Call = { verb: invocation.spec.verb, args: invocation.args, ...(invocation.global.config === undefined ? {} : { config: invocation.global.config }) };
+    const call: Call = {
+      verb: invocation.spec.verb,
+      args: invocation.args,
+      ...(invocation.global.config === undefined ? {} : { config: invocation.global.config }),
+    };
     const context = await deps.engine(call);
-    const outcome = await runCommand(context, call, { show: (v) => paint.show(v), out: (s) => void process.stdout.write(s), ask: (q) => ask(q, process), signal: abort.signal });
+    const outcome = await runCommand(context, call, {
+      show: (v) => paint.show(v),
+      out: (s) => void process.stdout.write(s),
+      ask: (q) => ask(q, process),
+      signal: abort.signal,
+      machine: invocation.global.output !== 'table',
+    });
     paint.end();
     show(outcome, invocation, Date.now() - started, style);
     await context.close();
@@ -94,9 +130,25 @@ function show(outcome: Outcome, invocation: Invocation, ms: number, style: Style
     meta: { verb: invocation.spec.verb, at: new Date().toISOString(), ms },
     ...(outcome.problem === undefined ? {} : { problem: outcome.problem }),
   };
-  process.stdout.write(renderResult(document, outcome, invocation.global.output, { ...style, colour: style.colour && process.stdout.isTTY === true }));
-  for (const w of outcome.warnings ?? []) process.stderr.write(problemLines(w, style).map((l) => `${l}\n`).join(''));
-  if (outcome.problem) process.stderr.write(problemLines(outcome.problem, style).map((l) => `${l}\n`).join(''));
+  if (outcome.streamed !== true || invocation.global.output === 'table')
+    process.stdout.write(
+      renderResult(document, outcome, invocation.global.output, {
+        ...style,
+        colour: style.colour && process.stdout.isTTY === true,
+      }),
+    );
+  for (const w of outcome.warnings ?? [])
+    process.stderr.write(
+      problemLines(w, style)
+        .map((l) => `${l}\n`)
+        .join(''),
+    );
+  if (outcome.problem)
+    process.stderr.write(
+      problemLines(outcome.problem, style)
+        .map((l) => `${l}\n`)
+        .join(''),
+    );
   process.exitCode = outcome.exit ?? outcome.problem?.exit ?? 0;
 }
 
@@ -107,7 +159,10 @@ function interrupts(abort: AbortController, kind: string): () => void {
     count += 1;
     process.exitCode = signal === 'SIGTERM' ? 143 : 130;
     if (count === 1) {
-      if (kind === 'forward') process.stderr.write('\nStopping safely; what the clouds have begun is waited for. Once more leaves it to finish alone (tw resume).\n');
+      if (kind === 'forward')
+        process.stderr.write(
+          '\nStopping safely; what the clouds have begun is waited for. Once more leaves it to finish alone (tw resume).\n',
+        );
       abort.abort(signal);
       return;
     }
@@ -141,7 +196,8 @@ export async function cli(deps: CliDeps): Promise<void> {
     await execute(deps, invocation, style);
   } catch (error) {
     const problem = problemOf(error);
-    if (!(error instanceof TwError) && process.env['TW_DEBUG'] !== undefined) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    if (!(error instanceof TwError) && process.env['TW_DEBUG'] !== undefined)
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     print(problem, first, deps.argv, style);
     if (process.exitCode === undefined || process.exitCode === 0) process.exitCode = problem.exit;
   }

@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
-import type { Args, ArgSpec, CommandSpec } from '../commands/index.ts';
+import type { ArgSpec, Args, CommandSpec } from '../commands/index.ts';
 import { fault, nearest } from '../kernel/index.ts';
 
 /** How a result is shown. */
@@ -39,7 +39,11 @@ function checkArgs(spec: CommandSpec, raw: Readonly<Record<string, unknown>>): A
       const shown = arg.position ? `<${arg.name}>` : `--${kebab(arg.name)}`;
       throw fault('TW6002', {
         value: shown,
-        why: [raw[arg.name] === undefined ? `${shown} is missing: ${arg.help}` : (parsed.error.issues[0]?.message ?? 'not valid')],
+        why: [
+          raw[arg.name] === undefined
+            ? `${shown} is missing: ${arg.help}`
+            : (parsed.error.issues[0]?.message ?? 'not valid'),
+        ],
         fix: spec.examples.map((command) => ({ say: 'For example:', command })),
       });
     }
@@ -50,7 +54,9 @@ function checkArgs(spec: CommandSpec, raw: Readonly<Record<string, unknown>>): A
 
 function addGlobals(command: Command): Command {
   return command
-    .addOption(new Option('-o, --output <format>', 'table, json or yaml').choices(['table', 'json', 'yaml']).default('table'))
+    .addOption(
+      new Option('-o, --output <format>', 'table, json or yaml').choices(['table', 'json', 'yaml']).default('table'),
+    )
     .addOption(new Option('--json', 'same as -o json').implies({ output: 'json' }))
     .addOption(new Option('--config <file>', 'config file; default: found here or above'))
     .addOption(new Option('--no-color', 'no colours'))
@@ -116,7 +122,11 @@ function groupOf(program: Command, groups: Map<string, Command>, name: string): 
 /** commander's own complaints → TW6001 or TW6002 with the nearest verb. */
 export function usageFault(error: CommanderError, argv: readonly string[], table: readonly CommandSpec[]): Error {
   if (error.code !== 'commander.unknownCommand') {
-    return fault('TW6002', { value: argv.join(' '), why: [error.message.replace(/^error: /, '')], fix: [{ say: 'See', command: `tw ${verbWords(argv, table)} --help` }] });
+    return fault('TW6002', {
+      value: argv.join(' '),
+      why: [error.message.replace(/^error: /, '')],
+      fix: [{ say: 'See', command: `tw ${verbWords(argv, table)} --help` }],
+    });
   }
   const typed = argv.filter((a) => !a.startsWith('-')).slice(0, 2);
   const verbs = table.filter((c) => !c.hidden).map((c) => c.verb);
@@ -124,7 +134,12 @@ export function usageFault(error: CommanderError, argv: readonly string[], table
   return fault('TW6001', {
     value: typed.join(' '),
     why: near === undefined ? [] : [`the nearest one is "${near}"`],
-    fix: [{ say: near === undefined ? 'See all verbs:' : 'Did you mean', command: near === undefined ? 'tw --help' : `tw ${near}` }],
+    fix: [
+      {
+        say: near === undefined ? 'See all verbs:' : 'Did you mean',
+        command: near === undefined ? 'tw --help' : `tw ${near}`,
+      },
+    ],
   });
 }
 

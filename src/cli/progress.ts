@@ -19,7 +19,8 @@ function cells(row: Row): string {
 /** One row as one line: mark, label, cells, elapsed, reason. Pure. */
 export function rowLine(row: Row, at: number, style: Style): string {
   const rest = cells(row);
-  const elapsed = row.since === undefined || row.tone !== 'busy' ? '' : ` ${paint(style, 'dim', duration(at - row.since))}`;
+  const elapsed =
+    row.since === undefined || row.tone !== 'busy' ? '' : ` ${paint(style, 'dim', duration(at - row.since))}`;
   const why = row.why === undefined || row.why.length === 0 ? '' : ` ${paint(style, 'dim', plain(row.why))}`;
   return `${mark(style, row.tone)} ${plain(row.label)}${rest === '' ? '' : `  ${rest}`}${elapsed}${why}`;
 }
@@ -36,7 +37,10 @@ export function frame(view: View, size: { columns: number; rows: number }, style
   walk(view.rows, 0);
   const keep = size.rows - 1;
   const drop = all.length - keep;
-  const hidden = drop <= 0 ? new Set() : new Set([...all.keys()].filter((i) => ['ok', 'off', 'wait'].includes(all[i]?.tone ?? '')).slice(0, drop + 1));
+  const hidden =
+    drop <= 0
+      ? new Set()
+      : new Set([...all.keys()].filter((i) => ['ok', 'off', 'wait'].includes(all[i]?.tone ?? '')).slice(0, drop + 1));
   const lines = all.filter((_, i) => !hidden.has(i)).map((l) => fit(l.line, size.columns));
   return hidden.size === 0 ? lines : [`… ${hidden.size} more`, ...lines];
 }
@@ -50,14 +54,19 @@ function fit(line: string, columns: number): string {
 }
 
 /** New lines to append when the screen is no terminal: one per change of tone or cells. Pure. */
-export function appendLines(before: ReadonlyMap<string, string>, view: View, style: Style): { lines: string[]; seen: Map<string, string> } {
+export function appendLines(
+  before: ReadonlyMap<string, string>,
+  view: View,
+  style: Style,
+): { lines: string[]; seen: Map<string, string> } {
   const seen = new Map(before);
   const lines: string[] = [];
   const walk = (rows: readonly Row[], path: string): void => {
     for (const row of rows) {
       const key = `${path}/${row.key}`;
       const now = `${row.tone} ${cells(row)} ${plain(row.why ?? [])}`;
-      if (seen.get(key) !== now && row.tone !== 'wait') lines.push(`${path === '' ? '' : `${path.slice(1)}: `}${rowLine(row, view.at, style)}`);
+      if (seen.get(key) !== now && row.tone !== 'wait')
+        lines.push(`${path === '' ? '' : `${path.slice(1)}: `}${rowLine(row, view.at, style)}`);
       seen.set(key, now);
       walk(row.kids, `${path}/${plain(row.label)}`);
     }

@@ -47,15 +47,41 @@ export function tableLines(view: View, style: Style): string[] {
   if (view.rows.length === 0) return [];
   const columns = [...new Set(flatten(view.rows).flatMap((r) => Object.keys(r.row.cells)))];
   const table = new Table({
-    chars: { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
+    chars: {
+      top: '',
+      'top-mid': '',
+      'top-left': '',
+      'top-right': '',
+      bottom: '',
+      'bottom-mid': '',
+      'bottom-left': '',
+      'bottom-right': '',
+      left: '',
+      'left-mid': '',
+      mid: '',
+      'mid-mid': '',
+      right: '',
+      'right-mid': '',
+      middle: '  ',
+    },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
     ...(columns.length === 0 ? {} : { head: ['', ...columns.map((c) => paint(style, 'dim', c))] }),
   });
   for (const { row, depth } of flatten(view.rows)) {
-    table.push([`${'  '.repeat(depth)}${mark(style, row.tone)} ${plain(row.label)}`, ...columns.map((c) => plain(row.cells[c] ?? [])), ...(columns.length === 0 ? [] : [])]);
-    if (row.why && row.why.length > 0) table.push([{ content: `${'  '.repeat(depth + 1)}${paint(style, 'dim', plain(row.why))}`, colSpan: columns.length + 1 }]);
+    table.push([
+      `${'  '.repeat(depth)}${mark(style, row.tone)} ${plain(row.label)}`,
+      ...columns.map((c) => plain(row.cells[c] ?? [])),
+      ...(columns.length === 0 ? [] : []),
+    ]);
+    if (row.why && row.why.length > 0)
+      table.push([
+        { content: `${'  '.repeat(depth + 1)}${paint(style, 'dim', plain(row.why))}`, colSpan: columns.length + 1 },
+      ]);
   }
-  return table.toString().split('\n').map((l) => l.trimEnd());
+  return table
+    .toString()
+    .split('\n')
+    .map((l) => l.trimEnd());
 }
 
 function flatten(rows: readonly Row[], depth = 0): { row: Row; depth: number }[] {
@@ -66,19 +92,38 @@ function flatten(rows: readonly Row[], depth = 0): { row: Row; depth: number }[]
 export function problemLines(p: Problem, style: Style): string[] {
   const value = p.value === undefined ? '' : ` ${paint(style, 'bold', clean(p.value))}`;
   const where = p.where.map((w) =>
-    [w.cluster && `cluster ${w.cluster}`, w.resource, w.file && `${w.file}${w.line === undefined ? '' : `:${w.line}`}`, w.path].filter(Boolean).map((s) => clean(String(s))).join(' '),
+    [
+      w.cluster && `cluster ${w.cluster}`,
+      w.resource,
+      w.file && `${w.file}${w.line === undefined ? '' : `:${w.line}`}`,
+      w.path,
+    ]
+      .filter(Boolean)
+      .map((s) => clean(String(s)))
+      .join(' '),
   );
   return [
     `${paint(style, 'red', p.code)} ${p.title}${value}`,
     ...where.filter((w) => w !== '').map((w) => `  where: ${w}`),
     ...p.why.map((w) => `  why:   ${clean(w)}`),
-    ...p.fix.map((f) => `  fix:   ${clean(f.say)}${f.command === undefined ? '' : ` ${paint(style, 'cyan', clean(f.command))}`}`),
+    ...p.fix.map(
+      (f) => `  fix:   ${clean(f.say)}${f.command === undefined ? '' : ` ${paint(style, 'cyan', clean(f.command))}`}`,
+    ),
   ];
 }
 
 /** What goes to stdout for a result, one text. */
-export function renderResult(document: Document, outcome: Outcome | undefined, format: OutputFormat, style: Style): string {
+export function renderResult(
+  document: Document,
+  outcome: Outcome | undefined,
+  format: OutputFormat,
+  style: Style,
+): string {
   if (format === 'json') return `${JSON.stringify(document, null, 2)}\n`;
   if (format === 'yaml') return stringify(document);
-  return outcome === undefined ? '' : tableLines(outcome.view, style).map((l) => `${l}\n`).join('');
+  return outcome === undefined
+    ? ''
+    : tableLines(outcome.view, style)
+        .map((l) => `${l}\n`)
+        .join('');
 }

@@ -14,6 +14,8 @@ export interface Question {
 export interface Io {
   /** Shows progress. */
   show(view: View): void;
+  /** The reader is a program (-o json or yaml). */
+  machine: boolean;
   /** Data that streams (logs, output of exec): stdout as it comes. */
   out(text: string): void;
   /** Throws TW6005 where nobody can answer. */

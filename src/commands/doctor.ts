@@ -28,8 +28,17 @@ interface Tool {
   optional?: boolean;
 }
 const TOOLS: readonly Tool[] = [
-  { names: ['terraform', 'tofu'], for: 'building clusters', get: 'install terraform 1.11 or OpenTofu 1.10, or name it in TW_TERRAFORM' },
-  { names: ['kubectl'], for: 'kustomize folders, and your own use of the kubeconfig', get: 'install kubectl', optional: true },
+  {
+    names: ['terraform', 'tofu'],
+    for: 'building clusters',
+    get: 'install terraform 1.11 or OpenTofu 1.10, or name it in TW_TERRAFORM',
+  },
+  {
+    names: ['kubectl'],
+    for: 'kustomize folders, and your own use of the kubeconfig',
+    get: 'install kubectl',
+    optional: true,
+  },
 ];
 const SANDBOX_TOOLS: readonly Tool[] = [
   { names: ['ip'], for: 'the sandbox', get: 'apt-get install iproute2' },
@@ -41,17 +50,43 @@ const SANDBOX_TOOLS: readonly Tool[] = [
 function toolFinding(t: Tool): Finding {
   const name = t.names.find(found);
   if (name !== undefined) return { id: t.names[0] ?? '', verdict: 'ok', say: `${name} is here` };
-  return { id: t.names[0] ?? '', verdict: t.optional ? 'warn' : 'fail', say: `${t.names.join(' or ')} is missing; needed for ${t.for}`, fix: t.get };
+  return {
+    id: t.names[0] ?? '',
+    verdict: t.optional ? 'warn' : 'fail',
+    say: `${t.names.join(' or ')} is missing; needed for ${t.for}`,
+    fix: t.get,
+  };
 }
 
 async function configFindings(c: Context): Promise<Finding[]> {
   try {
     const config = await c.config();
-    const bad = preflight(config).map((p): Finding => ({ id: p.code, verdict: 'fail', say: `${p.title}: ${p.value ?? ''} ${p.why.join('; ')}`, exit: p.exit }));
-    return [{ id: 'config', verdict: 'ok', say: `${config.file}: fleet ${config.fleet}, ${config.clusters.length} clusters, ${config.apps.length} apps` }, ...bad];
+    const bad = preflight(config).map(
+      (p): Finding => ({
+        id: p.code,
+        verdict: 'fail',
+        say: `${p.title}: ${p.value ?? ''} ${p.why.join('; ')}`,
+        exit: p.exit,
+      }),
+    );
+    return [
+      {
+        id: 'config',
+        verdict: 'ok',
+        say: `${config.file}: fleet ${config.fleet}, ${config.clusters.length} clusters, ${config.apps.length} apps`,
+      },
+      ...bad,
+    ];
   } catch (error) {
     const p = problemOf(error);
-    return [{ id: p.code, verdict: p.code === 'TW1001' ? 'warn' : 'fail', say: `${p.title} ${p.value ?? ''} ${p.why.join('; ')}`, exit: p.exit }];
+    return [
+      {
+        id: p.code,
+        verdict: p.code === 'TW1001' ? 'warn' : 'fail',
+        say: `${p.title} ${p.value ?? ''} ${p.why.join('; ')}`,
+        exit: p.exit,
+      },
+    ];
   }
 }
 
@@ -60,7 +95,17 @@ async function cloudFindings(c: Context): Promise<Finding[]> {
   try {
     const e = await c.engine();
     const plan = await infraPlan(e.infra);
-    return plan.roots.map((r): Finding => (r.kind === 'failed' ? { id: r.root, verdict: 'fail', say: `${r.root}: ${r.problem.code} ${r.problem.why[0] ?? r.problem.title}`, exit: r.problem.exit } : { id: r.root, verdict: 'ok', say: `${r.root}: the cloud answers` }));
+    return plan.roots.map(
+      (r): Finding =>
+        r.kind === 'failed'
+          ? {
+              id: r.root,
+              verdict: 'fail',
+              say: `${r.root}: ${r.problem.code} ${r.problem.why[0] ?? r.problem.title}`,
+              exit: r.problem.exit,
+            }
+          : { id: r.root, verdict: 'ok', say: `${r.root}: the cloud answers` },
+    );
   } catch (error) {
     const p = problemOf(error);
     return [{ id: 'clouds', verdict: 'unknown', say: `${p.code} ${p.title}: ${p.why[0] ?? ''}` }];
@@ -73,12 +118,28 @@ const TONE: Readonly<Record<Finding['verdict'], Tone>> = { ok: 'ok', warn: 'warn
 export async function doctor(c: Context, args: Args): Promise<Outcome> {
   const tools = [...TOOLS, ...(args['sandbox'] === true ? SANDBOX_TOOLS : [])].map(toolFinding);
   const config = await configFindings(c);
-  const clouds = config.some((f) => f.verdict !== 'ok') || tools.some((f) => f.verdict === 'fail') ? [] : await cloudFindings(c);
+  const clouds =
+    config.some((f) => f.verdict !== 'ok') || tools.some((f) => f.verdict === 'fail') ? [] : await cloudFindings(c);
   const all = [...tools, ...config, ...clouds];
   const failed = all.filter((f) => f.verdict === 'fail');
-  const rows = all.map((f): Row => ({ key: f.id, tone: TONE[f.verdict], label: [untrusted(f.say)], cells: {}, ...(f.fix === undefined ? {} : { why: [text(f.fix)] }), kids: [] }));
+  const rows = all.map(
+    (f): Row => ({
+      key: f.id,
+      tone: TONE[f.verdict],
+      label: [untrusted(f.say)],
+      cells: {},
+      ...(f.fix === undefined ? {} : { why: [text(f.fix)] }),
+      kids: [],
+    }),
+  );
   const data = { findings: toJson(all), failed: failed.length };
   const view = { at: c.clock.now(), rows };
   if (failed.length === 0) return { data, view };
-  return { data, view, problem: fault('TW6010', { value: `${failed.length} of ${all.length} checks`, why: failed.map((f) => f.say) }).problem, exit: failed[0]?.exit ?? EXIT.usage };
+  return {
+    data,
+    view,
+    problem: fault('TW6010', { value: `${failed.length} of ${all.length} checks`, why: failed.map((f) => f.say) })
+      .problem,
+    exit: failed[0]?.exit ?? EXIT.usage,
+  };
 }

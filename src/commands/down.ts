@@ -1,6 +1,16 @@
 import { rmSync } from 'node:fs';
 import { removeCloudObjects } from '../fleet/index.ts';
-import { type DrainPort, foldInfra, type InfraFold, infraDestroy, infraInventory, infraResume, infraView, type InfraEvent, type Outputs } from '../infra/index.ts';
+import {
+  type DrainPort,
+  foldInfra,
+  type InfraEvent,
+  type InfraFold,
+  infraDestroy,
+  infraInventory,
+  infraResume,
+  infraView,
+  type Outputs,
+} from '../infra/index.ts';
 import { EXIT, fault, type Problem, toJson, type View } from '../kernel/index.ts';
 import type { Context, Io } from './context.ts';
 import { takeLock } from './lock.ts';
@@ -12,7 +22,8 @@ import { selectClusters } from './select.ts';
 function drainPort(e: Engine, outputs: Outputs, c: Context, signal: AbortSignal): DrainPort {
   return {
     drainTraffic: async (cluster) => {
-      if (e.config.dns !== undefined) await e.traffic.hold(cluster, { why: 'teardown', by: 'tw down', force: true }, signal);
+      if (e.config.dns !== undefined)
+        await e.traffic.hold(cluster, { why: 'teardown', by: 'tw down', force: true }, signal);
     },
     homeIsHere: async () => false,
     removeCloudObjects: async function* (cluster) {
@@ -26,21 +37,36 @@ function drainPort(e: Engine, outputs: Outputs, c: Context, signal: AbortSignal)
 }
 
 /** Shows the events of a run as they come; problems and whether it was interrupted. */
-async function follow(events: AsyncIterable<InfraEvent>, io: Io, now: () => number): Promise<{ view: View; failures: Problem[]; outputs: Outputs; interrupted: boolean }> {
+async function follow(
+  events: AsyncIterable<InfraEvent>,
+  io: Io,
+  now: () => number,
+): Promise<{ view: View; failures: Problem[]; outputs: Outputs; interrupted: boolean }> {
   let fold: InfraFold = new Map();
   let end = { failures: [] as Problem[], outputs: {} as Outputs, interrupted: false };
   for await (const event of events) {
     fold = foldInfra(fold, event);
     io.show(infraView(fold, now()));
-    if (event.type === 'end') end = { failures: event.failures, outputs: event.outputs, interrupted: event.interrupted };
+    if (event.type === 'end')
+      end = { failures: event.failures, outputs: event.outputs, interrupted: event.interrupted };
   }
   return { view: infraView(fold, now()), ...end };
 }
 
 async function confirmed(e: Engine, args: Args, io: Io, resources: number): Promise<void> {
-  const typed = (args['confirm'] as string | undefined) ?? (await io.ask({ kind: 'text', text: `This destroys ${resources} resources. Type the name of the fleet (${e.config.fleet}):`, flag: `--confirm=${e.config.fleet}` }));
+  const typed =
+    (args['confirm'] as string | undefined) ??
+    (await io.ask({
+      kind: 'text',
+      text: `This destroys ${resources} resources. Type the name of the fleet (${e.config.fleet}):`,
+      flag: `--confirm=${e.config.fleet}`,
+    }));
   if (typed !== e.config.fleet) {
-    throw fault('TW6005', { value: typed, why: [`the fleet is named ${e.config.fleet}; nothing was changed`], fix: [{ say: 'Confirm it:', command: `tw down --yes --confirm=${e.config.fleet}` }] });
+    throw fault('TW6005', {
+      value: typed,
+      why: [`the fleet is named ${e.config.fleet}; nothing was changed`],
+      fix: [{ say: 'Confirm it:', command: `tw down --yes --confirm=${e.config.fleet}` }],
+    });
   }
 }
 
@@ -53,18 +79,36 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
     const on = args['on'] as string[];
     const only = on.length === 0 ? undefined : selectClusters(config, on).map((k) => k.name);
     const inventory = await infraInventory(e.infra, only);
-    await confirmed(e, args, io, inventory.reduce((n, r) => n + r.resources, 0));
-    c.journal().append({ kind: 'command.down', data: { roots: toJson(inventory), skipDrain: args['skipDrain'] === true } });
+    await confirmed(
+      e,
+      args,
+      io,
+      inventory.reduce((n, r) => n + r.resources, 0),
+    );
+    c.journal().append({
+      kind: 'command.down',
+      data: { roots: toJson(inventory), skipDrain: args['skipDrain'] === true },
+    });
     const outputs = await e.outputs();
     const events = infraDestroy(
-      { ...e.infra, ...(only === undefined ? {} : { only }), drain: drainPort(e, outputs, c, io.signal), skipDrain: args['skipDrain'] === true, ...(e.leftovers === undefined ? {} : { leftovers: e.leftovers }) },
+      {
+        ...e.infra,
+        ...(only === undefined ? {} : { only }),
+        drain: drainPort(e, outputs, c, io.signal),
+        skipDrain: args['skipDrain'] === true,
+        ...(e.leftovers === undefined ? {} : { leftovers: e.leftovers }),
+      },
       { stop: io.signal },
     );
     const done = await follow(events, io, c.clock.now);
     if (only === undefined && done.failures.length === 0) rmSync(e.kubeconfig, { force: true });
     const left = await infraInventory(e.infra, only);
     return {
-      data: { destroyed: toJson(inventory), left: toJson(left.filter((r) => r.resources > 0)), failures: toJson(done.failures.map((f) => ({ code: f.code, where: f.where, why: f.why }))) },
+      data: {
+        destroyed: toJson(inventory),
+        left: toJson(left.filter((r) => r.resources > 0)),
+        failures: toJson(done.failures.map((f) => ({ code: f.code, where: f.where, why: f.why }))),
+      },
       view: done.view,
       ...ending(done),
     };
@@ -75,7 +119,10 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
 
 function ending(done: { failures: Problem[]; interrupted: boolean }): Pick<Outcome, 'problem' | 'warnings' | 'exit'> {
   const [problem, ...warnings] = done.failures;
-  return { ...(problem === undefined ? {} : { problem, warnings }), ...(done.interrupted ? { exit: EXIT.interrupted } : {}) };
+  return {
+    ...(problem === undefined ? {} : { problem, warnings }),
+    ...(done.interrupted ? { exit: EXIT.interrupted } : {}),
+  };
 }
 
 /** Follows or verifies what an interrupted run left. */
@@ -84,7 +131,14 @@ export async function resume(c: Context, io: Io): Promise<Outcome> {
   try {
     const e = await c.engine();
     const done = await follow(infraResume(e.infra, { stop: io.signal }), io, c.clock.now);
-    return { data: { clusters: Object.keys(done.outputs), failures: toJson(done.failures.map((f) => ({ code: f.code, where: f.where, why: f.why }))) }, view: done.view, ...ending(done) };
+    return {
+      data: {
+        clusters: Object.keys(done.outputs),
+        failures: toJson(done.failures.map((f) => ({ code: f.code, where: f.where, why: f.why }))),
+      },
+      view: done.view,
+      ...ending(done),
+    };
   } finally {
     free();
   }

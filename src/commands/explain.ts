@@ -11,13 +11,29 @@ interface Schema {
   items?: Schema;
 }
 
-const row = (key: string, value: string): Row => ({ key, tone: 'ok', label: [text(key)], cells: { '': [text(value)] }, kids: [] });
+const row = (key: string, value: string): Row => ({
+  key,
+  tone: 'ok',
+  label: [text(key)],
+  cells: { '': [text(value)] },
+  kids: [],
+});
 
 function explainCode(code: Code): Outcome {
   const entry = entryOf(code);
   const kinds = { user: 'you can mend it', transient: 'the same call may go through later', bug: 'a bug of Tradewind' };
   const data = { code, title: entry.title, kind: entry.kind, exit: entry.exit };
-  return { data, view: { at: 0, rows: [row(code, entry.title), row('kind', `${entry.kind}: ${kinds[entry.kind]}`), row('exit', String(entry.exit))] } };
+  return {
+    data,
+    view: {
+      at: 0,
+      rows: [
+        row(code, entry.title),
+        row('kind', `${entry.kind}: ${kinds[entry.kind]}`),
+        row('exit', String(entry.exit)),
+      ],
+    },
+  };
 }
 
 function step(schema: Schema | undefined, key: string): Schema | undefined {
@@ -33,13 +49,27 @@ function explainField(topic: string): Outcome {
     const next = step(schema, key);
     if (next === undefined) {
       const near = nearest(key, valid);
-      throw fault('TW8001', { value: topic, why: [`no code and no config field "${key}"${near ? `; did you mean "${near}"?` : ''}`], fix: [{ say: 'Fields here:', command: valid.join(' ') }] });
+      throw fault('TW8001', {
+        value: topic,
+        why: [`no code and no config field "${key}"${near ? `; did you mean "${near}"?` : ''}`],
+        fix: [{ say: 'Fields here:', command: valid.join(' ') }],
+      });
     }
     schema = next;
     valid = Object.keys(schema.properties ?? schema.items?.properties ?? {});
   }
-  const data = { field: topic, type: schema.type ?? null, meaning: schema.description ?? null, default: JSON.parse(JSON.stringify(schema.default ?? null)), fields: valid };
-  const rows = [row(topic, schema.description ?? schema.type ?? ''), ...(schema.default === undefined ? [] : [row('default', JSON.stringify(schema.default))]), ...(valid.length === 0 ? [] : [row('fields', valid.join(', '))])];
+  const data = {
+    field: topic,
+    type: schema.type ?? null,
+    meaning: schema.description ?? null,
+    default: JSON.parse(JSON.stringify(schema.default ?? null)),
+    fields: valid,
+  };
+  const rows = [
+    row(topic, schema.description ?? schema.type ?? ''),
+    ...(schema.default === undefined ? [] : [row('default', JSON.stringify(schema.default))]),
+    ...(valid.length === 0 ? [] : [row('fields', valid.join(', '))]),
+  ];
   return { data, view: { at: 0, rows } };
 }
 

@@ -1,5 +1,5 @@
 export type { Context, Invocation, Io, Question } from './context.ts';
-export type { Args, ArgSpec, CommandSpec, Document, Outcome } from './model.ts';
+export type { ArgSpec, Args, CommandSpec, Document, Outcome } from './model.ts';
 export type {
   ChaosWish,
   DownFacts,

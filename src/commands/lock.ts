@@ -37,7 +37,14 @@ const alive = (h: Holder): boolean => h.host !== hostname() || startOf(h.pid) ==
 export function takeLock(c: Context, verb: string): () => void {
   const path = join(c.stateDir, 'lock.json');
   mkdirSync(c.stateDir, { recursive: true, mode: 0o700 });
-  const me: Holder = { pid: process.pid, started: startOf(process.pid) ?? '', host: hostname(), person: userInfo().username, verb, at: c.clock.now() };
+  const me: Holder = {
+    pid: process.pid,
+    started: startOf(process.pid) ?? '',
+    host: hostname(),
+    person: userInfo().username,
+    verb,
+    at: c.clock.now(),
+  };
   for (let attempt = 0; ; attempt++) {
     try {
       writeFileSync(path, JSON.stringify(me), { flag: 'wx', mode: 0o600 });
@@ -47,7 +54,10 @@ export function takeLock(c: Context, verb: string): () => void {
       if (attempt > 0 || (holder !== undefined && alive(holder))) {
         throw fault('TW6201', {
           value: holder === undefined ? path : `${holder.person} runs "tw ${holder.verb}"`,
-          why: holder === undefined ? ['the lock file cannot be read'] : [`process ${holder.pid} on ${holder.host}, for ${duration(c.clock.now() - holder.at)}`],
+          why:
+            holder === undefined
+              ? ['the lock file cannot be read']
+              : [`process ${holder.pid} on ${holder.host}, for ${duration(c.clock.now() - holder.at)}`],
           cause,
         });
       }

@@ -18,19 +18,31 @@ export interface PlanScope {
 const stop = (signal: AbortSignal): { stop: AbortSignal } => ({ stop: signal });
 
 /** The plan of the fleet's objects, for clusters of these presences. */
-export async function planFleet(e: Engine, outputs: Outputs, presence: Readonly<Record<string, Presence>>, only?: readonly string[]): Promise<FleetPlan> {
+export async function planFleet(
+  e: Engine,
+  outputs: Outputs,
+  presence: Readonly<Record<string, Presence>>,
+  only?: readonly string[],
+): Promise<FleetPlan> {
   const clusters = e.config.clusters
     .filter((c) => only === undefined || only.includes(c.name))
     .map((c) => {
       const api = e.kube(c.name, outputs);
-      return { name: c.name, presence: presence[c.name] ?? (c.cloud === 'existing' ? 'present' : 'absent'), ...(api === undefined ? {} : { api }) };
+      return {
+        name: c.name,
+        presence: presence[c.name] ?? (c.cloud === 'existing' ? 'present' : 'absent'),
+        ...(api === undefined ? {} : { api }),
+      };
     });
   return await fleetPlan({ config: e.config, apps: allApps(e, outputs), clusters, complete: true }, e.fleet);
 }
 
 /** Plans clouds, clusters and DNS into one value. Throws the faults of what a person wrote. */
 export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
-  const infra = await infraPlan({ ...e.infra, ...(scope.only === undefined ? {} : { only: scope.only }) }, stop(scope.signal));
+  const infra = await infraPlan(
+    { ...e.infra, ...(scope.only === undefined ? {} : { only: scope.only }) },
+    stop(scope.signal),
+  );
   const outputs = await e.outputs();
   const [fleet, traffic] = await Promise.all([
     planFleet(e, outputs, infra.presence, scope.only),

@@ -47,6 +47,8 @@ export interface Outcome {
   view: View;
   missing?: readonly Missing[];
   warnings?: readonly Problem[];
+  /** The data was streamed already (NDJSON): no document follows. */
+  streamed?: boolean;
   /** Set when the result is an answer but not a full success (partial, difference). */
   exit?: Problem['exit'];
   /** A failure that still has a result worth showing. */
@@ -60,5 +62,13 @@ export interface Meta {
 }
 /** Exactly one of these is printed on stdout with -o json or yaml. */
 export type Document =
-  | { apiVersion: 'tradewind/v1'; kind: string; data: Json; missing: readonly Missing[]; warnings: readonly Problem[]; meta: Meta; problem?: Problem }
+  | {
+      apiVersion: 'tradewind/v1';
+      kind: string;
+      data: Json;
+      missing: readonly Missing[];
+      warnings: readonly Problem[];
+      meta: Meta;
+      problem?: Problem;
+    }
   | { apiVersion: 'tradewind/v1'; kind: 'Problem'; problem: Problem; meta: Meta };

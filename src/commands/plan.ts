@@ -19,12 +19,16 @@ export function planOf(infra: InfraPlan, fleet: FleetPlan, traffic: TrafficPlanF
 }
 
 export const isChange = (op: Op): boolean => op.kind !== 'same';
-const rootChanges = (r: RootPlan): number => (r.kind === 'planned' ? r.changes.length : r.kind === 'deferred' ? r.envelope.allow.length : 0);
+const rootChanges = (r: RootPlan): number =>
+  r.kind === 'planned' ? r.changes.length : r.kind === 'deferred' ? r.envelope.allow.length : 0;
 
 /** How many things the plan would do. */
 export function changesOf(plan: Plan): { infra: number; fleet: number; traffic: number; total: number } {
   const infra = plan.infra.roots.reduce((n, r) => n + rootChanges(r), 0);
-  const fleet = plan.fleet.clusters.reduce((n, c) => n + c.apps.reduce((m, a) => m + a.ops.filter(isChange).length, 0), 0);
+  const fleet = plan.fleet.clusters.reduce(
+    (n, c) => n + c.apps.reduce((m, a) => m + a.ops.filter(isChange).length, 0),
+    0,
+  );
   const traffic = plan.traffic?.changes.length ?? 0;
   return { infra, fleet, traffic, total: infra + fleet + traffic };
 }
@@ -35,26 +39,55 @@ export function problemsOf(plan: Plan): Problem[] {
     ...plan.infra.roots.flatMap((r) => (r.kind === 'failed' ? [r.problem] : [])),
     ...plan.fleet.clusters.flatMap((c) => [
       ...(c.skipped === undefined ? [] : [c.skipped]),
-      ...c.apps.flatMap((a) => [...a.problems, ...a.ops.flatMap((op) => (op.refused === undefined ? [] : [op.refused]))]),
+      ...c.apps.flatMap((a) => [
+        ...a.problems,
+        ...a.ops.flatMap((op) => (op.refused === undefined ? [] : [op.refused])),
+      ]),
     ]),
   ];
 }
 
-const SIGN: Readonly<Record<string, string>> = { create: '+', update: '~', delete: '-', replace: '±', recreate: '±', adopt: '=', move: '>', unknown: '?' };
+const SIGN: Readonly<Record<string, string>> = {
+  create: '+',
+  update: '~',
+  delete: '-',
+  replace: '±',
+  recreate: '±',
+  adopt: '=',
+  move: '>',
+  unknown: '?',
+};
 const destructive = (action: string): boolean => ['delete', 'replace', 'recreate'].includes(action);
 const toneOf = (action: string): Tone => (destructive(action) ? 'bad' : action === 'unknown' ? 'unknown' : 'warn');
 
 function rootRow(r: RootPlan): Row {
   const label = [text(r.cluster === undefined ? r.root.replace(':', ' ') : `cluster ${r.cluster}`)];
   const base = { key: r.root, label, kids: [] };
-  if (r.kind === 'failed') return { ...base, tone: 'bad', cells: {}, why: [untrusted(`${r.problem.code} ${r.problem.title}: ${r.problem.why[0] ?? ''}`)] };
+  if (r.kind === 'failed')
+    return {
+      ...base,
+      tone: 'bad',
+      cells: {},
+      why: [untrusted(`${r.problem.code} ${r.problem.title}: ${r.problem.why[0] ?? ''}`)],
+    };
   if (r.kind === 'unchanged') return { ...base, tone: 'ok', cells: { changes: [text('unchanged')] } };
-  if (r.kind === 'deferred') return { ...base, tone: 'wait', cells: { changes: [text(`at most ${r.envelope.allow.length} to create, after ${r.waitsFor.join(', ')}`)] } };
+  if (r.kind === 'deferred')
+    return {
+      ...base,
+      tone: 'wait',
+      cells: { changes: [text(`at most ${r.envelope.allow.length} to create, after ${r.waitsFor.join(', ')}`)] },
+    };
   return {
     ...base,
     tone: r.changes.some((c) => destructive(c.action)) ? 'bad' : 'warn',
     cells: { changes: [text(counted(r.changes.map((c) => c.action)))] },
-    kids: r.changes.map((c) => ({ key: c.address, tone: toneOf(c.action), label: [text(`${SIGN[c.action] ?? '?'} ${c.address.replace(/^module\.this\./, '')}`)], cells: {}, kids: [] })),
+    kids: r.changes.map((c) => ({
+      key: c.address,
+      tone: toneOf(c.action),
+      label: [text(`${SIGN[c.action] ?? '?'} ${c.address.replace(/^module\.this\./, '')}`)],
+      cells: {},
+      kids: [],
+    })),
   };
 }
 
@@ -66,24 +99,94 @@ function counted(actions: readonly string[]): string {
 
 function opRow(op: Op): Row {
   const name = `${op.ref.kind} ${op.ref.namespace === undefined ? '' : `${op.ref.namespace}/`}${op.ref.name}`;
-  const kids = op.kind === 'update' ? op.diff.map((d): Row => ({ key: d.path, tone: 'warn', label: [untrusted(`${d.path}: ${JSON.stringify(d.from)} → ${JSON.stringify(d.to)}`)], cells: {}, kids: [] })) : [];
-  return { key: name, tone: op.refused ? 'bad' : toneOf(op.kind), label: [text(`${SIGN[op.kind] ?? '?'} ${name}`)], cells: {}, ...(op.refused === undefined ? {} : { why: [untrusted(op.refused.why[0] ?? op.refused.title)] }), kids };
+  const kids =
+    op.kind === 'update'
+      ? op.diff.map(
+          (d): Row => ({
+            key: d.path,
+            tone: 'warn',
+            label: [untrusted(`${d.path}: ${JSON.stringify(d.from)} → ${JSON.stringify(d.to)}`)],
+            cells: {},
+            kids: [],
+          }),
+        )
+      : [];
+  return {
+    key: name,
+    tone: op.refused ? 'bad' : toneOf(op.kind),
+    label: [text(`${SIGN[op.kind] ?? '?'} ${name}`)],
+    cells: {},
+    ...(op.refused === undefined ? {} : { why: [untrusted(op.refused.why[0] ?? op.refused.title)] }),
+    kids,
+  };
 }
 
 function appRow(a: AppPlan): Row {
   const changed = a.ops.filter(isChange);
   const same = a.ops.length - changed.length;
-  const cell = changed.length === 0 ? `unchanged (${same})` : `${counted(changed.map((o) => o.kind))}${same === 0 ? '' : `, ${same} unchanged`}`;
-  return { key: a.app, tone: changed.length === 0 ? 'ok' : 'warn', label: [text(`app ${a.app}`)], cells: { changes: [text(cell)] }, kids: changed.map(opRow) };
+  const cell =
+    changed.length === 0
+      ? `unchanged (${same})`
+      : `${counted(changed.map((o) => o.kind))}${same === 0 ? '' : `, ${same} unchanged`}`;
+  return {
+    key: a.app,
+    tone: changed.length === 0 ? 'ok' : 'warn',
+    label: [text(`app ${a.app}`)],
+    cells: { changes: [text(cell)] },
+    kids: changed.map(opRow),
+  };
 }
 
 /** The plan for people: by cloud, cluster and DNS; unchanged is a count. */
 export function planView(plan: Plan, at: number): View {
-  const fleet = plan.fleet.clusters.map((c): Row => ({ key: c.name, tone: c.skipped ? 'unknown' : 'ok', label: [text(`on ${c.name}`)], cells: {}, ...(c.skipped === undefined ? {} : { why: [untrusted(c.skipped.why[0] ?? c.skipped.title)] }), kids: c.apps.map(appRow) }));
+  const fleet = plan.fleet.clusters.map(
+    (c): Row => ({
+      key: c.name,
+      tone: c.skipped ? 'unknown' : 'ok',
+      label: [text(`on ${c.name}`)],
+      cells: {},
+      ...(c.skipped === undefined ? {} : { why: [untrusted(c.skipped.why[0] ?? c.skipped.title)] }),
+      kids: c.apps.map(appRow),
+    }),
+  );
   const t = plan.traffic;
-  const dns: Row[] = t === undefined ? [] : [{ key: 'dns', tone: t.changes.length === 0 ? 'ok' : 'warn', label: [text('traffic')], cells: { changes: [text(t.changes.length === 0 ? 'unchanged' : `${t.changes.length} changes`)] }, kids: [...t.changes.map((c): Row => ({ key: c, tone: 'warn', label: [untrusted(c)], cells: {}, kids: [] })), ...t.gaps.map((g): Row => ({ key: g, tone: 'unknown', label: [untrusted(g)], cells: {}, kids: [] }))] }];
+  const dns: Row[] =
+    t === undefined
+      ? []
+      : [
+          {
+            key: 'dns',
+            tone: t.changes.length === 0 ? 'ok' : 'warn',
+            label: [text('traffic')],
+            cells: { changes: [text(t.changes.length === 0 ? 'unchanged' : `${t.changes.length} changes`)] },
+            kids: [
+              ...t.changes.map((c): Row => ({ key: c, tone: 'warn', label: [untrusted(c)], cells: {}, kids: [] })),
+              ...t.gaps.map((g): Row => ({ key: g, tone: 'unknown', label: [untrusted(g)], cells: {}, kids: [] })),
+            ],
+          },
+        ];
   const n = changesOf(plan);
-  return { at, rows: [...plan.infra.roots.map(rootRow), ...fleet, ...dns, { key: 'id', tone: n.total === 0 ? 'ok' : 'wait', label: [text(n.total === 0 ? `no change (plan ${plan.id})` : `plan ${plan.id}: ${n.infra} in the clouds, ${n.fleet} in the clusters, ${n.traffic} in DNS`)], cells: {}, kids: [] }] };
+  return {
+    at,
+    rows: [
+      ...plan.infra.roots.map(rootRow),
+      ...fleet,
+      ...dns,
+      {
+        key: 'id',
+        tone: n.total === 0 ? 'ok' : 'wait',
+        label: [
+          text(
+            n.total === 0
+              ? `no change (plan ${plan.id})`
+              : `plan ${plan.id}: ${n.infra} in the clouds, ${n.fleet} in the clusters, ${n.traffic} in DNS`,
+          ),
+        ],
+        cells: {},
+        kids: [],
+      },
+    ],
+  };
 }
 
 /** The plan for machines; values are left to the places that mask them. */
@@ -93,11 +196,31 @@ export function planData(plan: Plan): Json {
     id: plan.id,
     changes: n,
     presence: plan.infra.presence,
-    roots: plan.infra.roots.map((r) => ({ root: r.root, kind: r.kind, changes: r.kind === 'planned' ? r.changes.map((c) => ({ address: c.address, action: c.action, destroysCluster: c.destroysCluster })) : [] })),
+    roots: plan.infra.roots.map((r) => ({
+      root: r.root,
+      kind: r.kind,
+      changes:
+        r.kind === 'planned'
+          ? r.changes.map((c) => ({ address: c.address, action: c.action, destroysCluster: c.destroysCluster }))
+          : [],
+    })),
     clusters: plan.fleet.clusters.map((c) => ({
       name: c.name,
       skipped: c.skipped?.code ?? null,
-      apps: c.apps.map((a) => ({ name: a.app, version: a.version, unchanged: a.ops.length - a.ops.filter(isChange).length, ops: a.ops.filter(isChange).map((op) => ({ kind: op.kind, object: `${op.ref.kind}/${op.ref.name}`, namespace: op.ref.namespace ?? null, why: [...op.why], refused: op.refused?.code ?? null })) })),
+      apps: c.apps.map((a) => ({
+        name: a.app,
+        version: a.version,
+        unchanged: a.ops.length - a.ops.filter(isChange).length,
+        ops: a.ops
+          .filter(isChange)
+          .map((op) => ({
+            kind: op.kind,
+            object: `${op.ref.kind}/${op.ref.name}`,
+            namespace: op.ref.namespace ?? null,
+            why: [...op.why],
+            refused: op.refused?.code ?? null,
+          })),
+      })),
     })),
     traffic: plan.traffic === undefined ? null : { changes: [...plan.traffic.changes], gaps: [...plan.traffic.gaps] },
   };

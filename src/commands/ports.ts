@@ -38,7 +38,12 @@ export interface SandboxFacts {
   state: string;
   why: readonly string[];
   processes: readonly { name: string; state: string; why?: string }[];
-  clusters: readonly { cluster: string; state: string; ready: boolean; nodes: readonly { name: string; state: string }[] }[];
+  clusters: readonly {
+    cluster: string;
+    state: string;
+    ready: boolean;
+    nodes: readonly { name: string; state: string }[];
+  }[];
   chaos: readonly { id: string; kind: string; where: string }[];
   pages: Readonly<Record<string, string>>;
   differs: readonly string[];

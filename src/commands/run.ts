@@ -1,39 +1,31 @@
 import { fault } from '../kernel/index.ts';
 import type { Context, Invocation, Io } from './context.ts';
-import { doctor } from './doctor.ts';
-import { down, resume } from './down.ts';
-import { explain } from './explain.ts';
-import { init } from './init.ts';
-import { exec, logs } from './logs.ts';
 import type { Outcome } from './model.ts';
-import { sandboxChaos, sandboxDown, sandboxEnter, sandboxStatus, sandboxUp, sandboxVisit } from './sandbox.ts';
-import { kubeconfig, status } from './status.ts';
-import { drain, undrain, why } from './traffic.ts';
-import { plan, up } from './up.ts';
 
 type Handler = (c: Context, call: Invocation, io: Io) => Promise<Outcome>;
 
+/** Each verb loads its own code: help, completion and `explain` cost no engine. */
 const HANDLERS: Readonly<Record<string, Handler>> = {
-  init: (c, { args }, io) => init(c.cwd, args, io),
-  doctor: (c, { args }) => doctor(c, args),
-  plan: (c, { args }, io) => plan(c, args, io),
-  up: (c, { args }, io) => up(c, args, io),
-  down: (c, { args }, io) => down(c, args, io),
-  resume: (c, _, io) => resume(c, io),
-  status: (c, { args }) => status(c, args),
-  why: (c, { args }) => why(c, args),
-  drain: (c, { args }, io) => drain(c, args, io),
-  undrain: (c, { args }, io) => undrain(c, args, io),
-  logs: (c, { args }, io) => logs(c, args, io),
-  exec: (c, { args }, io) => exec(c, args, io),
-  explain: async (_, { args }) => explain(args['topic'] as string),
-  kubeconfig: (c, { args }, io) => kubeconfig(c, args, io.out),
-  'sandbox up': (c, _, io) => sandboxUp(c, io),
-  'sandbox down': (c, { args }) => sandboxDown(c, args),
-  'sandbox status': (c) => sandboxStatus(c),
-  'sandbox chaos': (c, { args }) => sandboxChaos(c, args),
-  'sandbox visit': (c, { args }) => sandboxVisit(c, args),
-  'sandbox enter': (c, { args }) => sandboxEnter(c, args),
+  init: async (c, { args }, io) => (await import('./init.ts')).init(c.cwd, args, io),
+  doctor: async (c, { args }) => (await import('./doctor.ts')).doctor(c, args),
+  plan: async (c, { args }, io) => (await import('./up.ts')).plan(c, args, io),
+  up: async (c, { args }, io) => (await import('./up.ts')).up(c, args, io),
+  down: async (c, { args }, io) => (await import('./down.ts')).down(c, args, io),
+  resume: async (c, _, io) => (await import('./down.ts')).resume(c, io),
+  status: async (c, { args }) => (await import('./status.ts')).status(c, args),
+  why: async (c, { args }) => (await import('./traffic.ts')).why(c, args),
+  drain: async (c, { args }, io) => (await import('./traffic.ts')).drain(c, args, io),
+  undrain: async (c, { args }, io) => (await import('./traffic.ts')).undrain(c, args, io),
+  logs: async (c, { args }, io) => (await import('./logs.ts')).logs(c, args, io),
+  exec: async (c, { args }, io) => (await import('./logs.ts')).exec(c, args, io),
+  explain: async (_, { args }) => (await import('./explain.ts')).explain(args['topic'] as string),
+  kubeconfig: async (c, { args }, io) => (await import('./status.ts')).kubeconfig(c, args, io.out),
+  'sandbox up': async (c, _, io) => (await import('./sandbox.ts')).sandboxUp(c, io),
+  'sandbox down': async (c, { args }) => (await import('./sandbox.ts')).sandboxDown(c, args),
+  'sandbox status': async (c) => (await import('./sandbox.ts')).sandboxStatus(c),
+  'sandbox chaos': async (c, { args }) => (await import('./sandbox.ts')).sandboxChaos(c, args),
+  'sandbox visit': async (c, { args }) => (await import('./sandbox.ts')).sandboxVisit(c, args),
+  'sandbox enter': async (c, { args }) => (await import('./sandbox.ts')).sandboxEnter(c, args),
 };
 
 /** Verbs that can be run; a test compares them with the command table. */

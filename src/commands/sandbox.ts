@@ -1,16 +1,21 @@
+import type { Config } from '../config/index.ts';
 import { EXIT, fault, type Json, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
 import { board } from './board.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { SandboxDoor, Step, VisitResult } from './ports.ts';
-import type { Config } from '../config/index.ts';
 
 const TONE: Readonly<Record<Step['state'], Tone>> = { start: 'busy', done: 'ok', failed: 'bad', note: 'warn' };
 
 /** Starts the sandbox and shows its steps as kids of one row. */
-export async function startSandbox(door: SandboxDoor, config: Config, set: ReturnType<typeof board>['set']): Promise<void> {
+export async function startSandbox(
+  door: SandboxDoor,
+  config: Config,
+  set: ReturnType<typeof board>['set'],
+): Promise<void> {
   set(['sandbox'], { tone: 'busy', label: 'sandbox: three clouds on this machine' });
-  for await (const s of door.up(config)) set(['sandbox', s.step], { tone: TONE[s.state], ...(s.detail === undefined ? {} : { why: s.detail }) });
+  for await (const s of door.up(config))
+    set(['sandbox', s.step], { tone: TONE[s.state], ...(s.detail === undefined ? {} : { why: s.detail }) });
   set(['sandbox'], { tone: 'ok' });
 }
 
@@ -27,21 +32,79 @@ export async function sandboxDown(c: Context, args: Args): Promise<Outcome> {
   const rows: Row[] = [
     { key: 'killed', tone: 'ok', label: [text(`${done.killed} processes ended`)], cells: {}, kids: [] },
     ...done.verified.map((v): Row => ({ key: v, tone: 'ok', label: [text(v)], cells: {}, kids: [] })),
-    ...done.left.map((l): Row => ({ key: l.what, tone: 'bad', label: [untrusted(`${l.kind} ${l.what} is left`)], cells: {}, kids: [] })),
+    ...done.left.map(
+      (l): Row => ({
+        key: l.what,
+        tone: 'bad',
+        label: [untrusted(`${l.kind} ${l.what} is left`)],
+        cells: {},
+        kids: [],
+      }),
+    ),
   ];
   const view = { at: c.clock.now(), rows };
   if (done.left.length === 0) return { data: toJson(done), view };
-  return { data: toJson(done), view, problem: fault('TW9050', { value: `${done.left.length}`, why: done.left.map((l) => `${l.kind} ${l.what}`) }).problem };
+  return {
+    data: toJson(done),
+    view,
+    problem: fault('TW9050', { value: `${done.left.length}`, why: done.left.map((l) => `${l.kind} ${l.what}`) })
+      .problem,
+  };
 }
 
 export async function sandboxStatus(c: Context): Promise<Outcome> {
   const { facts, raw } = await (await c.sandbox()).status();
-  const tone = (state: string): Tone => (state === 'up' ? 'ok' : ['starting', 'backoff', 'degraded', 'paused'].includes(state) ? 'warn' : state === 'absent' ? 'off' : 'bad');
+  const tone = (state: string): Tone =>
+    state === 'up'
+      ? 'ok'
+      : ['starting', 'backoff', 'degraded', 'paused'].includes(state)
+        ? 'warn'
+        : state === 'absent'
+          ? 'off'
+          : 'bad';
   const rows: Row[] = [
-    { key: 'sandbox', tone: tone(facts.state), label: [text('sandbox')], cells: { state: [text(facts.state)] }, why: facts.why.map((w) => untrusted(`${w} `)), kids: facts.processes.map((p) => ({ key: p.name, tone: tone(p.state), label: [text(p.name)], cells: { state: [text(p.state)] }, ...(p.why === undefined ? {} : { why: [untrusted(p.why)] }), kids: [] })) },
-    ...facts.clusters.map((k): Row => ({ key: k.cluster, tone: k.ready ? 'ok' : tone(k.state === 'up' ? 'starting' : k.state), label: [text(`cluster ${k.cluster}`)], cells: { state: [text(k.ready ? 'ready' : k.state)] }, kids: k.nodes.map((n) => ({ key: n.name, tone: tone(n.state), label: [text(n.name)], cells: { state: [text(n.state)] }, kids: [] })) })),
-    ...facts.chaos.map((x): Row => ({ key: x.id, tone: 'bad', label: [text(`chaos ${x.kind} ${x.where}`)], cells: {}, kids: [] })),
-    ...Object.entries(facts.pages).map(([from, url]): Row => ({ key: url, tone: 'ok', label: [text(`page as seen from ${from}: ${url}`)], cells: {}, kids: [] })),
+    {
+      key: 'sandbox',
+      tone: tone(facts.state),
+      label: [text('sandbox')],
+      cells: { state: [text(facts.state)] },
+      why: facts.why.map((w) => untrusted(`${w} `)),
+      kids: facts.processes.map((p) => ({
+        key: p.name,
+        tone: tone(p.state),
+        label: [text(p.name)],
+        cells: { state: [text(p.state)] },
+        ...(p.why === undefined ? {} : { why: [untrusted(p.why)] }),
+        kids: [],
+      })),
+    },
+    ...facts.clusters.map(
+      (k): Row => ({
+        key: k.cluster,
+        tone: k.ready ? 'ok' : tone(k.state === 'up' ? 'starting' : k.state),
+        label: [text(`cluster ${k.cluster}`)],
+        cells: { state: [text(k.ready ? 'ready' : k.state)] },
+        kids: k.nodes.map((n) => ({
+          key: n.name,
+          tone: tone(n.state),
+          label: [text(n.name)],
+          cells: { state: [text(n.state)] },
+          kids: [],
+        })),
+      }),
+    ),
+    ...facts.chaos.map(
+      (x): Row => ({ key: x.id, tone: 'bad', label: [text(`chaos ${x.kind} ${x.where}`)], cells: {}, kids: [] }),
+    ),
+    ...Object.entries(facts.pages).map(
+      ([from, url]): Row => ({
+        key: url,
+        tone: 'ok',
+        label: [text(`page as seen from ${from}: ${url}`)],
+        cells: {},
+        kids: [],
+      }),
+    ),
   ];
   return { data: raw, view: { at: c.clock.now(), rows } };
 }
@@ -71,13 +134,32 @@ export async function sandboxChaos(c: Context, args: Args): Promise<Outcome> {
     args: Object.fromEntries((args['set'] as string[]).map(setting)),
   });
   c.journal().append({ kind: 'sandbox.chaos', data: raw });
-  return { data: raw, view: { at: c.clock.now(), rows: did.map((d) => ({ key: d, tone: 'ok', label: [untrusted(d)], cells: {}, kids: [] })) } };
+  return {
+    data: raw,
+    view: {
+      at: c.clock.now(),
+      rows: did.map((d) => ({ key: d, tone: 'ok', label: [untrusted(d)], cells: {}, kids: [] })),
+    },
+  };
 }
 
 function visitRow(v: VisitResult, i: number): Row {
-  const cells = { cluster: [untrusted(v.cluster ?? '')], version: [untrusted(v.version ?? '')], status: [text(String(v.status))], ms: [text(v.ms.toFixed(0))], address: [untrusted(v.answeredBy)] };
+  const cells = {
+    cluster: [untrusted(v.cluster ?? '')],
+    version: [untrusted(v.version ?? '')],
+    status: [text(String(v.status))],
+    ms: [text(v.ms.toFixed(0))],
+    address: [untrusted(v.answeredBy)],
+  };
   const why = v.error ?? v.body;
-  return { key: `${v.from}${i}`, tone: v.status >= 200 && v.status < 400 ? 'ok' : 'bad', label: [text(`from ${v.from}`)], cells, ...(why === undefined ? {} : { why: [untrusted(why)] }), kids: [] };
+  return {
+    key: `${v.from}${i}`,
+    tone: v.status >= 200 && v.status < 400 ? 'ok' : 'bad',
+    label: [text(`from ${v.from}`)],
+    cells,
+    ...(why === undefined ? {} : { why: [untrusted(why)] }),
+    kids: [],
+  };
 }
 
 /** The host users type, when only one app has traffic. Throws TW6002. */
@@ -85,7 +167,10 @@ export function onlyHost(config: Config): string {
   const hosts = config.apps.flatMap((a) => (a.traffic === undefined ? [] : [a.traffic.host]));
   const [host] = hosts;
   if (host !== undefined && hosts.length === 1) return host;
-  throw fault('TW6002', { value: '--host', why: [hosts.length === 0 ? 'no app of this fleet has traffic' : `several apps have traffic: ${hosts.join(', ')}`] });
+  throw fault('TW6002', {
+    value: '--host',
+    why: [hosts.length === 0 ? 'no app of this fleet has traffic' : `several apps have traffic: ${hosts.join(', ')}`],
+  });
 }
 
 export async function sandboxVisit(c: Context, args: Args): Promise<Outcome> {
@@ -94,10 +179,20 @@ export async function sandboxVisit(c: Context, args: Args): Promise<Outcome> {
   const known = config.clusters.map((k) => k.name);
   if (!known.includes(from)) throw fault('TW6003', { value: from, why: [`user regions are ${known.join(', ')}`] });
   const host = (args['host'] as string | undefined) ?? onlyHost(config);
-  const visits = await (await c.sandbox()).visit({ from, times: args['times'] as number, host, path: args['path'] as string, body: args['body'] === true });
+  const visits = await (await c.sandbox()).visit({
+    from,
+    times: args['times'] as number,
+    host,
+    path: args['path'] as string,
+    body: args['body'] === true,
+  });
   const bad = visits.filter((v) => v.status < 200 || v.status >= 400).length;
   const data: Json = { host, failed: bad, visits: toJson(visits) };
-  return { data, view: { at: c.clock.now(), rows: visits.map(visitRow) }, ...(bad === 0 ? {} : { exit: bad === visits.length ? EXIT.failure : EXIT.partial }) };
+  return {
+    data,
+    view: { at: c.clock.now(), rows: visits.map(visitRow) },
+    ...(bad === 0 ? {} : { exit: bad === visits.length ? EXIT.failure : EXIT.partial }),
+  };
 }
 
 export async function sandboxEnter(c: Context, args: Args): Promise<Outcome> {

@@ -15,7 +15,10 @@ export function selectClusters(config: Config, on: readonly string[]): readonly 
     if (config.clusters.some((c) => matches(c, wish))) continue;
     const names = config.clusters.map((c) => c.name);
     const near = nearest(wish, names);
-    throw fault('TW6003', { value: wish, why: [`clusters of this fleet: ${names.join(', ')}${near ? `; did you mean "${near}"?` : ''}`] });
+    throw fault('TW6003', {
+      value: wish,
+      why: [`clusters of this fleet: ${names.join(', ')}${near ? `; did you mean "${near}"?` : ''}`],
+    });
   }
   return config.clusters.filter((c) => on.some((wish) => matches(c, wish)));
 }
@@ -24,8 +27,12 @@ export function selectClusters(config: Config, on: readonly string[]): readonly 
 export function selectApp(config: Config, name: string | undefined): Config['apps'][number] {
   const names = config.apps.map((a) => a.name);
   const [only] = config.apps;
-  const found = name === undefined ? (config.apps.length === 1 ? only : undefined) : config.apps.find((a) => a.name === name);
+  const found =
+    name === undefined ? (config.apps.length === 1 ? only : undefined) : config.apps.find((a) => a.name === name);
   if (found !== undefined) return found;
   const near = name === undefined ? undefined : nearest(name, names);
-  throw fault('TW6004', { value: name ?? '', why: [`apps of this fleet: ${names.join(', ') || 'none'}${near ? `; did you mean "${near}"?` : ''}`] });
+  throw fault('TW6004', {
+    value: name ?? '',
+    why: [`apps of this fleet: ${names.join(', ') || 'none'}${near ? `; did you mean "${near}"?` : ''}`],
+  });
 }

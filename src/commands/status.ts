@@ -1,4 +1,4 @@
-import { appsOf, type AppStatus, type ClusterStatus, fleetStatus } from '../fleet/index.ts';
+import { type AppStatus, appsOf, type ClusterStatus, fleetStatus } from '../fleet/index.ts';
 import { writeKubeconfig } from '../infra/index.ts';
 import { EXIT, type Json, type Row, type Tone, text, untrusted } from '../kernel/index.ts';
 import type { Context } from './context.ts';
@@ -11,8 +11,19 @@ function appTone(a: AppStatus): Tone {
 }
 
 function appRow(a: AppStatus): Row {
-  const cells = { ready: [text(`${a.replicas.ready}/${a.replicas.wanted}`)], version: [text(a.version ?? '')], health: [text(a.state)] };
-  return { key: a.name, tone: appTone(a), label: [text(a.name)], cells, ...(a.why.length === 0 ? {} : { why: [untrusted(a.why.join('; '))] }), kids: [] };
+  const cells = {
+    ready: [text(`${a.replicas.ready}/${a.replicas.wanted}`)],
+    version: [text(a.version ?? '')],
+    health: [text(a.state)],
+  };
+  return {
+    key: a.name,
+    tone: appTone(a),
+    label: [text(a.name)],
+    cells,
+    ...(a.why.length === 0 ? {} : { why: [untrusted(a.why.join('; '))] }),
+    kids: [],
+  };
 }
 
 interface Place {
@@ -21,15 +32,38 @@ interface Place {
 }
 
 function clusterRow(s: ClusterStatus, at: Place): Row {
-  const cells = { ready: [text(s.reachable ? `${s.nodes.ready}/${s.nodes.total} nodes` : 'no answer')], version: [text(s.version ?? '')], health: [text(`${at.cloud} ${at.region}`)] };
+  const cells = {
+    ready: [text(s.reachable ? `${s.nodes.ready}/${s.nodes.total} nodes` : 'no answer')],
+    version: [text(s.version ?? '')],
+    health: [text(`${at.cloud} ${at.region}`)],
+  };
   const tone: Tone = s.ready ? 'ok' : s.problem === undefined && !s.reachable ? 'off' : s.reachable ? 'busy' : 'bad';
-  return { key: s.name, tone, label: [text(s.name)], cells, ...(s.problem === undefined ? {} : { why: [untrusted(s.problem.why[0] ?? s.problem.title)] }), kids: s.apps.map(appRow) };
+  return {
+    key: s.name,
+    tone,
+    label: [text(s.name)],
+    cells,
+    ...(s.problem === undefined ? {} : { why: [untrusted(s.problem.why[0] ?? s.problem.title)] }),
+    kids: s.apps.map(appRow),
+  };
 }
 
 function appData(name: string, all: readonly ClusterStatus[]): Json {
   const clusters = all.flatMap((s) => {
     const a = s.apps.find((x) => x.name === name);
-    return a === undefined ? [] : [{ name: s.name, ready: a.ready, replicas: a.replicas.ready, wanted: a.replicas.wanted, version: a.version ?? null, health: a.state, why: [...a.why] }];
+    return a === undefined
+      ? []
+      : [
+          {
+            name: s.name,
+            ready: a.ready,
+            replicas: a.replicas.ready,
+            wanted: a.replicas.wanted,
+            version: a.version ?? null,
+            health: a.state,
+            why: [...a.why],
+          },
+        ];
   });
   return { name, clusters };
 }
@@ -46,13 +80,29 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
   });
   const all = await fleetStatus({ fleet: config.fleet, clusters, apps: appsOf(config), clock: c.clock });
   const placeOf = (name: string): Place => wanted.find((k) => k.name === name) ?? { cloud: '', region: '' };
-  const missing: Missing[] = all.filter((s) => !s.reachable).map((s) => ({ cluster: s.name, why: s.problem?.why[0] ?? 'not built' }));
+  const missing: Missing[] = all
+    .filter((s) => !s.reachable)
+    .map((s) => ({ cluster: s.name, why: s.problem?.why[0] ?? 'not built' }));
   const data: Json = {
     fleet: config.fleet,
-    clusters: all.map((s) => ({ name: s.name, ...placeData(placeOf(s.name)), ready: s.ready, reachable: s.reachable, nodes: s.nodes.ready, nodesTotal: s.nodes.total, version: s.version ?? null, why: s.problem?.why[0] ?? null })),
+    clusters: all.map((s) => ({
+      name: s.name,
+      ...placeData(placeOf(s.name)),
+      ready: s.ready,
+      reachable: s.reachable,
+      nodes: s.nodes.ready,
+      nodesTotal: s.nodes.total,
+      version: s.version ?? null,
+      why: s.problem?.why[0] ?? null,
+    })),
     apps: config.apps.map((a) => appData(a.name, all)),
   };
-  return { data, view: { at: c.clock.now(), rows: all.map((s) => clusterRow(s, placeOf(s.name))) }, missing, ...(missing.length === 0 ? {} : { exit: EXIT.partial }) };
+  return {
+    data,
+    view: { at: c.clock.now(), rows: all.map((s) => clusterRow(s, placeOf(s.name))) },
+    missing,
+    ...(missing.length === 0 ? {} : { exit: EXIT.partial }),
+  };
 }
 
 const placeData = (p: Place): { cloud: string; region: string } => ({ cloud: p.cloud, region: p.region });
@@ -64,6 +114,17 @@ export async function kubeconfig(c: Context, args: Args, out: (text: string) => 
   writeKubeconfig(outputs, e.place, e.kubeconfig, { fleet: e.config.fleet });
   const contexts = Object.keys(outputs);
   if (args['printPath'] === true) out(`${e.kubeconfig}\n`);
-  const rows: Row[] = args['printPath'] === true ? [] : [{ key: 'path', tone: 'ok', label: [text(e.kubeconfig)], cells: { contexts: [text(contexts.join(', '))] }, kids: [] }];
+  const rows: Row[] =
+    args['printPath'] === true
+      ? []
+      : [
+          {
+            key: 'path',
+            tone: 'ok',
+            label: [text(e.kubeconfig)],
+            cells: { contexts: [text(contexts.join(', '))] },
+            kids: [],
+          },
+        ];
   return { data: { path: e.kubeconfig, contexts }, view: { at: c.clock.now(), rows } };
 }

@@ -19,7 +19,12 @@ const on: ArgSpec = {
 const yes = flag('yes', 'do not ask', 'y');
 const sandbox = flag('sandbox', 'use the simulated clouds of this machine');
 const app: ArgSpec = { name: 'app', help: 'name of the app', schema: text.optional(), position: 'optional' };
-const confirm: ArgSpec = { name: 'confirm', help: 'name of the fleet, to confirm destruction', schema: text.optional(), value: '<fleet>' };
+const confirm: ArgSpec = {
+  name: 'confirm',
+  help: 'name of the fleet, to confirm destruction',
+  schema: text.optional(),
+  value: '<fleet>',
+};
 const cluster: ArgSpec = { name: 'cluster', help: 'name of the cluster', schema: text, position: 'one' };
 const why: ArgSpec = { name: 'because', help: 'reason, kept in the journal', schema: text.optional(), value: '<text>' };
 
@@ -31,7 +36,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     kind: 'rule',
     args: [
       { name: 'fleet', help: 'name of the fleet', schema: text.optional(), value: '<name>' },
-      { name: 'cluster', help: 'name=cloud/region; may be repeated', schema: z.array(text).default([]), many: true, value: '<spec>' },
+      {
+        name: 'cluster',
+        help: 'name=cloud/region; may be repeated',
+        schema: z.array(text).default([]),
+        many: true,
+        value: '<spec>',
+      },
       { name: 'manifests', help: 'folder or file of the app', schema: text.optional(), value: '<path>' },
       yes,
     ],
@@ -58,7 +69,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'up',
     summary: 'build the clusters, deploy the apps, route the users',
     kind: 'forward',
-    args: [on, sandbox, yes, { name: 'plan', help: 'apply exactly the plan with this id', schema: text.optional(), value: '<id>' }],
+    args: [
+      on,
+      sandbox,
+      yes,
+      { name: 'plan', help: 'apply exactly the plan with this id', schema: text.optional(), value: '<id>' },
+    ],
     examples: ['tw up', 'tw up --sandbox --yes'],
     result: 'Up',
   },
@@ -70,8 +86,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['tw down', 'tw down --yes --confirm=guestbook-demo'],
     result: 'Down',
   },
-  { verb: 'resume', summary: 'finish or verify what an interrupted run left', kind: 'forward', args: [yes], examples: ['tw resume'], result: 'Resume' },
-  { verb: 'status', summary: 'clusters, apps and health now', kind: 'look', args: [on], examples: ['tw status', 'tw status -o json'], result: 'Status' },
+  {
+    verb: 'resume',
+    summary: 'finish or verify what an interrupted run left',
+    kind: 'forward',
+    args: [yes],
+    examples: ['tw resume'],
+    result: 'Resume',
+  },
+  {
+    verb: 'status',
+    summary: 'clusters, apps and health now',
+    kind: 'look',
+    args: [on],
+    examples: ['tw status', 'tw status -o json'],
+    result: 'Status',
+  },
   {
     verb: 'why',
     summary: 'why does a user land where they land?',
@@ -91,7 +121,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['tw drain mtl --because maintenance'],
     result: 'Hold',
   },
-  { verb: 'undrain', summary: 'let users return to a cluster', kind: 'safe', args: [cluster], examples: ['tw undrain mtl'], result: 'Hold' },
+  {
+    verb: 'undrain',
+    summary: 'let users return to a cluster',
+    kind: 'safe',
+    args: [cluster],
+    examples: ['tw undrain mtl'],
+    result: 'Hold',
+  },
   {
     verb: 'logs',
     summary: 'logs of an app from all clusters, merged by time',
@@ -100,7 +137,12 @@ export const COMMANDS: readonly CommandSpec[] = [
       app,
       on,
       flag('follow', 'go on until interrupted', 'f'),
-      { name: 'tail', help: 'last lines of each container', schema: z.coerce.number().int().min(0).default(20), value: '<n>' },
+      {
+        name: 'tail',
+        help: 'last lines of each container',
+        schema: z.coerce.number().int().min(0).default(20),
+        value: '<n>',
+      },
       { name: 'since', help: 'seconds back', schema: z.coerce.number().int().min(1).optional(), value: '<s>' },
       { name: 'container', help: 'name of the container', schema: text.optional(), short: 'c', value: '<name>' },
     ],
@@ -152,16 +194,39 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['tw sandbox down'],
     result: 'SandboxDown',
   },
-  { verb: 'sandbox status', summary: 'processes, links and faults of the sandbox', kind: 'look', args: [], examples: ['tw sandbox status'], result: 'SandboxStatus' },
+  {
+    verb: 'sandbox status',
+    summary: 'processes, links and faults of the sandbox',
+    kind: 'look',
+    args: [],
+    examples: ['tw sandbox status'],
+    result: 'SandboxStatus',
+  },
   {
     verb: 'sandbox chaos',
     summary: 'break something, or heal it',
     kind: 'forward',
     args: [
-      { name: 'what', help: 'kill, pause, resume, partition, link, quota, credentials, …, heal', schema: text, position: 'one' },
-      { name: 'where', help: 'cluster:<name>, node:<name>, region:<name>, <a>-<b>, a cloud', schema: text.optional(), position: 'optional' },
+      {
+        name: 'what',
+        help: 'kill, pause, resume, partition, link, quota, credentials, …, heal',
+        schema: text,
+        position: 'one',
+      },
+      {
+        name: 'where',
+        help: 'cluster:<name>, node:<name>, region:<name>, <a>-<b>, a cloud',
+        schema: text.optional(),
+        position: 'optional',
+      },
       { name: 'for', help: 'heal by itself after this long, such as 30s', schema: text.optional(), value: '<time>' },
-      { name: 'set', help: 'key=value of the fault; may be repeated', schema: z.array(text).default([]), many: true, value: '<k=v>' },
+      {
+        name: 'set',
+        help: 'key=value of the fault; may be repeated',
+        schema: z.array(text).default([]),
+        many: true,
+        value: '<k=v>',
+      },
     ],
     examples: ['tw sandbox chaos kill cluster:mtl', 'tw sandbox chaos heal'],
     result: 'Chaos',
@@ -172,7 +237,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     kind: 'look',
     args: [
       { name: 'from', help: 'user region', schema: text, value: '<region>' },
-      { name: 'times', help: 'how many visits', schema: z.coerce.number().int().min(1).max(100000).default(1), value: '<n>' },
+      {
+        name: 'times',
+        help: 'how many visits',
+        schema: z.coerce.number().int().min(1).max(100000).default(1),
+        value: '<n>',
+      },
       { name: 'path', help: 'path of the page', schema: text.default('/'), value: '<path>' },
       { name: 'host', help: 'host name; default: the app with traffic', schema: text.optional(), value: '<host>' },
       flag('body', 'show the answer itself'),
@@ -186,7 +256,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     kind: 'look',
     args: [
       { name: 'place', help: 'operator, clouds, users-<name>, a region or machine', schema: text, position: 'one' },
-      { name: 'argv', help: 'command and its arguments, after --', schema: z.array(text).default([]), position: 'rest' },
+      {
+        name: 'argv',
+        help: 'command and its arguments, after --',
+        schema: z.array(text).default([]),
+        position: 'rest',
+      },
     ],
     examples: ['tw sandbox enter operator -- sh'],
     result: 'Enter',

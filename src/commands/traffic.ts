@@ -13,8 +13,15 @@ async function oneCluster(c: Context, args: Args): Promise<{ e: Engine; cluster:
 }
 
 function held(c: Context, cluster: string, h: HoldFacts, said: string): Outcome {
-  c.journal().append({ kind: 'traffic.hold', cluster, data: h.raw });
-  const rows: Row[] = [{ key: cluster, tone: h.done ? 'ok' : 'warn', label: [text(`${cluster}: ${said}`)], cells: {}, kids: h.notes.map((n): Row => ({ key: n, tone: 'ok', label: [untrusted(n)], cells: {}, kids: [] })) }];
+  const rows: Row[] = [
+    {
+      key: cluster,
+      tone: h.done ? 'ok' : 'warn',
+      label: [text(`${cluster}: ${said}`)],
+      cells: {},
+      kids: h.notes.map((n): Row => ({ key: n, tone: 'ok', label: [untrusted(n)], cells: {}, kids: [] })),
+    },
+  ];
   return { data: h.raw, view: { at: c.clock.now(), rows } };
 }
 
@@ -33,8 +40,28 @@ export async function undrain(c: Context, args: Args, io: Io): Promise<Outcome> 
 
 function whyRows(w: WhyFacts): Row[] {
   return [
-    ...w.candidates.map((k): Row => ({ key: k.cluster, tone: k.chosen ? 'ok' : 'off', label: [text(k.cluster)], cells: { share: [text(`${Math.round(k.share * 100)} %`)], rtt: [text(k.rttMs === undefined ? '' : `${k.rttMs.toFixed(0)} ms`)], why: [untrusted(k.why)] }, kids: [] })),
-    ...w.servers.map((s): Row => ({ key: `ns ${s.cluster}`, tone: s.agrees ? 'ok' : 'warn', label: [text(`nameserver ${s.cluster}`)], cells: { why: [untrusted(`answers ${s.answers}`)] }, kids: [] })),
+    ...w.candidates.map(
+      (k): Row => ({
+        key: k.cluster,
+        tone: k.chosen ? 'ok' : 'off',
+        label: [text(k.cluster)],
+        cells: {
+          share: [text(`${Math.round(k.share * 100)} %`)],
+          rtt: [text(k.rttMs === undefined ? '' : `${k.rttMs.toFixed(0)} ms`)],
+          why: [untrusted(k.why)],
+        },
+        kids: [],
+      }),
+    ),
+    ...w.servers.map(
+      (s): Row => ({
+        key: `ns ${s.cluster}`,
+        tone: s.agrees ? 'ok' : 'warn',
+        label: [text(`nameserver ${s.cluster}`)],
+        cells: { why: [untrusted(`answers ${s.answers}`)] },
+        kids: [],
+      }),
+    ),
   ];
 }
 

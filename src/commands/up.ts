@@ -23,8 +23,18 @@ interface Up {
 /** Copies the rows of another view below one path of the board. */
 function mirror(b: Board, path: readonly string[], rows: ReturnType<typeof infraView>['rows']): void {
   for (const row of rows) {
-    const cells = Object.fromEntries(Object.entries(row.cells).map(([k, spans]) => [k, spans.map((s) => (s.t === 'time' ? '' : s.s)).join('') || undefined]));
-    b.set([...path, row.key], { tone: row.tone, label: row.label.map((s) => (s.t === 'time' ? '' : s.s)).join(''), cells, why: (row.why ?? []).map((s) => (s.t === 'time' ? '' : s.s)).join('') });
+    const cells = Object.fromEntries(
+      Object.entries(row.cells).map(([k, spans]) => [
+        k,
+        spans.map((s) => (s.t === 'time' ? '' : s.s)).join('') || undefined,
+      ]),
+    );
+    b.set([...path, row.key], {
+      tone: row.tone,
+      label: row.label.map((s) => (s.t === 'time' ? '' : s.s)).join(''),
+      cells,
+      why: (row.why ?? []).map((s) => (s.t === 'time' ? '' : s.s)).join(''),
+    });
   }
 }
 
@@ -48,12 +58,19 @@ async function build(u: Up, plan: Plan): Promise<Outputs> {
 function onlyCreates(c: ClusterPlan): Problem | undefined {
   const other = c.apps.flatMap((a) => a.ops).find((op) => op.kind !== 'create' && op.kind !== 'same');
   if (other === undefined) return undefined;
-  return fault('TW3040', { value: `${other.ref.kind}/${other.ref.name}`, where: [{ cluster: c.name }], why: [`the plan said "create" for a new cluster, now it would be "${other.kind}"`], fix: [{ say: 'Look again:', command: 'tw plan' }] }).problem;
+  return fault('TW3040', {
+    value: `${other.ref.kind}/${other.ref.name}`,
+    where: [{ cluster: c.name }],
+    why: [`the plan said "create" for a new cluster, now it would be "${other.kind}"`],
+    fix: [{ say: 'Look again:', command: 'tw plan' }],
+  }).problem;
 }
 
 /** The shown plan, with clusters that are new by now planned for real. */
 async function completed(u: Up, plan: Plan, outputs: Outputs): Promise<FleetPlan> {
-  const born = plan.fleet.clusters.filter((c) => c.identity === 'not-yet' && outputs[c.name] !== undefined).map((c) => c.name);
+  const born = plan.fleet.clusters
+    .filter((c) => c.identity === 'not-yet' && outputs[c.name] !== undefined)
+    .map((c) => c.name);
   const ready = plan.fleet.clusters.filter((c) => c.identity !== 'not-yet');
   if (born.length === 0) return { ...plan.fleet, clusters: ready };
   const now = await planFleet(u.e, outputs, Object.fromEntries(born.map((n) => [n, 'present' as const])), born);
@@ -74,11 +91,19 @@ function showFleet(b: Board, e: FleetEvent): void {
       const bad = e.step === 'stopped' || e.step === 'lagging';
       const done = e.step === 'sealed' || e.step === 'unchanged';
       const why = e.problem === undefined ? '' : `${e.problem.code} ${e.problem.title}: ${e.problem.why[0] ?? ''}`;
-      b.set(['apps', `${e.cluster} ${e.app}`], { tone: bad ? 'bad' : done ? 'ok' : 'busy', cells: { step: e.step }, why });
+      b.set(['apps', `${e.cluster} ${e.app}`], {
+        tone: bad ? 'bad' : done ? 'ok' : 'busy',
+        cells: { step: e.step },
+        why,
+      });
       return;
     }
     case 'object':
-      b.set(['apps', `${e.cluster} ${e.app}`], { tone: 'busy', cells: { now: `${e.did} ${e.ref.kind}/${e.ref.name}` }, why: '' });
+      b.set(['apps', `${e.cluster} ${e.app}`], {
+        tone: 'busy',
+        cells: { now: `${e.did} ${e.ref.kind}/${e.ref.name}` },
+        why: '',
+      });
       return;
     case 'waiting':
       b.set(['apps', `${e.cluster} ${e.app}`], { tone: 'busy', cells: { now: 'waiting' }, why: sayWaiting(e) });
@@ -98,7 +123,8 @@ async function deploy(u: Up, plan: FleetPlan, outputs: Outputs): Promise<void> {
   let failed = 0;
   for await (const event of fleetApply(plan, input, u.io.signal)) {
     showFleet(u.b, event);
-    if (event.type === 'identity') u.c.journal().append({ kind: 'fleet.identity', cluster: event.cluster, data: { uid: event.uid } });
+    if (event.type === 'identity')
+      u.c.journal().append({ kind: 'fleet.identity', cluster: event.cluster, data: { uid: event.uid } });
     if (event.type !== 'end') continue;
     failed = event.failed.length;
     u.problems.push(...event.failed.map((f) => f.problem));
@@ -125,7 +151,11 @@ async function route(u: Up, outputs: Outputs): Promise<void> {
 async function approve(u: Up, plan: Plan, args: Args): Promise<void> {
   const wanted = args['plan'] as string | undefined;
   if (wanted !== undefined && wanted !== plan.id) {
-    throw fault('TW2104', { value: wanted, why: [`the plan is now ${plan.id}`], fix: [{ say: 'Look at it:', command: 'tw plan' }] });
+    throw fault('TW2104', {
+      value: wanted,
+      why: [`the plan is now ${plan.id}`],
+      fix: [{ say: 'Look at it:', command: 'tw plan' }],
+    });
   }
   if (args['yes'] === true || wanted !== undefined || changesOf(plan).total === 0) return;
   u.io.show(planView(plan, u.c.clock.now()));
@@ -136,11 +166,16 @@ async function approve(u: Up, plan: Plan, args: Args): Promise<void> {
 /** The worst of several problems decides the exit code: interrupted first, then credentials, then the rest. */
 function verdict(u: Up, outputs: Outputs): Pick<Outcome, 'problem' | 'warnings' | 'exit'> {
   const [first, ...more] = u.problems;
-  if (u.io.signal.aborted) return { ...(first === undefined ? {} : { problem: first, warnings: more }), exit: EXIT.interrupted };
+  if (u.io.signal.aborted)
+    return { ...(first === undefined ? {} : { problem: first, warnings: more }), exit: EXIT.interrupted };
   if (first === undefined) return {};
   const denied = u.problems.find((p) => p.exit === EXIT.denied);
   const standing = Object.keys(outputs).length;
-  return { problem: denied ?? first, warnings: u.problems.filter((p) => p !== (denied ?? first)), exit: denied?.exit ?? (standing === 0 ? first.exit : EXIT.applyFailed) };
+  return {
+    problem: denied ?? first,
+    warnings: u.problems.filter((p) => p !== (denied ?? first)),
+    exit: denied?.exit ?? (standing === 0 ? first.exit : EXIT.applyFailed),
+  };
 }
 
 async function perform(u: Up, plan: Plan): Promise<Outputs> {
@@ -153,7 +188,12 @@ async function perform(u: Up, plan: Plan): Promise<Outputs> {
 }
 
 function outcome(u: Up, plan: Plan, outputs: Outputs): Outcome {
-  const data = { plan: planData(plan), clusters: Object.keys(outputs), kubeconfig: u.e.kubeconfig, failures: toJson(u.problems.map((p) => ({ code: p.code, where: p.where, why: p.why }))) };
+  const data = {
+    plan: planData(plan),
+    clusters: Object.keys(outputs),
+    kubeconfig: u.e.kubeconfig,
+    failures: toJson(u.problems.map((p) => ({ code: p.code, where: p.where, why: p.why }))),
+  };
   return { data, view: u.b.view(), ...verdict(u, outputs) };
 }
 
@@ -166,7 +206,14 @@ export async function up(c: Context, args: Args, io: Io): Promise<Outcome> {
     const on = args['on'] as string[];
     if (args['sandbox'] === true) await startSandbox(await c.sandbox(), config, b.set);
     const e = await c.engine(args['sandbox'] === true ? 'sandbox' : undefined);
-    const u: Up = { c, e, io, b, problems: [], ...(on.length === 0 ? {} : { only: selectClusters(config, on).map((k) => k.name) }) };
+    const u: Up = {
+      c,
+      e,
+      io,
+      b,
+      problems: [],
+      ...(on.length === 0 ? {} : { only: selectClusters(config, on).map((k) => k.name) }),
+    };
     b.set(['plan'], { tone: 'busy', label: 'plan' });
     const plan = await makePlan(e, { ...(u.only === undefined ? {} : { only: u.only }), signal: io.signal });
     b.set(['plan'], { tone: 'ok', cells: { id: plan.id, changes: String(changesOf(plan).total) } });
@@ -184,7 +231,10 @@ export async function plan(c: Context, args: Args, io: Io): Promise<Outcome> {
   const config = await c.config();
   const on = args['on'] as string[];
   const e = await c.engine(args['sandbox'] === true ? 'sandbox' : undefined);
-  const made = await makePlan(e, { ...(on.length === 0 ? {} : { only: selectClusters(config, on).map((k) => k.name) }), signal: io.signal });
+  const made = await makePlan(e, {
+    ...(on.length === 0 ? {} : { only: selectClusters(config, on).map((k) => k.name) }),
+    signal: io.signal,
+  });
   const [problem, ...warnings] = problemsOf(made);
   const differs = args['exitCode'] === true && changesOf(made).total > 0;
   return {

@@ -4,7 +4,14 @@ import { type Config, readSecret } from '../config/index.ts';
 import { openCluster, openKubeconfig } from '../fleet/adapters/kube-client.ts';
 import { createRenderer } from '../fleet/adapters/render.ts';
 import type { KubeApi } from '../fleet/index.ts';
-import { type ClusterOutput, credentialsFor, infraOutputs, openTerraform, type Outputs, type Place } from '../infra/index.ts';
+import {
+  type ClusterOutput,
+  credentialsFor,
+  infraOutputs,
+  type Outputs,
+  openTerraform,
+  type Place,
+} from '../infra/index.ts';
 import { type Clock, fault, type Journal } from '../kernel/index.ts';
 import type { Known } from '../traffic/index.ts';
 import { fleetKeys } from './keys.ts';
@@ -28,11 +35,17 @@ function open(cluster: string, o: ClusterOutput, w: EngineWiring): KubeApi {
   const credentials = {
     get: async () => {
       const { token, expires } = await source.token();
-      if (o.ca === null) throw fault('TW2115', { value: cluster, why: ['no certificate authority of the API server is known'] });
+      if (o.ca === null)
+        throw fault('TW2115', { value: cluster, why: ['no certificate authority of the API server is known'] });
       return { url: o.endpoint, ca: o.ca, token, expiresAt: expires };
     },
   };
-  return openCluster({ cluster, credentials, clock: w.clock, ...(w.place.proxyUrl === undefined ? {} : { proxyUrl: w.place.proxyUrl }) });
+  return openCluster({
+    cluster,
+    credentials,
+    clock: w.clock,
+    ...(w.place.proxyUrl === undefined ? {} : { proxyUrl: w.place.proxyUrl }),
+  });
 }
 
 /** Clients are opened once per cluster and endpoint. */
@@ -58,7 +71,13 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
   const keys = fleetKeys(join(w.stateDir, 'keys.json'));
   const kube = kubeDoor(w);
   const outputs = async (): Promise<Outputs> => await infraOutputs(w.config, w.place);
-  const tf = await openTerraform({ place: w.place, config: w.config, modulesDir: join(ROOT, 'terraform', 'modules'), journal: w.journal, clock: w.clock });
+  const tf = await openTerraform({
+    place: w.place,
+    config: w.config,
+    modulesDir: join(ROOT, 'terraform', 'modules'),
+    journal: w.journal,
+    clock: w.clock,
+  });
   const traffic = trafficDoor({
     config: w.config,
     clock: w.clock,
@@ -74,7 +93,12 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
     config: w.config,
     place: w.place,
     infra: { config: w.config, place: w.place, tf, journal: w.journal, clock: w.clock },
-    fleet: { clock: w.clock, renderer: createRenderer(), secret: (ref) => readSecret(ref, process.env), key: keys.values },
+    fleet: {
+      clock: w.clock,
+      renderer: createRenderer(),
+      secret: (ref) => readSecret(ref, process.env),
+      key: keys.values,
+    },
     traffic,
     outputs,
     kube: kube.get,

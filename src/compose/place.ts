@@ -63,7 +63,13 @@ export function configPath(cwd: string, stateDir: string, named: string | undefi
 
 /** Real clouds: the person's own credentials, state and locks in the project folder. */
 export function realPlace(stateDir: string, configDir: string): Place {
-  return { name: 'real', env: {}, endpoints: {}, rootsDir: join(stateDir, 'roots'), lockDir: join(configDir, 'infra.lock') };
+  return {
+    name: 'real',
+    env: {},
+    endpoints: {},
+    rootsDir: join(stateDir, 'roots'),
+    lockDir: join(configDir, 'infra.lock'),
+  };
 }
 
 /** A folder name that fits a Unix socket, or the fault that says so. */

@@ -1,25 +1,25 @@
 import type { Step, TrafficDoor, WhyFacts } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
-import { type FleetApp, type KubeApi, loadBalancers } from '../fleet/index.ts';
+import { type FleetApp, type KubeApi, loadBalancers, place } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type Clock, type Journal, toJson } from '../kernel/index.ts';
 import { createHttp } from '../traffic/adapters/http.ts';
 import { createLookup } from '../traffic/adapters/lookup.ts';
 import {
+  buildMap,
   currentSnapshot,
   type Discovered,
   hold,
   type Known,
-  buildMap,
   lift,
   nameserverApp,
   type Receipt,
   type SnapshotStore,
-  snapshotOf,
   SYSTEM_NAMESPACE,
-  trafficApply,
+  snapshotOf,
   type TrafficDeps,
   type TrafficKeys,
+  trafficApply,
   trafficPlan,
   trafficStatus,
   type Why,
@@ -58,6 +58,17 @@ function storeOver(api: (cluster: string) => KubeApi | undefined): SnapshotStore
   };
 }
 
+/** Apps with traffic that the config places here: a Service that is away for a moment takes no cluster out. */
+function placed(w: TrafficWiring, c: Config['clusters'][number]): string[] {
+  return w.config.apps
+    .filter(
+      (a) =>
+        a.traffic !== undefined &&
+        place(a.name, a.placement, [{ facts: c, presence: 'present' }]).every((d) => d.placed),
+    )
+    .map((a) => a.name);
+}
+
 /** Load balancer addresses of every app in every cluster that answers. */
 async function discover(w: TrafficWiring, outputs: Outputs): Promise<Discovered[]> {
   const found = await Promise.all(
@@ -74,7 +85,7 @@ async function discover(w: TrafficWiring, outputs: Outputs): Promise<Discovered[
         edges[app.name] = { ips: mine.addresses.filter((a) => a !== name), ...(name === undefined ? {} : { name }) };
       }
       const nameserver = outputs[c.name]?.nameserver?.ip;
-      return { cluster: c.name, apps: Object.keys(edges), edges, ...(nameserver === undefined ? {} : { nameserver }) };
+      return { cluster: c.name, apps: placed(w, c), edges, ...(nameserver === undefined ? {} : { nameserver }) };
     }),
   );
   return found.filter((d) => d !== undefined);
@@ -82,7 +93,11 @@ async function discover(w: TrafficWiring, outputs: Outputs): Promise<Discovered[
 
 /** Clusters whose app has a service but no address yet. */
 function nameless(found: readonly Discovered[]): string[] {
-  return found.flatMap((d) => Object.entries(d.edges).flatMap(([app, e]) => (e.ips.length === 0 && e.name === undefined ? [`${d.cluster}/${app}`] : [])));
+  return found.flatMap((d) =>
+    Object.entries(d.edges).flatMap(([app, e]) =>
+      e.ips.length === 0 && e.name === undefined ? [`${d.cluster}/${app}`] : [],
+    ),
+  );
 }
 
 const ADDRESS_MS = 120_000;
@@ -98,20 +113,34 @@ async function discoverAll(w: TrafficWiring, outputs: Outputs, signal: AbortSign
   }
 }
 
-/** Waits until every nameserver runs the snapshot and sees one healthy cluster at least; the clusters still missing. */
+/** Waits until every nameserver runs the snapshot and has a verdict on every site it can have one on; those that do not. */
 async function agreed(w: TrafficWiring, deps: TrafficDeps, id: string, signal: AbortSignal): Promise<string[]> {
   const until = w.clock.monotonic() + AGREE_MS;
   for (;;) {
     const s = await trafficStatus(deps);
-    const late = s.servers.filter((n) => n.view?.snapshot?.id !== id || !Object.values(n.view.health).every((v) => v.state === 'up')).map((n) => n.cluster);
+    const late = s.servers
+      .filter(
+        (n) =>
+          n.view?.snapshot?.id !== id ||
+          Object.values(n.view.health).some(
+            (v) => v.state === 'down' || (v.state === 'unknown' && v.votes.of >= v.votes.need),
+          ),
+      )
+      .map((n) => n.cluster);
     if (late.length === 0 || w.clock.monotonic() > until) return late;
     await w.clock.sleep(POLL_MS, signal);
   }
 }
 
 function holdFacts(r: Receipt): { done: boolean; notes: string[]; raw: ReturnType<typeof toJson> } {
-  const answers = r.truth.map((s) => `nameserver ${s.cluster} answers ${s.error ?? (s.answers.join(', ') || 'nothing')}`);
-  return { done: r.done, notes: [`${r.peers.confirmed} of ${r.peers.of} nameservers confirm`, ...answers, ...r.notes], raw: toJson(r) };
+  const answers = r.truth.map(
+    (s) => `nameserver ${s.cluster} answers ${s.error ?? (s.answers.join(', ') || 'nothing')}`,
+  );
+  return {
+    done: r.done,
+    notes: [`${r.peers.confirmed} of ${r.peers.of} nameservers confirm`, ...answers, ...r.notes],
+    raw: toJson(r),
+  };
 }
 
 function whyFacts(w: Why): WhyFacts {
@@ -121,7 +150,12 @@ function whyFacts(w: Why): WhyFacts {
     candidates: predicted.candidates.map((k) => ({
       cluster: k.cluster,
       chosen: k.cluster === predicted.chosen,
-      why: k.out === undefined ? (k.cluster === predicted.chosen ? 'serves this user' : 'may serve; another one ranks better') : `${k.out.stage}: ${k.out.say}`,
+      why:
+        k.out === undefined
+          ? k.cluster === predicted.chosen
+            ? 'serves this user'
+            : 'may serve; another one ranks better'
+          : `${k.out.stage}: ${k.out.say}`,
       share: k.share,
       ...(k.rtt === undefined ? {} : { rttMs: k.rtt.ms }),
     })),
@@ -143,7 +177,11 @@ export function trafficDoor(w: TrafficWiring): TrafficDoor & { close(): Promise<
     keys: w.keys,
     clock: w.clock,
     journal: w.journal,
-    nameservers: Object.fromEntries(Object.entries(outputs).flatMap(([c, o]) => (o.nameserver === undefined ? [] : [[c, { ip: o.nameserver.ip, name: `ns-${c}.${w.config.dns?.zone ?? ''}` }]]))),
+    nameservers: Object.fromEntries(
+      Object.entries(outputs).flatMap(([c, o]) =>
+        o.nameserver === undefined ? [] : [[c, { ip: o.nameserver.ip, name: `ns-${c}.${w.config.dns?.zone ?? ''}` }]],
+      ),
+    ),
     ...(signal === undefined ? {} : { signal }),
   });
   return {
@@ -151,30 +189,58 @@ export function trafficDoor(w: TrafficWiring): TrafficDoor & { close(): Promise<
     plan: async (outputs) => {
       const deps = depsOf(outputs);
       const { current } = deps.clusters.length === 0 ? { current: undefined } : await currentSnapshot(deps);
-      const p = trafficPlan({ config: w.config, map: buildMap(w.known), ...(current === undefined ? {} : { current: current.snapshot }) });
-      return { id: p.digest, changes: p.changes.map((c) => `${c.kind} ${c.what}: ${c.say}`), gaps: p.gaps.map((g) => `${g.kept}: ${g.promise}: ${g.say}`) };
+      const p = trafficPlan({
+        config: w.config,
+        map: buildMap(w.known),
+        ...(current === undefined ? {} : { current: current.snapshot }),
+      });
+      return {
+        id: p.digest,
+        changes: p.changes.map((c) => `${c.kind} ${c.what}: ${c.say}`),
+        gaps: p.gaps.map((g) => `${g.kept}: ${g.promise}: ${g.say}`),
+      };
     },
     apply: (outputs, signal) => applied(w, outputs, depsOf(outputs, signal), signal),
-    hold: async (cluster, o, signal) => holdFacts(await hold({ kind: 'drain', cluster, ...o }, depsOf(await w.outputs(), signal))),
-    lift: async (cluster, signal) => holdFacts(await lift({ hold: cluster, by: 'tw' }, depsOf(await w.outputs(), signal))),
+    hold: async (cluster, o, signal) =>
+      holdFacts(await hold({ kind: 'drain', cluster, ...o }, depsOf(await w.outputs(), signal))),
+    lift: async (cluster, signal) =>
+      holdFacts(await lift({ hold: cluster, by: 'tw' }, depsOf(await w.outputs(), signal))),
     why: async (ip, host) => whyFacts(await why({ ip, host }, depsOf(await w.outputs()))),
     close: async () => http.close(),
   };
 }
 
-async function* applied(w: TrafficWiring, outputs: Outputs, deps: TrafficDeps, signal: AbortSignal): AsyncGenerator<Step> {
+async function* applied(
+  w: TrafficWiring,
+  outputs: Outputs,
+  deps: TrafficDeps,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
   yield { step: 'addresses', state: 'start' };
   const discovered = await discoverAll(w, outputs, signal);
   const missing = nameless(discovered);
-  yield missing.length === 0 ? { step: 'addresses', state: 'done' } : { step: 'addresses', state: 'note', detail: `no address yet: ${missing.join(', ')}` };
+  yield missing.length === 0
+    ? { step: 'addresses', state: 'done' }
+    : { step: 'addresses', state: 'note', detail: `no address yet: ${missing.join(', ')}` };
   yield { step: 'snapshot', state: 'start' };
   const { current } = await currentSnapshot(deps);
-  const snapshot = snapshotOf({ config: w.config, discovered, map: buildMap(w.known), ...(current === undefined ? {} : { current: current.snapshot }) });
+  const snapshot = snapshotOf({
+    config: w.config,
+    discovered,
+    map: buildMap(w.known),
+    ...(current === undefined ? {} : { current: current.snapshot }),
+  });
   const done = await trafficApply({ snapshot }, deps);
-  yield { step: 'snapshot', state: 'done', detail: `${done.snapshot.term}.${done.snapshot.seq}${done.unchanged ? ' unchanged' : ''}` };
+  yield {
+    step: 'snapshot',
+    state: 'done',
+    detail: `${done.snapshot.term}.${done.snapshot.seq}${done.unchanged ? ' unchanged' : ''}`,
+  };
   yield { step: 'nameservers', state: 'start' };
   const late = await agreed(w, deps, done.id, signal);
-  yield late.length === 0 ? { step: 'nameservers', state: 'done' } : { step: 'nameservers', state: 'note', detail: `not yet in step: ${late.join(', ')}` };
+  yield late.length === 0
+    ? { step: 'nameservers', state: 'done' }
+    : { step: 'nameservers', state: 'note', detail: `not yet in step: ${late.join(', ')}` };
 }
 
 /** The nameservers as an app of the fleet; a cluster whose address is not known yet gets none in its Service. */
@@ -183,7 +249,13 @@ function systemApp(w: TrafficWiring, outputs: Outputs): FleetApp | undefined {
   const perCluster = Object.fromEntries(
     w.config.clusters.map((c) => {
       const at = outputs[c.name]?.nameserver;
-      const objects = nameserverApp({ config: w.config, cluster: c.name, image: w.image, keys: w.keys, ...(at === undefined ? {} : { nameserver: at }) });
+      const objects = nameserverApp({
+        config: w.config,
+        cluster: c.name,
+        image: w.image,
+        keys: w.keys,
+        ...(at === undefined ? {} : { nameserver: at }),
+      });
       return [c.name, objects.filter((o) => o.kind !== 'Namespace')];
     }),
   );
@@ -195,6 +267,10 @@ function systemApp(w: TrafficWiring, outputs: Outputs): FleetApp | undefined {
     placement: { selector: {} },
     overrides: [],
     replicas: 'same',
-    pull: w.config.apps.flatMap((a) => a.pull).filter((p, i, all) => w.image.startsWith(`${p.registry}/`) && all.findIndex((q) => q.registry === p.registry) === i),
+    pull: w.config.apps
+      .flatMap((a) => a.pull)
+      .filter(
+        (p, i, all) => w.image.startsWith(`${p.registry}/`) && all.findIndex((q) => q.registry === p.registry) === i,
+      ),
   };
 }
