@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Clock, fault, type Problem, TwError } from '../kernel/index.ts';
 import { applysetId } from './applyset.ts';
 import { Channel } from './channel.ts';
@@ -26,6 +27,7 @@ export interface ApplyInput {
 const GATE_MS = 300_000;
 
 interface Run {
+  id: string;
   plan: FleetPlan;
   input: ApplyInput;
   signal: AbortSignal;
@@ -154,7 +156,6 @@ async function again(run: Run, c: ClusterPlan, a: AppPlan, api: KubeApi): Promis
     fleet: run.plan.fleet,
     app: a.app,
     part: applysetId(a.app, a.namespace),
-    parts: new Map<string, string>(),
     manager,
     inventory: undefined,
     allow: {},
@@ -190,6 +191,7 @@ function unit(run: Run, c: ClusterPlan, plan: AppPlan, api: KubeApi): Unit {
     emit: (e) => run.out.push(e),
     done: new Map(),
     epoch: plan.epoch,
+    run: run.id,
   };
 }
 
@@ -225,7 +227,7 @@ async function runCluster(run: Run, c: ClusterPlan): Promise<void> {
  * deletions last. Failures are events; the last event is `end`. Throws only what is a bug.
  */
 export async function* fleetApply(plan: FleetPlan, input: ApplyInput, signal: AbortSignal): AsyncIterable<FleetEvent> {
-  const run: Run = { plan, input, signal, out: new Channel(), applied: 0, failed: [] };
+  const run: Run = { id: randomUUID(), plan, input, signal, out: new Channel(), applied: 0, failed: [] };
   const work = Promise.all(plan.clusters.map((c) => runCluster(run, c))).then(
     () => {
       run.out.push({ type: 'end', applied: run.applied, failed: run.failed });

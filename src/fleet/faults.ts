@@ -12,7 +12,7 @@ export function refusalOf(e: unknown): Refusal {
 
 /** No answer, or an answer that says nothing about the object: unknown, never "none". */
 export function isSilence(e: KubeError): boolean {
-  return e.status === 0 || e.status === 401 || e.status === 429 || e.status >= 500;
+  return [0, 401, 408, 410, 429].includes(e.status) || e.status >= 500;
 }
 
 export const isConflict = (e: unknown): boolean => e instanceof KubeError && e.status === 409;

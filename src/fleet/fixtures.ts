@@ -75,7 +75,7 @@ export function liveTwin(name: string, options: TwinOptions = {}, sick: readonly
   const twin: KubeTwin = new KubeTwin(name, {
     ...options,
     before: (call) => {
-      settle(twin, sick);
+      if (call.ref?.kind === 'Deployment' || call.kind === 'Deployment') settle(twin, sick);
       options.before?.(call);
     },
   });

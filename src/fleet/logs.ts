@@ -205,9 +205,10 @@ async function work(run: Run): Promise<void> {
  * is a gap line, never an end. Ends when all is read (without `follow`) or the signal fires.
  */
 export async function* fleetLogs(query: LogQuery, signal: AbortSignal): AsyncGenerator<LogLine> {
+  const stop = new AbortController();
   const run: Run = {
     query,
-    signal,
+    signal: AbortSignal.any([signal, stop.signal]),
     merge: new TimeMerge(query.clock, query.windowMs ?? WINDOW_MS),
     known: new Set(),
     tasks: new Set(),
@@ -220,6 +221,8 @@ export async function* fleetLogs(query: LogQuery, signal: AbortSignal): AsyncGen
     for await (const { value, late } of run.merge.lines()) yield value.kind === 'line' ? { ...value, late } : value;
     if (!signal.aborted) await all;
   } finally {
+    // A reader that leaves early ends the streams too.
+    stop.abort();
     signal.removeEventListener('abort', close);
     close();
   }

@@ -175,6 +175,8 @@ export interface Inventory {
   version: string;
   epoch: number;
   plan: string;
+  /** The run that claimed this epoch: two runs of one plan are two writers. */
+  run: string;
   /** `false` between claim and seal. */
   sealed: boolean;
   items: Readonly<Record<string, InventoryItem>>;

@@ -57,7 +57,6 @@ interface Draft {
   rendered: ReadonlyMap<string, readonly Rendered[]>;
   decisions: readonly Decision[];
   divisions: ReadonlyMap<string, ReadonlyMap<string, Division>>;
-  parts: ReadonlyMap<string, string>;
   warnings: string[];
 }
 
@@ -232,7 +231,12 @@ function apiOf(d: Draft, c: Contact): KubeApi | undefined {
   return isUnborn(presence) || api === undefined ? undefined : patient(api, { clock: d.ports.clock });
 }
 
-async function planApp(d: Draft, c: Contact, set: DesiredSet): Promise<AppPlan | undefined> {
+async function planApp(
+  d: Draft,
+  c: Contact,
+  set: DesiredSet,
+  all: readonly DesiredSet[],
+): Promise<AppPlan | undefined> {
   const api = apiOf(d, c);
   const { inventory, problem } = heldOf(c.survey, { name: set.app, namespace: set.namespace }) ?? {};
   if (set.items.length === 0 && inventory === undefined) return undefined;
@@ -242,7 +246,6 @@ async function planApp(d: Draft, c: Contact, set: DesiredSet): Promise<AppPlan |
     fleet: d.input.config.fleet,
     app: set.app,
     part: applysetId(set.app, set.namespace),
-    parts: d.parts,
     manager: managerOf(set.app),
     inventory,
     allow: d.input.allow ?? {},
@@ -250,7 +253,7 @@ async function planApp(d: Draft, c: Contact, set: DesiredSet): Promise<AppPlan |
   const read = await readings(d, c, set);
   const ops = set.items.map((i) => foldItem(i, read.get(keyOf(i.ref)) ?? { at: 'absent', simulated: true }, context));
   const left =
-    api === undefined ? { ops: [], withheld: [] } : foldLeftovers(await readLeftovers(api, inventory, set), context);
+    api === undefined ? { ops: [], withheld: [] } : foldLeftovers(await readLeftovers(api, inventory, all), context);
   return keepForeignNamespace({
     app: set.app,
     namespace: set.namespace,
@@ -268,12 +271,12 @@ async function planCluster(d: Draft, c: Contact, sets: readonly DesiredSet[]): P
   const name = c.cluster.name;
   if (c.skipped !== undefined) return { name, identity: 'unknown', apps: [], skipped: c.skipped };
   try {
-    const apps = await Promise.all(sets.map((set) => planApp(d, c, set)));
+    const apps = await Promise.all(sets.map((set) => planApp(d, c, set, sets)));
     return { name, identity: c.survey?.identity ?? 'not-yet', apps: apps.filter((a) => a !== undefined) };
   } catch (e) {
-    const f = kubeFault(e, name);
-    if (f.code !== 'TW3012' && f.code !== 'TW3013') throw f;
-    return { name, identity: 'unknown', apps: [], skipped: f.problem };
+    // What a person wrote is thrown; what the cluster says concerns this cluster alone.
+    if (e instanceof TwError) throw e;
+    return { name, identity: 'unknown', apps: [], skipped: kubeFault(e, name).problem };
   }
 }
 
@@ -295,7 +298,6 @@ export async function fleetPlan(input: PlanInput, ports: FleetPorts): Promise<Fl
     rendered,
     decisions,
     divisions: divide(input, decisions, contacts),
-    parts: new Map(input.apps.map((a) => [applysetId(a.name, a.namespace), a.name])),
     warnings: [],
   };
   const sets = contacts.map((c) => [...input.apps.map((a) => setFor(draft, a, c)), ...retired(draft, c)]);

@@ -147,13 +147,13 @@ export async function readSet(c: ReadContext, set: DesiredSet): Promise<Map<stri
   return new Map(readings);
 }
 
-/** Live state of what the inventory holds and the set does not. */
+/** Live state of what the inventory holds and no app of the cluster wants: regrouping moves, it never deletes. */
 export async function readLeftovers(
   api: KubeApi,
   inventory: Inventory | undefined,
-  set: DesiredSet,
+  sets: readonly DesiredSet[],
 ): Promise<Leftover[]> {
-  const wanted = new Set(set.items.map((i) => keyOf(i.ref)));
+  const wanted = new Set(sets.flatMap((s) => s.items.map((i) => keyOf(i.ref))));
   const left = Object.keys(inventory?.items ?? {}).filter((k) => !wanted.has(k));
   const limit = pLimit(PARALLEL);
   return Promise.all(

@@ -6,7 +6,7 @@ import type { AppPlan, Inventory, InventoryItem, KubeObject, Op, Ref } from './m
 import { valuesOf } from './plan/fold.ts';
 import { inventoryObject, inventoryRef, readInventory } from './plan/inventory.ts';
 import { keyOf, sayRef } from './plan/objects.ts';
-import type { Applied, Expect, KubeApi } from './ports.ts';
+import { type Applied, type Expect, type KubeApi, KubeError } from './ports.ts';
 import { PART_OF } from './plan/desired.ts';
 import { expectOf, yieldFields } from './handover.ts';
 
@@ -28,6 +28,8 @@ export interface Unit {
   done: Map<string, { uid: string; origin: 'created' | 'adopted' }>;
   /** Our epoch once claimed, the plan's before. */
   epoch: number;
+  /** Names this run among writers. */
+  run: string;
 }
 
 function stale(u: Unit, ref: Ref, why: string): TwError {
@@ -69,10 +71,16 @@ async function putInventory(u: Unit, inv: Inventory, expect: Expect): Promise<Ap
     const object = inventoryObject(inv, u.plan.namespace, u.part);
     return await u.api.apply(object, { manager: u.manager, dryRun: false, force: true, expect });
   } catch (e) {
-    if (isConflict(e)) throw secondWriter(u, 'the inventory changed under this run');
-    throw e;
+    if (!isConflict(e)) throw e;
+    // The first try may have been written and only its answer lost.
+    const now = await parent(u);
+    if (now !== undefined && isOurs(now.inventory, inv)) return { object: now.object, created: true };
+    throw secondWriter(u, 'the inventory changed under this run');
   }
 }
+
+const isOurs = (found: Inventory, sent: Inventory): boolean =>
+  found.run === sent.run && found.epoch === sent.epoch && found.sealed === sent.sealed;
 
 /** Everything that may exist after this run: what was held plus what is wanted. */
 function superset(u: Unit): Record<string, InventoryItem> {
@@ -84,9 +92,15 @@ function superset(u: Unit): Record<string, InventoryItem> {
   return items;
 }
 
+/** What is taken over counts as ours only once that is done, so its uid is not claimed before. */
+function claimedUid(op: Op, old: InventoryItem | undefined): string {
+  const later = op.kind === 'adopt' || op.kind === 'move';
+  return (later ? undefined : op.base?.uid) ?? old?.uid ?? '';
+}
+
 function itemOf(op: Op, old: InventoryItem | undefined, version: string): InventoryItem {
   const origin = op.origin ?? old?.origin ?? 'created';
-  return { uid: op.base?.uid ?? old?.uid ?? '', hash: op.hash ?? '', wave: op.wave, origin, version };
+  return { uid: claimedUid(op, old), hash: op.hash ?? '', wave: op.wave, origin, version };
 }
 
 function draft(u: Unit, epoch: number, sealed: boolean, items: Record<string, InventoryItem>): Inventory {
@@ -97,6 +111,7 @@ function draft(u: Unit, epoch: number, sealed: boolean, items: Record<string, In
     version: u.plan.version,
     epoch,
     plan: u.planId,
+    run: u.run,
     sealed,
     items,
     ...(division === undefined ? {} : { division }),
@@ -126,14 +141,15 @@ export async function claim(u: Unit): Promise<void> {
     draft(u, epoch + 1, false, items),
     now === undefined ? 'absent' : expectOf(now.object),
   );
-  if (now === undefined && !made.created) throw secondWriter(u, 'another run made the inventory at the same moment');
+  if (now === undefined && !made.created && readInventory(made.object).run !== u.run)
+    throw secondWriter(u, 'another run made the inventory at the same moment');
   u.epoch = epoch + 1;
 }
 
 /** Read again before each wave and each deletion; a higher epoch ends this run. Throws TW3050. */
 export async function checkEpoch(u: Unit): Promise<void> {
   const now = await parent(u);
-  if (now?.inventory.epoch === u.epoch && now.inventory.plan === u.planId) return;
+  if (now?.inventory.epoch === u.epoch && now.inventory.run === u.run) return;
   const who =
     now === undefined ? 'the inventory is gone' : `plan ${now.inventory.plan} claimed epoch ${now.inventory.epoch}`;
   throw secondWriter(u, who);
@@ -148,28 +164,46 @@ function record(u: Unit, op: Op, a: Applied, origin: 'created' | 'adopted'): voi
   u.done.set(keyOf(op.ref), { uid: a.object.metadata.uid ?? '', origin });
 }
 
+/** Not created by this call: somebody was faster, unless only the answer of our own first try was lost. */
+function wasFaster(a: Applied, manager: string): boolean {
+  if (a.created) return false;
+  return (a.object.metadata.managedFields ?? []).some((m) => m.manager !== manager && m.subresource === undefined);
+}
+
+/** The object under this name now; the kind of a simulated op may not be served yet. */
+async function present(u: Unit, op: Op): Promise<KubeObject | undefined> {
+  try {
+    return await u.api.get(op.ref);
+  } catch (e) {
+    if (op.simulated === true && e instanceof KubeError && e.status === 404) return undefined;
+    throw e;
+  }
+}
+
 async function create(u: Unit, op: Op): Promise<void> {
   if (u.done.has(keyOf(op.ref))) return;
-  const live = await u.api.get(op.ref).catch((e: unknown) => {
-    if (op.simulated === true) return undefined;
-    throw e;
-  });
+  const live = await present(u, op);
   if (live !== undefined && live.metadata.labels?.[PART_OF] !== u.part)
     throw stale(u, op.ref, 'planned as new, but somebody made it meanwhile');
   const a = await send(u, op, live === undefined ? 'absent' : expectOf(live), false);
-  const raced = live === undefined && !a.created;
+  const raced = live === undefined && wasFaster(a, u.manager);
   record(u, op, a, raced ? 'adopted' : 'created');
   told(u, op, raced ? 'adopted' : 'created', raced ? 'somebody was faster' : undefined);
 }
 
-/** The live object is still what the plan was made from, as far as this op touches it. Throws TW3040. */
-async function stillAsPlanned(u: Unit, op: Op, live: KubeObject, force: boolean): Promise<void> {
+/**
+ * The live object is still what the plan was made from, as far as this op touches it; `done` when it
+ * is already what the op wants (our own earlier try). Throws TW3040.
+ */
+async function compare(u: Unit, op: Op, live: KubeObject, force: boolean): Promise<'as-planned' | 'done'> {
   if (live.metadata.uid !== op.base?.uid) throw stale(u, op.ref, 'it was deleted and made anew since the plan');
-  if (live.metadata.resourceVersion === op.base?.resourceVersion || op.kind === 'unknown') return;
-  if (op.body === undefined) return;
+  if (live.metadata.resourceVersion === op.base?.resourceVersion || op.kind === 'unknown') return 'as-planned';
+  if (op.body === undefined) return 'as-planned';
   const again = await u.api.apply(op.body, { manager: u.manager, dryRun: true, force, expect: 'any' });
-  if (valuesOf(live, again.object) !== op.base?.values)
-    throw stale(u, op.ref, 'a value this plan changes was changed meanwhile');
+  const values = valuesOf(live, again.object);
+  if (values === op.base?.values) return 'as-planned';
+  if (values === valuesOf(live, live)) return 'done';
+  throw stale(u, op.ref, 'a value this plan changes was changed meanwhile');
 }
 
 const DID: Partial<Record<Op['kind'], ObjectStep>> = { adopt: 'adopted', move: 'moved' };
@@ -179,7 +213,7 @@ async function update(u: Unit, op: Op): Promise<void> {
   for (let n = 1; ; n++) {
     const live = await u.api.get(op.ref);
     if (live === undefined) throw stale(u, op.ref, 'it is gone since the plan');
-    await stillAsPlanned(u, op, live, force);
+    if ((await compare(u, op, live, force)) === 'done') return updated(u, op, { object: live, created: false });
     try {
       const handed = await yieldFields(u.api, op, live);
       const a = await send(u, op, expectOf(handed), force);
@@ -261,7 +295,8 @@ export async function seal(u: Unit): Promise<void> {
   const items = exact(u);
   const now = await parent(u);
   if (now === undefined && Object.keys(items).length === 0) return;
-  if (now === undefined || now.inventory.epoch !== u.epoch) throw secondWriter(u, 'the inventory moved before the end');
+  if (now === undefined || now.inventory.epoch !== u.epoch || now.inventory.run !== u.run)
+    throw secondWriter(u, 'the inventory moved before the end');
   if (Object.keys(items).length > 0) {
     await putInventory(u, draft(u, u.epoch, true, items), expectOf(now.object));
     return;

@@ -8,9 +8,8 @@ export interface Claim {
   cluster: string;
   fleet: string;
   app: string;
-  /** ApplySet id of this app, and of the fleet's other apps by id. */
+  /** ApplySet id of this app. */
   part: string;
-  parts: ReadonlyMap<string, string>;
 }
 /** Whose the live object is: ours, another app's of this fleet, nobody's, or a stranger's. */
 export type Ownership =
@@ -36,16 +35,16 @@ function labelled(o: KubeObject, c: Claim): Ownership | undefined {
   if (fleet !== undefined && fleet !== c.fleet) return stranger(o, c, `it belongs to the fleet ${fleet}`);
   if (part === undefined) return undefined;
   if (part === c.part) return { whose: 'ours' };
-  const sibling = c.parts.get(part);
-  if (sibling !== undefined && fleet === c.fleet) return { whose: 'sibling', app: sibling };
+  if (fleet === c.fleet) return { whose: 'sibling', app: labels[LABELS.app] ?? 'another app' };
   return stranger(o, c, `it is part of the ApplySet ${part}`);
 }
 
-/** Decides by inventory first (uid), then by the labels the object carries. */
+/** The labels the object carries decide; without any, the uid in our inventory does. */
 export function ownership(o: KubeObject, entry: InventoryItem | undefined, c: Claim): Ownership {
-  if (entry !== undefined && entry.uid === o.metadata.uid) return { whose: 'ours' };
-  const byLabel = labelled(o, c);
+  const ours: Ownership | undefined =
+    entry !== undefined && entry.uid === o.metadata.uid ? { whose: 'ours' } : undefined;
+  const byLabel = labelled(o, c) ?? ours;
   if (byLabel === undefined) return { whose: 'nobody' };
-  if (byLabel.whose !== 'ours' || entry === undefined || entry.uid === '') return byLabel;
+  if (byLabel.whose !== 'ours' || ours !== undefined || entry === undefined || entry.uid === '') return byLabel;
   return { whose: 'ours', why: 'somebody deleted it and made it anew' };
 }
