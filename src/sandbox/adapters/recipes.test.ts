@@ -8,9 +8,13 @@ import { readRecipes } from './recipes.ts';
 
 describe('recipes file', () => {
   let dir = '';
-  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  const made: string[] = [];
+  afterEach(() => {
+    for (const d of made.splice(0)) rmSync(d, { recursive: true, force: true });
+  });
   const written = (text: string): string => {
     dir = mkdtempSync(join(tmpdir(), 'twr-'));
+    made.push(dir);
     writeFileSync(join(dir, 'web'), '');
     writeFileSync(join(dir, 'recipes.yaml'), text);
     return join(dir, 'recipes.yaml');
