@@ -78,10 +78,11 @@ async function send(session: Session, call: Call): Promise<Dispatcher.ResponseDa
 
 async function open(sessions: Sessions, call: Call): Promise<Dispatcher.ResponseData> {
   try {
-    const answer = await send(await sessions.get(), call);
+    const session = await sessions.get();
+    const answer = await send(session, call);
     if (answer.statusCode !== 401) return answer;
     await answer.body.dump();
-    return await send(await sessions.get('401'), call);
+    return await send(await sessions.get(session), call);
   } catch (e) {
     if (e instanceof KubeError || call.signal?.aborted === true) throw e;
     throw silence(e);

@@ -36,7 +36,8 @@ async function lanesOf(config: KubeConfig, proxyUrl: string | undefined): Promis
 
 /** Gives sessions; renews tokens on demand, one call at a time. Never writes a credential anywhere. */
 export interface Sessions {
-  get(why?: Why): Promise<Session>;
+  /** `refused`: the session whose token was answered with 401; renewed once for all that met it. */
+  get(refused?: Session): Promise<Session>;
   close(): Promise<void>;
 }
 
@@ -101,10 +102,10 @@ export function credentialSessions(t: ClusterTarget): Sessions {
     return flight;
   };
   return {
-    get: async (why) => {
+    get: async (refused) => {
       if (current === undefined) return single('first');
       const { access, since, session } = current;
-      if (why === '401') return single('401');
+      if (refused !== undefined) return refused === session ? single('401') : session;
       const due = since + (access.expiresAt - since) * RENEW_AT;
       return clock.now() >= due ? single('expiring') : session;
     },
