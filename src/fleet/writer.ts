@@ -92,8 +92,9 @@ function superset(u: Unit): Record<string, InventoryItem> {
   return items;
 }
 
-/** What is taken over counts as ours only once that is done, so its uid is not claimed before. */
+/** No uid before the object is made, or before what is taken over is really ours. */
 function claimedUid(op: Op, old: InventoryItem | undefined): string {
+  if (op.kind === 'create' || op.kind === 'recreate') return '';
   const later = op.kind === 'adopt' || op.kind === 'move';
   return (later ? undefined : op.base?.uid) ?? old?.uid ?? '';
 }
