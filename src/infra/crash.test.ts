@@ -78,7 +78,7 @@ const last = (events: readonly RootEvent[], root: string): string | undefined =>
 
 describe.runIf(terraformBinary())('tw dies', () => {
   it('terraform goes on; the next tw attaches, waits and finds both clusters', async () => {
-    const dir = await fresh({ sao: 4, syd: 5 });
+    const dir = await fresh({ sao: 2, syd: 3 });
     const tw = twIn(dir);
     const ctx = await open(dir);
     await begun(ctx);
@@ -114,7 +114,7 @@ describe.runIf(terraformBinary())('tw dies', () => {
   });
 
   it('a second signal leaves terraform alone, and tw ends at once', async () => {
-    const dir = await fresh({ sao: 4, syd: 4 });
+    const dir = await fresh({ sao: 3, syd: 3 });
     const tw = twIn(dir, true);
     const ctx = await open(dir);
     await begun(ctx);

@@ -147,7 +147,7 @@ describe.runIf(terraformBinary())('plan and apply', () => {
   });
 
   it('says who holds a lock', async () => {
-    const l = await lab(noZone({ clusters: { sao: { cloud: 'aws', region: 'sa-east-1' } } }), { seconds: { sao: 4 } });
+    const l = await lab(noZone({ clusters: { sao: { cloud: 'aws', region: 'sa-east-1' } } }), { seconds: { sao: 2 } });
     const plan = await infraPlan(l.ctx);
     const running = all(infraApply(plan, l.ctx));
     while (!existsSync(l.ctx.tf.roots.path('cluster:sao', '.terraform.tfstate.lock.info'))) await l.ctx.clock.sleep(50);

@@ -83,10 +83,20 @@ export interface RunView {
   phase: Phase;
   diagnostics: readonly Diagnostic[];
   errored: readonly { address: string; kind: string; action: string }[];
+  /** Changed outside of terraform since the last run. */
+  drift: readonly { address: string; kind: string; action: string }[];
   /** Set by a stream whose major is unknown. */
   foreign?: string;
 }
-export const emptyRun: RunView = { planned: 0, done: 0, running: [], phase: 'network', diagnostics: [], errored: [] };
+export const emptyRun: RunView = {
+  planned: 0,
+  done: 0,
+  running: [],
+  phase: 'network',
+  diagnostics: [],
+  errored: [],
+  drift: [],
+};
 
 const units = (action: string): number => (action === 'replace' ? 2 : 1);
 const without = (running: readonly Running[], address: string): Running[] =>
@@ -116,6 +126,7 @@ const FOLDS: Folds = {
     running: without(v.running, e.address),
     errored: [...v.errored, { address: e.address, kind: e.kind, action: e.action }],
   }),
+  drift: (v, e) => ({ ...v, drift: [...v.drift, { address: e.address, kind: e.kind, action: e.action }] }),
   diagnostic: (v, e) => ({ ...v, diagnostics: [...v.diagnostics, e.diagnostic] }),
   version: (v, e) => (knownStream(e.ui) ? v : { ...v, foreign: e.ui }),
 };

@@ -9,6 +9,7 @@ import {
   type InfraContext,
   inRoot,
   lockArg,
+  type Ran,
   type Signals,
   type Tracker,
   tracker,
@@ -49,6 +50,15 @@ async function shown(e: Engine, root: Root): Promise<PlanJson> {
   return JSON.parse(r.stdout) as PlanJson;
 }
 
+/** Drift that no change follows from, such as node counts that the module ignores. */
+const harmless = (ran: Ran): Change[] =>
+  ran.view.drift.map((d) => ({
+    address: d.address,
+    type: d.kind,
+    action: d.action === 'delete' ? 'delete' : 'update',
+    destroysCluster: false,
+  }));
+
 /** Plans one root into `plan.tfplan`. `destroy`: the plan that removes everything. */
 export async function planRoot(e: Engine, t: Tracker, destroy = false): Promise<Planned> {
   const { roots } = e.ctx.tf;
@@ -76,7 +86,7 @@ export async function planRoot(e: Engine, t: Tracker, destroy = false): Promise<
   if (ran.code === 0) {
     await roots.drop(root.id, PLAN_FILE);
     t.to('unchanged');
-    return { kind: 'unchanged', drift: [], digest: unchangedDigest(facts) };
+    return { kind: 'unchanged', drift: harmless(ran), digest: unchangedDigest(facts) };
   }
   return await read(e, t, facts);
 }

@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from '@cdktn/hcl2json';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ClusterOutput, ModuleName, Outputs } from './model.ts';
-import { envelopeOf, fill, mainFile, rootsOf, VARIABLE_SOURCES, waitsFor } from './roots.ts';
+import { envelopeOf, fill, mainFile, rootsOf, VARIABLE_SOURCES, varsIn, waitsFor } from './roots.ts';
 import { MODULES, threeClouds } from './testing/lab.ts';
 import { terraformBinary } from './testing/terraform.ts';
 
@@ -70,6 +71,19 @@ describe('main.tf.json', () => {
     if (sao === undefined) throw new Error('no root');
     const turned = { ...sao, vars: Object.fromEntries(Object.entries(sao.vars).reverse()) };
     expect(mainFile(turned)).toBe(mainFile(sao));
+  });
+  it('gives back the variables it was made of, whatever they hold', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(
+          fc.constantFrom('domain', 'hosts'),
+          fc.oneof(fc.string(), fc.constantFrom('${a}', '$${a}', '%{if}', '$$'), fc.array(fc.string()), fc.integer()),
+        ),
+        (vars) => {
+          expect(varsIn(mainFile({ ...zone, vars }))).toEqual(vars);
+        },
+      ),
+    );
   });
   it('takes no value for a template', () => {
     const text = mainFile({

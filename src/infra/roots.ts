@@ -150,14 +150,21 @@ const OUTPUT: Readonly<Record<ModuleName, string>> = {
   'dns-route53': 'zone',
 };
 
-/** Text as a literal of a terraform template. */
+/** Text as a literal of a terraform template, and back. */
 const literal = (s: string): string => s.replaceAll(/[$%](?=\{)/g, (c) => c + c);
+const plain = (s: string): string => s.replaceAll(/([$%])\1(?=\{)/g, (_, c: string) => c);
 
-function escaped(value: Json): Json {
-  if (typeof value === 'string') return literal(value);
-  if (Array.isArray(value)) return value.map(escaped);
+function mapped(value: Json, text: (s: string) => string): Json {
+  if (typeof value === 'string') return text(value);
+  if (Array.isArray(value)) return value.map((v: Json) => mapped(v, text));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([k, v]) => [literal(k), escaped(v)]));
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [text(k), mapped(v, text)]));
+}
+
+/** The variables that a `main.tf.json` of ours sets. */
+export function varsIn(main: string): Vars {
+  const { source: _, ...vars } = (JSON.parse(main) as { module: { this: Vars } }).module.this;
+  return mapped(vars, plain) as Vars;
 }
 
 /** `main.tf.json` of a root: state beside it, one module, its one output. Same root, same bytes. */
@@ -165,7 +172,7 @@ export function mainFile(root: Root): string {
   const output = OUTPUT[root.module];
   const value: Json = {
     terraform: { backend: { local: { path: 'terraform.tfstate' } } },
-    module: { this: { source: './module', ...(escaped(root.vars) as Vars) } },
+    module: { this: { source: './module', ...(mapped(root.vars, literal) as Vars) } },
     output: { [output]: { value: `\${module.this.${output}}` } },
   };
   return `${JSON.stringify(JSON.parse(canonical(value)), null, 2)}\n`;

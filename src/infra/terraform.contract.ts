@@ -21,10 +21,14 @@ async function read(h: RunHandle): Promise<TfEvent[]> {
   for await (const e of h.events) events.push(e);
   return events;
 }
-/** Reads until an event of this type and leaves the rest. */
-async function until(h: RunHandle, type: TfEvent['type']): Promise<AsyncIterator<TfEvent>> {
+/** Reads until the second operation has begun, the slow one, and leaves the rest. */
+async function untilSlow(h: RunHandle): Promise<AsyncIterator<TfEvent>> {
   const it = h.events[Symbol.asyncIterator]();
-  for (let n = await it.next(); n.done !== true; n = await it.next()) if (n.value.type === type) break;
+  let begun = 0;
+  for (let n = await it.next(); n.done !== true; n = await it.next()) {
+    if (n.value.type === 'start') begun++;
+    if (begun === 2) break;
+  }
   return it;
 }
 const types = (events: readonly TfEvent[]): string[] => events.map((e) => e.type);
@@ -56,7 +60,7 @@ export function terraformContract(name: string, open: () => Promise<TerraformUnd
 
     it('sends one interrupt only, and the run still ends by itself', async () => {
       const h = await t.port.start(spec(t.roots.slow));
-      const it = await until(h, 'start');
+      const it = await untilSlow(h);
       h.interruptOnce();
       h.interruptOnce();
       while ((await it.next()).done !== true);
@@ -68,7 +72,7 @@ export function terraformContract(name: string, open: () => Promise<TerraformUnd
 
     it('leaves a run alone and finds it again: every event, no exit code', async () => {
       const h = await t.port.start(spec(t.roots.slow2));
-      const it = await until(h, 'start');
+      const it = await untilSlow(h);
       h.detach();
       expect(await h.done).toMatchObject({ code: null, detached: true });
       while ((await it.next()).done !== true);

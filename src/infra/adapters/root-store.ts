@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonical, digest, fault, type Json } from '../../kernel/index.ts';
-import { type ModuleName, type Place, type Root, type RootId, rootName, type Vars } from '../model.ts';
+import { type ModuleName, type Place, type Root, type RootId, rootName } from '../model.ts';
 import type { RootState, RootStore } from '../ports.ts';
-import { mainFile } from '../roots.ts';
+import { mainFile, varsIn } from '../roots.ts';
 
 const MARKER = '.tradewind-root.json';
 const INIT_MARKER = 'tradewind-init';
@@ -136,8 +136,7 @@ async function load(d: Disk, id: RootId, fleet: string): Promise<Root | undefine
   const found = await marked(dir);
   if (found === undefined || !existsSync(join(dir, 'main.tf.json'))) return undefined;
   sameOwner(dir, found, { place: d.o.place.name, fleet, root: id });
-  const main = JSON.parse(await readFile(join(dir, 'main.tf.json'), 'utf8')) as { module: { this: Vars } };
-  const { source: _, ...vars } = main.module.this;
+  const vars = varsIn(await readFile(join(dir, 'main.tf.json'), 'utf8'));
   const cluster = id.startsWith('cluster:') ? { cluster: id.slice('cluster:'.length) } : {};
   return { id, ...cluster, module: found.module, vars, needs: [] };
 }
