@@ -2,7 +2,7 @@ import { googleKey } from './auth/tokens.ts';
 import { drawOf } from './draw.ts';
 
 /** Addresses of the clouds' APIs inside the sandbox, plain HTTP. */
-export const ADDRESS = { aws: '198.19.0.10', azure: '198.19.0.11', google: '198.19.0.12', dns: '198.19.0.53' } as const;
+const ADDRESS = { aws: '198.19.0.10', azure: '198.19.0.11', google: '198.19.0.12', dns: '198.19.0.53' } as const;
 
 /** The one account, subscription and project of a sandbox, with the principal terraform and `tw` act as. */
 export interface Accounts {

@@ -31,7 +31,7 @@ export interface Root {
   start(...args: string[]): { interrupt(): void; kill(): void; done: Promise<Run> };
 }
 
-export const REGIONS = { 'sa-east-1': 1, canadacentral: 2, 'australia-southeast1': 3, 'us-east-1': 4, centralus: 5 };
+const REGIONS = { 'sa-east-1': 1, canadacentral: 2, 'australia-southeast1': 3, 'us-east-1': 4, centralus: 5 };
 
 export const providerBinary = (): string | undefined =>
   [process.env.TW_PROVIDER_BIN, join(import.meta.dirname, '../../../.tradewind/cache/bin/tw-provider')].find(

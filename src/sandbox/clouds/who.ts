@@ -11,7 +11,7 @@ export interface Meta {
   env: Record<string, string>;
 }
 
-export const CLOUD_OF = { aws: 'aws', azurerm: 'azure', google: 'gcp' } as const;
+const CLOUD_OF = { aws: 'aws', azurerm: 'azure', google: 'gcp' } as const;
 
 const first = (...values: (string | undefined)[]): string => values.find((v) => v !== undefined && v !== '') ?? '';
 
@@ -60,7 +60,7 @@ const projectOfKey = (key: Obj | undefined): string => str(key?.project_id);
 /** The credentials as the cloud sees them: right, wrong, expired or another account's. */
 type Verdict = 'ok' | 'absent' | 'wrong' | 'expired' | 'account';
 
-export function verdictOf(m: Meta, a: Accounts, chaos: Chaos[]): Verdict {
+function verdictOf(m: Meta, a: Accounts, chaos: Chaos[]): Verdict {
   const cloud = CLOUD_OF[m.provider];
   const bad = chaos.find(
     (c) => c.what === 'credentials' && (c.where.cloud ?? cloud) === cloud && c.where.cluster === undefined,

@@ -1,4 +1,4 @@
-import type { CloudError, Obj, Op, Verb, Who } from './model.ts';
+import type { CloudError, Obj, Verb, Who } from './model.ts';
 import type { TypeRule } from './rules/index.ts';
 import { str } from './values.ts';
 
@@ -96,4 +96,3 @@ function waiting(c: Case, why: string): Diagnostic {
 }
 
 export const canceled: CloudError = { status: 499, code: 'Canceled', message: 'context canceled' };
-export const stateAfterStop = (rule: TypeRule, op: Op): boolean => op.verb !== 'create' || rule.onStop !== 'lost';

@@ -33,7 +33,7 @@ function bare(m: Buffer, rcode: number): Buffer {
 const RCODE = { NOERROR: 0, NXDOMAIN: 3, REFUSED: 5 } as const;
 
 /** Answers one message; `limit` is the size a datagram may have, 0 over TCP. */
-export function respond(world: World, m: Buffer, u: number, limit: number): Buffer | undefined {
+function respond(world: World, m: Buffer, u: number, limit: number): Buffer | undefined {
   const verdict = guard(m);
   if (verdict === undefined) return undefined;
   if (verdict !== 'ok') return bare(m, verdict);

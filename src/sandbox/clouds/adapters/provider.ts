@@ -22,7 +22,7 @@ export interface ProviderRequest {
   planned?: Obj | null;
   current?: Obj | null;
 }
-export interface ProviderAnswer {
+interface ProviderAnswer {
   state?: Obj | null;
   planned?: Obj | null;
   requiresReplace?: string[];

@@ -40,7 +40,7 @@ export function socketApp(d: ProviderDeps): Hono {
 }
 
 /** `chaos` replaces all; `add` and `remove` (ids) change what is there. */
-export interface ChaosBody {
+interface ChaosBody {
   chaos?: Partial<Chaos>[];
   add?: Partial<Chaos>[];
   remove?: string[];

@@ -7,7 +7,7 @@ import { verify } from './sigv4.ts';
 import { readToken } from './tokens.ts';
 
 /** The Entra application that stands for every AKS API server. */
-export const AKS_SERVER = '6dae42f8-4368-4678-94ff-3960e28e3630';
+const AKS_SERVER = '6dae42f8-4368-4678-94ff-3960e28e3630';
 const MASTERS = 'system:masters';
 
 export interface Review {

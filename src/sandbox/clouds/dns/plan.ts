@@ -2,13 +2,13 @@ import type { World } from '../model.ts';
 import { type RecordSet, systemAddress, type Zone, zonesOf } from './model.ts';
 
 /** A record as dns-packet encodes it. */
-export interface Answer {
+interface Answer {
   name: string;
   type: 'A' | 'AAAA' | 'CNAME' | 'NS' | 'SOA' | 'TXT';
   ttl: number;
   data: string | string[] | Soa;
 }
-export interface Soa {
+interface Soa {
   mname: string;
   rname: string;
   serial: number;

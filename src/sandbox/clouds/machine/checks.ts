@@ -139,19 +139,19 @@ function typeError(i: CheckInput, type: string): CloudError {
 }
 
 /** vCPU that run or are being created in the region. */
-export function vcpuInUse(world: World, cloud: Target['cloud'], region: string): number {
+function vcpuInUse(world: World, cloud: Target['cloud'], region: string): number {
   let sum = 0;
   for (const r of world.resources.values())
     if (r.cloud === cloud && r.region === region) sum += num(r.hidden, 'cpu') ?? 0;
   return sum;
 }
 
-export interface VcpuNeed {
+interface VcpuNeed {
   limit: number;
   used: number;
   need: number;
 }
-export function vcpuNeed(i: CheckInput): VcpuNeed | undefined {
+function vcpuNeed(i: CheckInput): VcpuNeed | undefined {
   const pools = poolsOf(i.rule.type, i.ctx);
   const need = pools.reduce((sum, p) => sum + p.count * (MACHINE_TYPES[i.target.cloud][p.instanceType]?.cpu ?? 0), 0);
   if (need === 0) return undefined;

@@ -163,7 +163,7 @@ export function opOf(o: OpParts): Omit<Op, 'target' | 'planned' | 'prior'> {
 }
 
 /** Two straight lines: half of the draws below the median. */
-export function drawn(d: Duration, u: number): number {
+function drawn(d: Duration, u: number): number {
   return u < 0.5 ? d.low + (d.median - d.low) * 2 * u : d.median + (d.high - d.median) * (2 * u - 1);
 }
 

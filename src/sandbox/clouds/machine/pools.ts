@@ -170,7 +170,7 @@ function googlePool(c: Ctx): Pool {
 }
 
 /** Types of the machines themselves in the world. */
-export const INSTANCE = { aws: 'aws_instance', azure: 'azure_vm', gcp: 'gcp_instance' } as const;
+const INSTANCE = { aws: 'aws_instance', azure: 'azure_vm', gcp: 'gcp_instance' } as const;
 
 /** The machines of a pool as the world keeps them (`hidden.pool` is the owner's key). */
 export function instancesOf(world: World, owner: string): Resource[] {

@@ -62,7 +62,7 @@ function wishOf(r: Resource, op: Op | undefined): BalancerWish {
   return (op?.planned?.wish ?? r.attrs.wish) as unknown as BalancerWish;
 }
 
-export function clusterSeed(world: World, r: Resource): ClusterSeed {
+function clusterSeed(world: World, r: Resource): ClusterSeed {
   const who = {
     provider: 'aws',
     cloud: r.cloud,

@@ -2,7 +2,7 @@ import { CONTROLLER_RULES } from '../rules/controller.ts';
 import { RULES } from '../rules/index.ts';
 import type { TypeRule } from '../rules/rule.ts';
 
-export { type Ctx, type Duration, fail, find, type TypeRule } from '../rules/rule.ts';
+export { type Ctx, type Duration, fail, type TypeRule } from '../rules/rule.ts';
 
 /** The rule of a type that is known to have one. */
 export function RULES_OF(type: string): TypeRule {

@@ -8,7 +8,7 @@ import { str, stringMap, strings } from '../values.ts';
 const POD_CIDR = '10.244.0.0/16';
 
 /** Id of the cluster's machines: `<cloud>-<name>`. */
-export const clusterId = (cloud: string, name: string): string => `${cloud}-${name}`;
+const clusterId = (cloud: string, name: string): string => `${cloud}-${name}`;
 
 /** What the machines need to know of a cluster that begins. */
 export function seedOf(r: Resource, c: Ctx): ClusterSeed {

@@ -1,4 +1,4 @@
-import { str, strings } from '../values.ts';
+import { str } from '../values.ts';
 import { awsGlobal } from './aws-base.ts';
 import { type Ctx, fail, find, secs, type TypeRule } from './rule.ts';
 
@@ -126,8 +126,5 @@ const healthCheck: TypeRule = awsGlobal({
     },
   ],
 });
-
-/** The values of a record set. */
-export const recordValues = (attrs: Ctx['attrs']): string[] => strings(attrs.records);
 
 export const awsDns = [zone, record, healthCheck];

@@ -26,9 +26,8 @@ const roleNeed = (path: string): Need => ({
     ),
 });
 
-export const eksHost = (c: Ctx): string =>
-  `${c.draw.hex('endpoint', 32).toUpperCase()}.gr7.${c.who.region}.eks.amazonaws.com`;
-export const eksIssuer = (c: Ctx): string =>
+const eksHost = (c: Ctx): string => `${c.draw.hex('endpoint', 32).toUpperCase()}.gr7.${c.who.region}.eks.amazonaws.com`;
+const eksIssuer = (c: Ctx): string =>
   `https://oidc.eks.${c.who.region}.amazonaws.com/id/${c.draw.hex('endpoint', 32).toUpperCase()}`;
 
 const cluster: TypeRule = aws({

@@ -5,9 +5,9 @@ import { azure, group, groupNeed, idNeed, sub } from './azure-base.ts';
 import { type Ctx, find, secs, type TypeRule } from './rule.ts';
 
 /** `<dns prefix>-<8 characters>.hcp.<region>.azmk8s.io` */
-export const aksHost = (c: Ctx): string =>
+const aksHost = (c: Ctx): string =>
   `${str(c.attrs.dns_prefix) || str(c.attrs.name)}-${c.draw.hex('fqdn', 8)}.hcp.${str(c.attrs.location)}.azmk8s.io`;
-export const aksIssuer = (c: Ctx): string =>
+const aksIssuer = (c: Ctx): string =>
   `https://${str(c.attrs.location)}.oic.prod-aks.azure.com/${c.who.tenant}/${c.draw.uuid('issuer')}/`;
 const nodeGroupName = (c: Ctx): string =>
   str(c.attrs.node_resource_group) ||

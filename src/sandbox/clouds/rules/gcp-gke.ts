@@ -6,7 +6,7 @@ import { type Ctx, fail, find, secs, type TypeRule } from './rule.ts';
 
 const location = (c: Ctx): string => str(c.attrs.location) || c.who.region;
 /** `australia-southeast1` of a region or a zone. */
-export const regionOfLocation = (where: string): string => where.replace(/-[a-z]$/, '');
+const regionOfLocation = (where: string): string => where.replace(/-[a-z]$/, '');
 const gkeVersion = (v: string): string => `${patchOf(v || DEFAULT_VERSION)}-gke.1268000`;
 const clusterPath = (c: Ctx): string => `${projectPath(c)}/locations/${location(c)}/clusters/${str(c.attrs.name)}`;
 

@@ -94,7 +94,7 @@ export interface TypeRule {
   import?: (id: string) => Obj;
 }
 
-export const quick: Duration = { low: 0.5, median: 1, high: 2 };
+const quick: Duration = { low: 0.5, median: 1, high: 2 };
 export const secs = (low: number, median: number, high: number): Duration => ({ low, median, high });
 export const fail = (status: number, code: string, message: string): CloudError => ({ status, code, message });
 
@@ -153,10 +153,6 @@ export function find(world: World, type: string, by: string, value: string): Res
     if (r.type === type && (by === 'id' ? r.id === value : r.attrs[by] === value)) return r;
   }
   return undefined;
-}
-
-export function all(world: World, type: string): Resource[] {
-  return [...world.resources.values()].filter((r) => r.type === type);
 }
 
 export const iso = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
