@@ -55,7 +55,7 @@ func TestCluster(t *testing.T) {
 		run  func(*rig)
 	}{
 		{"control plane", controlPlane}, {"nodes", nodes}, {"cluster DNS", clusterDNS}, {"workloads", deploy}, {"services and names", services},
-		{"logs, exec, port-forward", streams}, {"images", images}, {"isolation", isolation}, {"users and memory", usersAndMemory},
+		{"logs, exec, port-forward", streams}, {"images", images}, {"isolation", isolation}, {"root in a pod", confined}, {"users and memory", usersAndMemory},
 		{"load balancer", loadBalancer}, {"volumes", volumes}, {"control plane killed", controlPlaneKilled}, {"node killed", nodeKilled}, {"all killed", allKilled},
 	} {
 		ok := t.Run(s.name, func(st *testing.T) {
@@ -210,6 +210,20 @@ func isolation(r *rig) {
 	}
 }
 
+// confined checks that root in a pod is not root of the host.
+func confined(r *rig) {
+	out, err := r.kubectl("exec", "tools", "--", "sh", "-c", "grep CapEff /proc/1/status /proc/self/status; mount -t tmpfs x /mnt; mknod /tmp/sda b 8 0; echo 1 > /proc/sys/kernel/panic")
+	if err == nil {
+		r.t.Error("the last of these was possible")
+	}
+	for _, want := range []string{"/proc/1/status:CapEff:\t00000000a00425fb", "/proc/self/status:CapEff:\t00000000a00425fb", "/mnt: permission denied",
+		"Operation not permitted", "cannot create /proc/sys/kernel/panic: Read-only"} {
+		if !strings.Contains(out, want) {
+			r.t.Errorf("lacks %q: %s", want, out)
+		}
+	}
+}
+
 func usersAndMemory(r *rig) {
 	r.apply(`
 apiVersion: v1
@@ -219,7 +233,7 @@ spec:
   terminationGracePeriodSeconds: 1
   securityContext: {runAsUser: 1000, fsGroup: 2000, runAsNonRoot: true}
   containers:
-  - {name: c, image: tools, command: [sh, -c, "id -u; id -G; touch /v/x && echo wrote; sleep 1000"], volumeMounts: [{name: v, mountPath: /v}]}
+  - {name: c, image: tools, command: [sh, -c, "id -u; id -G; touch /v/x && echo wrote; grep CapEff /proc/self/status; python3 -c 'import socket; socket.create_server((\"\",53)); print(53)'; sleep 1000"], volumeMounts: [{name: v, mountPath: /v}]}
   volumes: [{name: v, emptyDir: {}}]
 ---
 apiVersion: v1
@@ -230,7 +244,7 @@ spec:
   containers:
   - {name: c, image: tools, command: [python3, -c, "x=[]\nimport time\nwhile 1: x.append(bytearray(8<<20)); time.sleep(.02)"], resources: {limits: {memory: 64Mi}}}
 `)
-	r.until("user", 20*time.Second, r.wants("1000\n0 2000\nwrote", "logs", "plain"))
+	r.until("user", 20*time.Second, r.wants("1000\n0 2000\nwrote\nCapEff:\t0000000000000000\n53\n", "logs", "plain"))
 	r.until("OOM", 20*time.Second, r.wants("OOMKilled", "get", "pod", "hungry"))
 	if out := r.k("get", "pod", "hungry", "-o", "jsonpath={.status.containerStatuses[0].state.terminated.exitCode}"); out != "137" {
 		r.t.Errorf("exit code %s", out)

@@ -70,6 +70,9 @@ func (p *plane) startControllerManager() {
 		"--service-account-private-key-file=" + k("sa.key"),
 		"--use-service-account-credentials=true",
 		"--leader-elect=false",
+		// The default of 20 a second delays the start of the last controllers by seconds.
+		"--kube-api-qps=200",
+		"--kube-api-burst=400",
 		"--bind-address=127.0.0.1",
 		"--allocate-node-cidrs=true",
 		"--cluster-name=" + p.spec.ID,

@@ -108,7 +108,7 @@ func (p *plane) bootstrap(ctx context.Context, ready string, started time.Time) 
 	if err := writeReady(ready, Ready{CA: p.keys.CAPEM(), Version: version.Get().GitVersion}); err != nil {
 		return err
 	}
-	debug.FreeOSMemory() // what the start needed and the rest of the life does not
+	go debug.FreeOSMemory() // what the start needed and the rest of the life does not
 	klog.Infof("cluster %s ready after %s", p.spec.ID, time.Since(started).Round(time.Millisecond))
 	return nil
 }

@@ -39,7 +39,7 @@ func (f *facts) ContainerInfoV2(name string, _ cadvisorapiv2.RequestOptions) (ma
 		Timestamp: time.Now(),
 		Cpu:       &cadvisorapi.CpuStats{Usage: cadvisorapi.CpuUsage{Total: u.CPU}},
 		CpuInst:   &cadvisorapiv2.CpuInstStats{},
-		Memory:    &cadvisorapi.MemoryStats{Usage: u.RSS, WorkingSet: u.RSS, RSS: u.RSS},
+		Memory:    &cadvisorapi.MemoryStats{Usage: u.Memory, WorkingSet: u.Memory, RSS: u.Memory},
 	}
 	return map[string]cadvisorapiv2.ContainerInfo{name: {
 		Spec:  cadvisorapiv2.ContainerSpec{CreationTime: f.started, HasCpu: true, HasMemory: true, Memory: cadvisorapiv2.MemorySpec{Limit: f.memory}},

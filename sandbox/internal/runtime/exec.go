@@ -44,7 +44,7 @@ func (r *Runtime) execOrder(id string, argv []string, tty bool) (*order, int, er
 	if cwd == "" {
 		cwd = c.image.Recipe.Cwd
 	}
-	o, err := r.newOrder(shim.VerbExec, shim.Exec{Target: pid, Args: argv, Env: c.env, Cwd: cwd, User: c.user, TTY: tty}, pid)
+	o, err := r.newOrder(shim.VerbExec, shim.Exec{Target: pid, Args: argv, Env: c.env, Cwd: cwd, User: c.user, Limits: c.limits(), TTY: tty}, pid)
 	if err != nil {
 		return nil, 0, err
 	}

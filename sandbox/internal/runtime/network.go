@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -113,7 +115,12 @@ func (n *podNet) plug(p *pod) error {
 	if err := netlink.LinkSetUp(v); err != nil {
 		return err
 	}
-	return inNetwork(pid, func() error { return n.configure(p.ip) })
+	return inNetwork(pid, func() error {
+		if err := n.configure(p.ip); err != nil {
+			return err
+		}
+		return sysctls(p.cfg.GetLinux().GetSysctls())
+	})
 }
 
 func (n *podNet) configure(ip netip.Addr) error {
@@ -134,13 +141,27 @@ func (n *podNet) configure(ip netip.Addr) error {
 	if err := netlink.LinkSetUp(eth); err != nil {
 		return err
 	}
-	// As other runtimes do: any user of a pod may bind any port and send pings.
-	for file, value := range map[string]string{
-		"/proc/thread-self/net/../../../sys/net/ipv4/ip_unprivileged_port_start": "0",
-	} {
-		_ = os.WriteFile(file, []byte(value), 0)
-	}
 	return netlink.RouteAdd(&netlink.Route{LinkIndex: eth.Attrs().Index, Gw: n.gateway.AsSlice()})
+}
+
+// sysctls sets the pod's network settings; the files under /proc/sys/net belong to the thread's namespace.
+func sysctls(asked map[string]string) error {
+	// As other runtimes do: any user of a pod may bind any port and send pings.
+	all := map[string]string{"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+	for k, v := range asked {
+		if !strings.HasPrefix(k, "net.") {
+			return fmt.Errorf("sysctl %s cannot be set for a pod here", k)
+		}
+		all[k] = v
+	}
+	for k, v := range all {
+		file := filepath.Join("/proc/sys", strings.ReplaceAll(k, ".", "/"))
+		err := os.WriteFile(file, []byte(v), 0)
+		if err != nil && asked[k] != "" {
+			return fmt.Errorf("sysctl %s: %w", k, err)
+		}
+	}
+	return nil
 }
 
 // unplug removes a pod's interface; it is gone already when the pod's namespace is.

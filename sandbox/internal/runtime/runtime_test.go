@@ -81,23 +81,42 @@ func TestLastWins(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	line := "12 (a) b (c)) S 1 12 12 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 100 1000000 25 0 0"
-	if u := parseStat([]byte(line), 4096); u != (Usage{CPU: 200 * clockTick, RSS: 25 * 4096}) {
-		t.Errorf("%+v", u)
+	if got := parseStat([]byte("12 (a) b (c)) S 1 12 12 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 100 1000000 25 0 0")); got != 200*clockTick {
+		t.Errorf("%d", got)
 	}
 	for _, bad := range []string{"", "12 (x", "12 (x) S 1"} {
-		if u := parseStat([]byte(bad), 4096); u != (Usage{}) {
-			t.Errorf("%q: %+v", bad, u)
+		if got := parseStat([]byte(bad)); got != 0 {
+			t.Errorf("%q: %d", bad, got)
+		}
+	}
+}
+
+func TestParseStatm(t *testing.T) {
+	if got := parseStatm([]byte("5000 300 100 20 0 90 0\n"), 4096); got != 200*4096 {
+		t.Errorf("%d", got)
+	}
+	for _, bad := range []string{"", "x", "10 5 6"} {
+		if got := parseStatm([]byte(bad), 4096); got != 0 {
+			t.Errorf("%q: %d", bad, got)
 		}
 	}
 }
 
 func TestUsageOfSelf(t *testing.T) {
-	if u := UsageOf(os.Getpid()); u.RSS < 1<<20 {
+	if u := UsageOf(os.Getpid()); u.Memory < 100<<10 {
 		t.Errorf("%+v", u)
+	}
+	if ownMemory(os.Getpid()) < 100<<10 {
+		t.Error("no memory of our own")
 	}
 	if u := UsageOf(1 << 30); u != (Usage{}) {
 		t.Errorf("%+v", u)
+	}
+}
+
+func TestSysctlsOfPods(t *testing.T) {
+	if err := sysctls(map[string]string{"kernel.panic": "1"}); err == nil {
+		t.Error("a setting of the whole machine was accepted")
 	}
 }
 

@@ -149,7 +149,7 @@ func (r *Runtime) workOrder(c *container, p *pod) (*shim.Init, error) {
 	}
 	s := &shim.Init{
 		Scratch: filepath.Join(r.opts.Dir, c.id), HostNet: p.hostNet, Args: args,
-		Cwd: c.cfg.WorkingDir, User: c.runAs(), Rootless: r.opts.Rootless,
+		Cwd: c.cfg.WorkingDir, User: c.runAs(), Limits: c.limits(), Rootless: r.opts.Rootless,
 		RORoot: c.cfg.GetLinux().GetSecurityContext().GetReadonlyRootfs(),
 	}
 	if s.Cwd == "" {
@@ -203,6 +203,13 @@ func (c *container) runAs() shim.User {
 		u.Groups = append(u.Groups, int(g))
 	}
 	return u
+}
+
+// limits are what the pod's security context leaves the program.
+func (c *container) limits() shim.Limits {
+	sc := c.cfg.GetLinux().GetSecurityContext()
+	return shim.Limits{Privileged: sc.GetPrivileged(), Add: sc.GetCapabilities().GetAddCapabilities(), Drop: sc.GetCapabilities().GetDropCapabilities(),
+		NoNewPrivileges: sc.GetNoNewPrivs(), Masked: sc.GetMaskedPaths(), ReadOnly: sc.GetReadonlyPaths()}
 }
 
 func home(u shim.User) string {

@@ -23,44 +23,75 @@ const (
 	memoryPeriod = 300 * time.Millisecond
 )
 
-// Usage is what a process and its descendants use: CPU in nanoseconds, resident memory in bytes.
-type Usage struct{ CPU, RSS uint64 }
+// Usage is what a process and its descendants use: CPU in nanoseconds; memory of their own in bytes, which
+// leaves out mapped files, because the kernel can drop those at any time.
+type Usage struct{ CPU, Memory uint64 }
 
 // UsageOf reads /proc for a process tree.
 func UsageOf(pid int) Usage {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return Usage{}
-	}
-	u := parseStat(b, uint64(os.Getpagesize()))
+	var sum Usage
+	eachProcess(pid, func(pid int) {
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		sum.CPU += parseStat(stat)
+		sum.Memory += parseStatm(statm, uint64(os.Getpagesize()))
+	})
+	return sum
+}
+
+// ownMemory counts pages shared between the processes of a tree once; it costs a walk of their page tables.
+func ownMemory(pid int) uint64 {
+	var sum uint64
+	eachProcess(pid, func(pid int) {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+		for line := range strings.Lines(string(b)) {
+			var kib uint64
+			if n, _ := fmt.Sscanf(line, "Pss_Anon: %d kB", &kib); n == 1 {
+				sum += kib << 10
+			}
+		}
+	})
+	return sum
+}
+
+func eachProcess(pid int, f func(int)) {
+	f(pid)
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, t := range tasks {
 		kids, _ := os.ReadFile(t)
-		for _, k := range strings.Fields(string(kids)) {
+		for k := range strings.FieldsSeq(string(kids)) {
 			if n, err := strconv.Atoi(k); err == nil {
-				child := UsageOf(n)
-				u.CPU, u.RSS = u.CPU+child.CPU, u.RSS+child.RSS
+				eachProcess(n, f)
 			}
 		}
 	}
-	return u
 }
 
-// parseStat reads times and resident pages; the name field may hold spaces and brackets.
-func parseStat(b []byte, page uint64) Usage {
+// parseStat returns CPU time in nanoseconds; the name field may hold spaces and brackets.
+func parseStat(b []byte) uint64 {
 	end := bytes.LastIndexByte(b, ')')
 	if end < 0 || end+2 > len(b) {
-		return Usage{}
+		return 0
 	}
 	f := strings.Fields(string(b[end+2:]))
-	if len(f) < 22 {
-		return Usage{}
+	if len(f) < 13 {
+		return 0
 	}
-	n := func(i int) uint64 {
-		v, _ := strconv.ParseUint(f[i], 10, 64)
-		return v
+	user, err1 := strconv.ParseUint(f[11], 10, 64)
+	system, err2 := strconv.ParseUint(f[12], 10, 64)
+	if err1 != nil || err2 != nil {
+		return 0
 	}
-	return Usage{CPU: (n(11) + n(12)) * clockTick, RSS: n(21) * page}
+	return (user + system) * clockTick
+}
+
+// parseStatm returns resident memory less what is shared with files, in bytes.
+func parseStatm(b []byte, page uint64) uint64 {
+	var size, resident, shared uint64
+	if _, err := fmt.Sscan(string(b), &size, &resident, &shared); err != nil || shared > resident {
+		return 0
+	}
+	return (resident - shared) * page
 }
 
 func value(v uint64) *rt.UInt64Value { return &rt.UInt64Value{Value: v} }
@@ -71,7 +102,7 @@ func (r *Runtime) stats(c *container) *rt.ContainerStats {
 	return &rt.ContainerStats{
 		Attributes:    &rt.ContainerAttributes{Id: c.id, Metadata: c.cfg.Metadata, Labels: c.cfg.Labels, Annotations: c.cfg.Annotations},
 		Cpu:           &rt.CpuUsage{Timestamp: now, UsageCoreNanoSeconds: value(u.CPU)},
-		Memory:        &rt.MemoryUsage{Timestamp: now, WorkingSetBytes: value(u.RSS), UsageBytes: value(u.RSS), RssBytes: value(u.RSS)},
+		Memory:        &rt.MemoryUsage{Timestamp: now, WorkingSetBytes: value(u.Memory), UsageBytes: value(u.Memory), RssBytes: value(u.Memory)},
 		WritableLayer: &rt.FilesystemUsage{Timestamp: now, FsId: &rt.FilesystemIdentifier{Mountpoint: r.opts.Dir}, UsedBytes: value(0), InodesUsed: value(0)},
 	}
 }
@@ -133,8 +164,12 @@ func (r *Runtime) enforce(c *container) {
 	if limit <= 0 {
 		return
 	}
-	used := UsageOf(c.cmd.Process.Pid).RSS
+	used := UsageOf(c.cmd.Process.Pid).Memory
 	if used <= uint64(limit) {
+		return
+	}
+	// A forked snapshot shares its pages with its parent: count them once before judging.
+	if used = ownMemory(c.cmd.Process.Pid); used <= uint64(limit) {
 		return
 	}
 	klog.Infof("container %s of pod %s uses %d MiB of %d: killed", c.cfg.GetMetadata().GetName(), c.podID[:12], used>>20, limit>>20)

@@ -42,6 +42,13 @@ func runChild(s *Exec) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	keep := uint64(0)
+	if uid != 0 || gid != 0 || len(s.User.Groups) > 0 {
+		keep = setUser
+	}
+	if err := confine(&s.Limits, keep); err != nil {
+		return 0, err
+	}
 	path, err := lookPath(s.Args[0], s.Env)
 	if err != nil {
 		return 0, err

@@ -93,7 +93,7 @@ func initialize() error {
 			return fmt.Errorf("working directory: %w", err)
 		}
 	}
-	if err := become(s.User); err != nil {
+	if err := become(s.User, &s.Limits); err != nil {
 		return err
 	}
 	path, err := lookPath(s.Args[0], s.Env)
@@ -123,21 +123,32 @@ func enter(flags int) error {
 	return unix.Close(TargetFD)
 }
 
+// setUser are the capabilities needed to change the user: SETGID, SETUID and SETPCAP.
+const setUser = 1<<unix.CAP_SETGID | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETPCAP
+
 // become changes the user. The kernel forgets the parent-death signal when credentials change, so it is
 // asked for again: a container must not outlive its node.
-func become(u User) error {
+func become(u User, l *Limits) error {
 	uid, gid, err := resolveUser(u)
 	if err != nil {
 		return err
 	}
+	if err := confine(l, setUser); err != nil {
+		return err
+	}
 	if uid == 0 && gid == 0 && len(u.Groups) == 0 {
-		return nil
+		return confine(l, 0)
 	}
 	if err := unix.Setgroups(u.Groups); err != nil {
 		return fmt.Errorf("supplementary groups %v: %w", u.Groups, err)
 	}
 	if err := unix.Setresgid(gid, gid, gid); err != nil {
 		return fmt.Errorf("group %d: %w", gid, err)
+	}
+	if uid == 0 {
+		if err := confine(l, 0); err != nil {
+			return err
+		}
 	}
 	if err := unix.Setresuid(uid, uid, uid); err != nil {
 		return fmt.Errorf("user %d: %w", uid, err)

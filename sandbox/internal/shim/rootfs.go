@@ -57,7 +57,7 @@ func buildRoot(s *Init) error {
 			}
 		}
 	}
-	for _, step := range []func(*Init, string) error{kernelFS, deviceFS, bindAll, pivot} {
+	for _, step := range []func(*Init, string) error{kernelFS, deviceFS, bindAll, shield, pivot} {
 		if err := step(s, root); err != nil {
 			return err
 		}

@@ -59,3 +59,38 @@ func TestLookPathUsesTheContainersPath(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+func names(set uint64) string {
+	var out []string
+	for i, c := range capabilities {
+		if set&(1<<i) != 0 {
+			out = append(out, c)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func TestCapabilities(t *testing.T) {
+	const all = 1<<41 - 1
+	for _, c := range []struct {
+		limits Limits
+		want   string
+	}{
+		{Limits{Drop: []string{"ALL"}}, ""},
+		{Limits{Drop: []string{"all"}, Add: []string{"NET_BIND_SERVICE"}}, "NET_BIND_SERVICE"},
+		{Limits{Drop: []string{"ALL"}, Add: []string{"CAP_SYS_TIME", "nonsense"}}, "SYS_TIME"},
+	} {
+		if got := names(c.limits.allowed()); got != c.want {
+			t.Errorf("%+v: %s", c.limits, got)
+		}
+	}
+	plain := (&Limits{}).allowed()
+	for _, bad := range []string{"SYS_ADMIN", "MKNOD", "SYS_BOOT", "NET_ADMIN", "SYS_MODULE", "SYS_PTRACE", "DAC_READ_SEARCH", "BPF"} {
+		if plain&bits([]string{bad}, all) != 0 {
+			t.Errorf("a plain container has %s", bad)
+		}
+	}
+	if (&Limits{Privileged: true}).allowed() != all {
+		t.Error("a privileged container lacks something")
+	}
+}

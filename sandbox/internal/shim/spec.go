@@ -56,6 +56,7 @@ type Init struct {
 	Cwd      string
 	Mounts   []Mount
 	User     User
+	Limits   Limits
 	RORoot   bool
 	Rootless bool
 }
@@ -68,5 +69,6 @@ type Exec struct {
 	Env    []string
 	Cwd    string
 	User   User
+	Limits Limits
 	TTY    bool
 }
