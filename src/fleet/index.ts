@@ -29,6 +29,7 @@ export type { Allow, TakeOver } from './plan/fold.ts';
 export { health } from './plan/health.ts';
 export { keyOf, sayRef } from './plan/objects.ts';
 export { place } from './plan/placement.ts';
+export { publicPlan } from './plan/summary.ts';
 export { fleetPlan, type PlanCluster, type PlanInput } from './planner.ts';
 export {
   type Access,

@@ -1,7 +1,7 @@
 import { digest, fault, type Problem, toJson } from '../../kernel/index.ts';
 import type { Base, DesiredItem, FieldChange, Inventory, KubeObject, Op, Ref } from '../model.ts';
 import { diff, touched } from './diff.ts';
-import { keyOf, sayRef } from './objects.ts';
+import { dictOf, keyOf, sayRef } from './objects.ts';
 import { type Claim, ownership } from './ownership.ts';
 
 /** An answer of the server that forbids a write, as data. */
@@ -170,7 +170,20 @@ function ownOp(d: Draft, s: Seen, common: Partial<Op>): Op {
   return make(d, kind, { ...common, ...clash });
 }
 
+/** An autoscaler takes `replicas` over: the value is handed on, whatever the dry run says of its default. */
+function handsOver(d: Draft, s: Seen): boolean {
+  const left = d.item.ref.group === 'apps' && dictOf(d.item.body['spec'])['replicas'] === undefined;
+  return left && s.changes.some((c) => c.path === 'spec.replicas');
+}
+
 function seenOp(d: Draft, s: Seen): Op {
+  if (!handsOver(d, s)) return ownedOp(d, s);
+  const shown = { ...s, changes: s.changes.filter((c) => c.path !== 'spec.replicas') };
+  const op = ownedOp({ ...d, why: [...d.why, 'replicas are left to the autoscaler'] }, shown);
+  return { ...op, kind: op.kind === 'same' ? 'update' : op.kind, yields: ['spec.replicas'] };
+}
+
+function ownedOp(d: Draft, s: Seen): Op {
   const common = { diff: s.changes, base: baseOf(s.live, s.next) };
   const owner = ownership(s.live, d.c.inventory?.items[keyOf(d.item.ref)], d.c);
   switch (owner.whose) {

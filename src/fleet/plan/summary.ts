@@ -1,5 +1,5 @@
-import { digest, toJson } from '../../kernel/index.ts';
-import type { Blast, ClusterPlan, Decision, Op, OpKind } from '../model.ts';
+import { digest, type Json, toJson } from '../../kernel/index.ts';
+import type { AppPlan, Blast, ClusterPlan, Decision, FleetPlan, Op, OpKind } from '../model.ts';
 import { keyOf } from './objects.ts';
 
 /** What an op does, without the names of versions that move by themselves. */
@@ -39,4 +39,19 @@ export function blastOf(clusters: readonly ClusterPlan[]): Blast {
     delete: count('delete'),
     same: count('same'),
   };
+}
+
+function publicOp(op: Op): unknown {
+  const { body: _body, ...rest } = op;
+  return rest;
+}
+
+function publicApp(a: AppPlan): unknown {
+  const { desired: _desired, inventory: _inventory, ops, withheld, ...rest } = a;
+  return { ...rest, ops: ops.map(publicOp), withheld: withheld.map(publicOp) };
+}
+
+/** The plan for journal, log and people: without bodies, so without the value of any Secret. */
+export function publicPlan(plan: FleetPlan): Json {
+  return toJson({ ...plan, clusters: plan.clusters.map((c) => ({ ...c, apps: c.apps.map(publicApp) })) });
 }
