@@ -192,18 +192,32 @@ async function applyLate(e: Engine, root: Root, p: RootPlan, outputs: Outputs): 
  * needs it. The last event is `end`, with the outputs of every cluster that stands.
  */
 export function infraApply(plan: InfraPlan, ctx: InfraContext, signals: Signals = {}): AsyncIterable<InfraEvent> {
+  return verb(ctx, signals, async (e) => await applyAll(e, plan));
+}
+
+/** The events of one verb; whatever happens, the last one is `end`. */
+export function verb(
+  ctx: InfraContext,
+  signals: Signals,
+  work: (e: Engine) => Promise<Problem[]>,
+): AsyncIterable<InfraEvent> {
   const out = channel<InfraEvent>();
   const e = engine(ctx, (event) => out.push(event), signals);
-  const work = async (): Promise<void> => {
-    const failures = await applyAll(e, plan).catch((error: unknown) => [problemOf(error)]);
-    await end(e, failures);
-  };
-  void work().finally(() => out.close());
+  const failed = (error: unknown): Problem[] => [problemOf(error)];
+  void work(e)
+    .catch(failed)
+    .then(async (failures) => await end(e, failures))
+    .catch((error: unknown) => {
+      const { clock } = ctx;
+      const lost = { outputs: {}, failures: failed(error), interrupted: e.stopped(), detached: e.detached() };
+      out.push({ type: 'end', at: clock.now(), ...lost });
+    })
+    .finally(() => out.close());
   return out.values;
 }
 
 /** The closing event of a command. */
-export async function end(e: Engine, failures: Problem[]): Promise<void> {
+async function end(e: Engine, failures: Problem[]): Promise<void> {
   const outputs: Record<ClusterName, ClusterOutput> = await outputsOf(e.ctx.config, e.ctx.tf.roots);
   const { clock, journal } = e.ctx;
   const interrupted = e.stopped();

@@ -2,7 +2,8 @@
  * The three cluster modules and the zone on the simulated clouds, through this room's own verbs.
  * Needs terraform and the sandbox's provider (TW_PROVIDER_BIN); skipped by name without them.
  */
-import { rmSync } from 'node:fs';
+import { appendFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Journal, memoryJournal, systemClock } from '../kernel/index.ts';
 import { type Bench, openBench, providerBinary } from '../sandbox/clouds/harness.ts';
@@ -137,6 +138,17 @@ describe.runIf(ready)(
       expect(Object.keys(end.outputs)).toEqual(['sao', 'syd']);
       expect(end.failures.map((p) => p.code)).toEqual(['TW2201']);
       expect(resources(w).some((r) => r.includes('aws_route53_zone'))).toBe(true);
+    });
+
+    it('a provider that was built anew: taken where providers are our own, refused elsewhere', async () => {
+      const w = await world();
+      const only = ['syd'];
+      expect((await infraPlan({ ...w.ctx, only })).roots[0]?.kind).toBe('planned');
+      for (const f of readdirSync(w.bench.mirror.mirrorDir, { recursive: true, encoding: 'utf8' }))
+        if (/terraform-provider-google_v[^/]+$/.test(f)) appendFileSync(join(w.bench.mirror.mirrorDir, f), 'x');
+      const strict = { ...w.ctx, tf: { ...w.ctx.tf, ownProviders: false }, only };
+      expect((await infraPlan(strict)).roots[0]).toMatchObject({ kind: 'failed', problem: { code: 'TW2108' } });
+      expect((await infraPlan({ ...w.ctx, only })).roots[0]?.kind).toBe('planned');
     });
 
     it('the wrong account is refused before anything is planned', async () => {

@@ -1,10 +1,8 @@
-import { type ClusterName, fault, type Problem, problemOf } from '../kernel/index.ts';
-import { end, finishApply, runPlanFile } from './apply.ts';
-import { channel } from './channel.ts';
+import { type ClusterName, fault, type Problem } from '../kernel/index.ts';
+import { finishApply, runPlanFile, verb } from './apply.ts';
 import { refusalOf } from './classify.ts';
 import {
   badState,
-  engine,
   type Engine,
   failureOf,
   guarded,
@@ -188,6 +186,7 @@ async function destroyAll(d: Down): Promise<Problem[]> {
   const { e, input } = d;
   const found = await infraInventory(e.ctx, input.only);
   const ids = found.map((f) => f.root);
+  if (ids.length > 0) await e.ctx.tf.ready();
   const no = await refusals(d, ids);
   if (no.length > 0) return no;
   e.ctx.journal.append({ kind: 'infra.down', run: e.run, data: { roots: ids, skipDrain: input.skipDrain ?? false } });
@@ -204,12 +203,5 @@ async function destroyAll(d: Down): Promise<Problem[]> {
  * goes. Refuses as a whole (TW2302, TW2303) before anything is touched. The last event is `end`.
  */
 export function infraDestroy(input: DestroyInput, signals: Signals = {}): AsyncIterable<InfraEvent> {
-  const out = channel<InfraEvent>();
-  const e = engine(input, (event) => out.push(event), signals);
-  const work = async (): Promise<void> => {
-    const failures = await destroyAll({ e, input }).catch((error: unknown) => [problemOf(error)]);
-    await end(e, failures);
-  };
-  void work().finally(() => out.close());
-  return out.values;
+  return verb(input, signals, async (e) => await destroyAll({ e, input }));
 }

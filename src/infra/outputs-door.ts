@@ -9,5 +9,5 @@ export async function infraOutputs(
   place: Place,
   broken?: (cluster: string, error: unknown) => void,
 ): Promise<Outputs> {
-  return await outputsOf(config, rootStore({ place, modulesDir: '', toolchain: null }), broken);
+  return await outputsOf(config, rootStore({ place, modulesDir: '', toolchain: async () => null }), broken);
 }

@@ -169,7 +169,7 @@ const planId = (roots: readonly RootPlan[]): string =>
 
 /**
  * Plans every root of the config, in parallel. A root that fails is a `failed` entry and stops no
- * other. Throws TW2010–TW2013 (all problems of the config at once).
+ * other. Throws TW2001, and TW2010–TW2013 (all problems of the config at once).
  */
 export async function infraPlan(
   input: PlanInput,
@@ -178,6 +178,7 @@ export async function infraPlan(
 ): Promise<InfraPlan> {
   const error = preflightError(preflight(input.config));
   if (error !== undefined) throw error;
+  await input.tf.ready();
   const e = engine(input, emit, signals);
   const outputs = await outputsOf(input.config, input.tf.roots);
   const roots = rootsOf(input.config, input.only);

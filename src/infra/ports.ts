@@ -84,6 +84,8 @@ export interface RootStore {
 }
 
 export interface Terraform {
+  /** Looks for the binary, once. Throws TW2001. */
+  ready(): Promise<void>;
   runs: TerraformPort;
   roots: RootStore;
   /** Two inits at once would damage a shared plugin cache. */

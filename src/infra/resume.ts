@@ -1,8 +1,6 @@
-import { fault, type Problem, problemOf, toJson } from '../kernel/index.ts';
-import { end } from './apply.ts';
-import { channel } from './channel.ts';
+import { fault, type Problem, toJson } from '../kernel/index.ts';
+import { verb } from './apply.ts';
 import {
-  engine,
   type Engine,
   execute,
   failureOf,
@@ -109,18 +107,17 @@ async function resumeIntent(e: Engine, key: string): Promise<Problem[]> {
 export const unfinished = (ctx: Pick<InfraContext, 'journal'>): ReturnType<typeof openRuns> =>
   openRuns(ctx.journal.read({ kind: 'infra.run' }));
 
+async function resumeAll(e: Engine): Promise<Problem[]> {
+  const { open, intents } = unfinished(e.ctx);
+  if (open.length + intents.length > 0) await e.ctx.tf.ready();
+  const done = await Promise.all([
+    ...open.map((o) => e.parallel(() => resumeRun(e, o))),
+    ...intents.map((k) => e.parallel(() => resumeIntent(e, k))),
+  ]);
+  return done.flat();
+}
+
 /** Follows runs that are still going and verifies those that ended unseen. The last event is `end`. */
 export function infraResume(ctx: InfraContext, signals: Signals = {}): AsyncIterable<InfraEvent> {
-  const out = channel<InfraEvent>();
-  const e = engine(ctx, (event) => out.push(event), signals);
-  const work = async (): Promise<void> => {
-    const { open, intents } = unfinished(ctx);
-    const done = await Promise.all([
-      ...open.map((o) => e.parallel(() => resumeRun(e, o))),
-      ...intents.map((k) => e.parallel(() => resumeIntent(e, k))),
-    ]).catch((error: unknown) => [[problemOf(error)]]);
-    await end(e, done.flat());
-  };
-  void work().finally(() => out.close());
-  return out.values;
+  return verb(ctx, signals, resumeAll);
 }

@@ -32,7 +32,7 @@ function disk() {
   dirs.push(dir);
   const place = labPlace(dir);
   const modulesDir = fakeModules(join(dir, 'modules'));
-  const open = () => rootStore({ place, modulesDir, toolchain: 'terraform 1' });
+  const open = () => rootStore({ place, modulesDir, toolchain: async () => 'terraform 1' });
   const file = (id: RootId, name: string): string => join(place.rootsDir, rootName(id), name);
   return { dir, place, modulesDir, open, file };
 }
@@ -87,7 +87,7 @@ describe('root folders on disk', () => {
     const d = disk();
     await d.open().write(sao, 'shop');
     await d.open().markInitialised(sao);
-    const other = rootStore({ place: d.place, modulesDir: d.modulesDir, toolchain: 'terraform 2' });
+    const other = rootStore({ place: d.place, modulesDir: d.modulesDir, toolchain: async () => 'terraform 2' });
     expect([await d.open().initialised(sao), await other.initialised(sao)]).toEqual([true, false]);
   });
 
@@ -110,7 +110,11 @@ describe('root folders on disk', () => {
   it('belong to one place', async () => {
     const d = disk();
     await d.open().write(sao, 'shop');
-    const real = rootStore({ place: { ...d.place, name: 'real' }, modulesDir: d.modulesDir, toolchain: null });
+    const real = rootStore({
+      place: { ...d.place, name: 'real' },
+      modulesDir: d.modulesDir,
+      toolchain: async () => null,
+    });
     await expect(real.write(sao, 'shop')).rejects.toMatchObject({ code: 'TW2111' });
   });
 });

@@ -66,7 +66,13 @@ if (binary !== undefined) {
     const dir = mkdtempSync(join(tmpdir(), 'tw-runner-'));
     realRoots(dir);
     const journal = memoryJournal();
-    const port = terraformRunner({ binary, place: labPlace(dir), journal, clock: systemClock, env: process.env });
+    const port = terraformRunner({
+      binary: async () => binary,
+      place: labPlace(dir),
+      journal,
+      clock: systemClock,
+      env: process.env,
+    });
     const folder = (root: RootId): string => join(dir, 'roots', rootName(root));
     return {
       port,
@@ -101,7 +107,7 @@ it.runIf(binary)('keeps stdout and stderr in 0600 files and says when nothing co
   const dir = mkdtempSync(join(tmpdir(), 'tw-runner-'));
   realRoots(dir);
   const o = { place: labPlace(dir), journal: memoryJournal(), clock: systemClock, env: process.env };
-  const good = await terraformRunner({ ...o, binary: binary ?? '' }).start({
+  const good = await terraformRunner({ ...o, binary: async () => binary ?? '' }).start({
     run: 'r2',
     root: 'cluster:good',
     verb: 'plan',
@@ -109,7 +115,7 @@ it.runIf(binary)('keeps stdout and stderr in 0600 files and says when nothing co
   });
   expect((await good.done).code).toBe(1);
   expect(existsSync(good.ref.eventsFile)).toBe(true);
-  const missing = terraformRunner({ ...o, binary: '/nonexistent/terraform' });
+  const missing = terraformRunner({ ...o, binary: async () => '/nonexistent/terraform' });
   await expect(missing.start({ run: 'r3', root: 'cluster:good', verb: 'plan', args: [] })).rejects.toMatchObject({
     code: 'TW2107',
   });

@@ -100,16 +100,24 @@ export interface OpenOptions {
   env?: Env;
 }
 
-/** terraform for one place: runner and root folders. Throws TW2001. */
+/** terraform for one place: runner and root folders. The binary is looked for when it is first needed (TW2001). */
 export async function openTerraform(o: OpenOptions): Promise<Terraform> {
   const caller = o.env ?? process.env;
-  const found = await findTerraform(o.place, o.config, caller);
+  let looked: Promise<FoundTerraform> | undefined;
+  const found = async (): Promise<FoundTerraform> => await (looked ??= findTerraform(o.place, o.config, caller));
   const env = terraformEnv(caller, o.place.env);
   const rc = cliConfig(env);
   const modulesDir = o.modulesDir ?? resolve(import.meta.dirname, '../../../terraform/modules');
   return {
-    runs: terraformRunner({ binary: found.binary, place: o.place, journal: o.journal, clock: o.clock, env: caller }),
-    roots: rootStore({ place: o.place, modulesDir, toolchain: { ...found, rc } }),
+    ready: async () => void (await found()),
+    runs: terraformRunner({
+      binary: async () => (await found()).binary,
+      place: o.place,
+      journal: o.journal,
+      clock: o.clock,
+      env: caller,
+    }),
+    roots: rootStore({ place: o.place, modulesDir, toolchain: async () => ({ ...(await found()), rc }) }),
     serialInit: env['TF_PLUGIN_CACHE_DIR'] !== undefined || /plugin_cache_dir/.test(rc),
     ownProviders: o.place.ownProviders ?? false,
   };

@@ -22,7 +22,7 @@ export interface RootStoreOptions {
   /** Folder with one folder per module. */
   modulesDir: string;
   /** What besides the files decides whether init is needed: the binary and its version, the CLI configuration. */
-  toolchain: Json;
+  toolchain: () => Promise<Json>;
 }
 
 const there = async (path: string): Promise<boolean> =>
@@ -144,7 +144,7 @@ async function load(d: Disk, id: RootId, fleet: string): Promise<Root | undefine
 async function initDigest(d: Disk, root: Root): Promise<string> {
   const lock = d.path(root.id, LOCK);
   const locked = existsSync(lock) ? createHash('sha256').update(readFileSync(lock)).digest('hex') : '';
-  return digest({ module: await d.moduleDigest(root), lock: locked, toolchain: d.o.toolchain });
+  return digest({ module: await d.moduleDigest(root), lock: locked, toolchain: await d.o.toolchain() });
 }
 
 async function initialised(d: Disk, root: Root): Promise<boolean> {

@@ -14,7 +14,8 @@ const POLL_MS = 100;
 const TAIL_BYTES = 4096;
 
 export interface RunnerOptions {
-  binary: string;
+  /** Found when it is first needed. */
+  binary: () => Promise<string>;
   place: Place;
   journal: Journal;
   clock: Clock;
@@ -77,9 +78,9 @@ function interruptOnce(ref: RunRef): void {
 const runsDir = (o: RunnerOptions): string => join(dirname(o.place.rootsDir), 'runs');
 const dirOf = (o: RunnerOptions, root: RootId): string => join(o.place.rootsDir, rootName(root));
 
-function argvOf(o: RunnerOptions, args: readonly string[]): [string, string[]] {
-  const [command, ...rest] = [...(o.place.enter ?? []), o.binary, ...args];
-  return [command ?? o.binary, rest];
+async function argvOf(o: RunnerOptions, args: readonly string[]): Promise<[string, string[]]> {
+  const [command = '', ...rest] = [...(o.place.enter ?? []), await o.binary(), ...args];
+  return [command, rest];
 }
 
 /** Journals a step of a run; `key` names the run and its file. */
@@ -124,7 +125,7 @@ async function start(o: RunnerOptions, env: Record<string, string>, spec: RunSpe
   const key = `${spec.run}/${rootName(spec.root)}/${spec.verb}-${o.clock.now()}`;
   const eventsFile = join(runsDir(o), `${key}.jsonl`);
   note(o, 'intent', key);
-  const [command, args] = argvOf(o, spec.args);
+  const [command, args] = await argvOf(o, spec.args);
   const files = openFiles(eventsFile);
   const stdio: ['ignore', number, number] = ['ignore', files.out, files.err];
   const child = spawn(command, args, { cwd: dirOf(o, spec.root), env, detached: true, stdio });
@@ -158,7 +159,7 @@ export function terraformRunner(o: RunnerOptions): TerraformPort {
       return handleOf(o, { ref, key, ended: gone(ref, o.clock), unref: () => undefined });
     },
     alive: (ref) => ref.host === hostname() && startOf(ref.pid) === ref.pidStarted,
-    query: async (root, args) => await query(argvOf(o, args), dirOf(o, root), env),
+    query: async (root, args) => await query(await argvOf(o, args), dirOf(o, root), env),
   };
 }
 
