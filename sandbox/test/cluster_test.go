@@ -44,7 +44,8 @@ spec:
   terminationGracePeriodSeconds: 1
   nodeName: n1
   containers:
-  - {name: c, image: tools, command: [sh, -c, "echo started; echo to-stderr >&2; sleep 100000"]}
+  - {name: c, image: tools, command: [sh, -c, "echo started; echo to-stderr >&2; sleep 100000"], volumeMounts: [{name: host, mountPath: /host}]}
+  volumes: [{name: host, hostPath: {path: /root, type: Directory}}]
 `
 
 // TestCluster walks through the life of a cluster; the steps build on each other.
@@ -199,10 +200,10 @@ func isolation(r *rig) {
 	if out := r.k("exec", "tools", "--", "cat", "/opt/greeting"); out != "hello from a recipe" {
 		r.t.Errorf("recipe file: %q", out)
 	}
-	look := fmt.Sprintf("ls -d %s %s /etc/shadow; ls /root /home; cat /proc/1/comm; env | cut -d= -f1 | grep -vE '^(REDIS|KUBERNETES|PATH|HOME|HOSTNAME|PWD|TW_SANDBOX)'; touch /opt/greeting", r.dir, "/root/.cache")
+	look := fmt.Sprintf("ls -d %s %s /etc/shadow; ls /root /home /host; cat /proc/1/comm; env | cut -d= -f1 | grep -vE '^(REDIS|KUBERNETES|PATH|HOME|HOSTNAME|PWD|TW_SANDBOX)'; touch /opt/greeting", r.dir, "/root/.cache")
 	out, _ := r.kubectl("exec", "tools", "--", "sh", "-c", look)
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
-		known := strings.Contains(line, "No such file") || strings.Contains(line, "Read-only") || strings.HasPrefix(line, "/root:") || strings.HasPrefix(line, "/home:") ||
+		known := strings.Contains(line, "No such file") || strings.Contains(line, "Read-only") || strings.HasPrefix(line, "/root:") || strings.HasPrefix(line, "/home:") || strings.HasPrefix(line, "/host:") ||
 			line == "" || line == "sh" || strings.HasPrefix(line, "command terminated")
 		if !known {
 			r.t.Errorf("a pod sees %q", line)

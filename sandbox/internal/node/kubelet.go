@@ -91,7 +91,7 @@ func (m *machine) configuration() (*kubeletconfig.KubeletConfiguration, error) {
 	c.ClusterDNS = []string{s.ClusterDNS}
 	c.StaticPodPath = filepath.Join(m.root, "manifests")
 	c.VolumePluginDir = filepath.Join(m.root, "volume-plugins")
-	c.PodLogsDir = filepath.Join(m.spec.Dir, "pod-logs")
+	c.PodLogsDir = m.podLogs()
 	c.MaxPods = maxPods
 	// No cgroups: limits are kept by the runtime.
 	c.CgroupsPerQOS = false
@@ -154,7 +154,7 @@ func (m *machine) dependencies(ctx context.Context, cfg *rest.Config, client kub
 		Auth: auth, KubeClient: client, HeartbeatClient: heartbeat, EventClient: client.CoreV1(),
 		CAdvisorInterface: facts, ContainerManager: containerManager{cm.NewStubContainerManager(), int64(disk.Capacity)},
 		OSInterface: kubecontainer.RealOS{}, VolumePlugins: plugins, TLSOptions: tls,
-		OOMAdjuster: oom.NewFakeOOMAdjuster(), Mounter: mounter, Subpather: subpath.New(mounter), HostUtil: hostutil.NewHostUtil(),
+		OOMAdjuster: oom.NewFakeOOMAdjuster(), Mounter: mounter, Subpather: subpath.New(mounter), HostUtil: hostUtil{hostutil.NewHostUtil(), m.disk()},
 		DynamicPluginProber:       kubeletapp.GetDynamicPluginProber(ctx, c.VolumePluginDir, nil),
 		PodStartupLatencyTracker:  kubeletutil.NewPodStartupLatencyTracker(),
 		NodeStartupLatencyTracker: kubeletutil.NewNodeStartupLatencyTracker(),

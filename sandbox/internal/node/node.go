@@ -66,7 +66,7 @@ func Run(s *spec.Node) error {
 
 func (m *machine) run(ctx context.Context, cfg *rest.Config, client kubernetes.Interface) error {
 	store := image.NewStore(image.NewLibrary(m.spec.Recipes, builtinRecipes(m.spec.Shim)...))
-	r, err := runtime.New(ctx, runtime.Options{Dir: m.scratch, Shim: m.spec.Shim, Rootless: m.spec.Rootless, Images: store, Mark: mark()})
+	r, err := runtime.New(ctx, runtime.Options{Dir: m.scratch, Shim: m.spec.Shim, Rootless: m.spec.Rootless, Images: store, Mark: mark(), Disk: m.disk()})
 	if err != nil {
 		return err
 	}
@@ -88,6 +88,14 @@ func (m *machine) run(ctx context.Context, cfg *rest.Config, client kubernetes.I
 		return nil
 	}
 }
+
+// disk is what pods see of the machine's files: the kubelet's own folders, the cluster's volumes, and for the
+// rest a folder of the node.
+func (m *machine) disk() runtime.Disk {
+	return runtime.Disk{Dir: filepath.Join(m.spec.Dir, "disk"), Own: []string{m.root, m.podLogs(), filepath.Join(m.spec.ClusterDir, "volumes")}}
+}
+
+func (m *machine) podLogs() string { return filepath.Join(m.spec.Dir, "pod-logs") }
 
 var errEnded = errors.New("a node has no use without it")
 

@@ -31,6 +31,8 @@ type Options struct {
 	Shim     string
 	Rootless bool
 	Images   *image.Store
+	// Disk is what hostPath shows.
+	Disk Disk
 	// Mark is added to the environment of every process, as NAME=value.
 	Mark string
 }

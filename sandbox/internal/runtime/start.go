@@ -173,12 +173,11 @@ func (r *Runtime) mounts(c *container, s *shim.Init) error {
 	}
 	s.Mounts = append(s.Mounts, shim.Mount{Host: r.resolvFile(c.podID), At: "/etc/resolv.conf"})
 	for _, m := range c.cfg.Mounts {
-		if _, err := os.Stat(m.HostPath); os.IsNotExist(err) {
-			if err := os.MkdirAll(m.HostPath, 0o755); err != nil {
-				return err
-			}
+		host, err := r.opts.Disk.Ensure(m.HostPath)
+		if err != nil {
+			return err
 		}
-		s.Mounts = append(s.Mounts, shim.Mount{Host: m.HostPath, At: m.ContainerPath, RO: m.Readonly})
+		s.Mounts = append(s.Mounts, shim.Mount{Host: host, At: m.ContainerPath, RO: m.Readonly})
 	}
 	return nil
 }

@@ -21,6 +21,10 @@ var capabilities = []string{
 // usual is what container runtimes leave a root program, less MKNOD: there is no device cgroup behind it.
 const usual = "CHOWN DAC_OVERRIDE FSETID FOWNER NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE"
 
+// never are capabilities that reach the whole machine whatever a pod asks: a privileged pod owns its node,
+// and the node is not the machine.
+const never = "SYS_MODULE SYS_RAWIO SYS_BOOT SYS_TIME MKNOD MAC_ADMIN MAC_OVERRIDE WAKE_ALARM BLOCK_SUSPEND SYSLOG BPF PERFMON"
+
 // Limits are what a program may do.
 type Limits struct {
 	Privileged bool
@@ -35,12 +39,13 @@ type Limits struct {
 // allowed is the set of capabilities a container keeps, as bits.
 func (l *Limits) allowed() uint64 {
 	all := uint64(1)<<len(capabilities) - 1
+	possible := all &^ bits(strings.Fields(never), all)
 	if l.Privileged {
-		return all
+		return possible
 	}
 	set := bits(strings.Fields(usual), all)
 	set &^= bits(l.Drop, all)
-	return set | bits(l.Add, all)
+	return (set | bits(l.Add, all)) & possible
 }
 
 func bits(names []string, all uint64) uint64 {
