@@ -7,7 +7,7 @@ const PAUSES = [0, 200, 500, 1000, 2000, 4000] as const;
 const LIMIT_S = 30;
 
 /** Wait before try `n` (0 = the first repeat); undefined = give up. Honours Retry-After. */
-export function pauseBefore(n: number, e: unknown, tries: number): number | undefined {
+function pauseBefore(n: number, e: unknown, tries: number): number | undefined {
   if (!(e instanceof KubeError) || !isSilence(e) || e.status === 401 || n >= tries) return undefined;
   const asked = e.retryAfter === undefined ? undefined : Math.min(e.retryAfter, LIMIT_S) * 1000;
   return asked ?? PAUSES[Math.min(n, PAUSES.length - 1)] ?? 0;

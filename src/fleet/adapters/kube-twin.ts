@@ -37,7 +37,7 @@ interface Stored {
   object: KubeObject;
   managers: Manager[];
 }
-export type TwinVerb = 'get' | 'list' | 'apply' | 'dryRun' | 'remove' | 'patch' | 'index' | 'logs' | 'exec';
+type TwinVerb = 'get' | 'list' | 'apply' | 'dryRun' | 'remove' | 'patch' | 'index' | 'logs' | 'exec';
 export interface TwinCall {
   verb: TwinVerb;
   ref?: Ref;

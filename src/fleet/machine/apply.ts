@@ -26,10 +26,10 @@ export type Outcome = { ok: true } | { ok: false; why: string };
 const WRITES: ReadonlySet<Op['kind']> = new Set(['create', 'update', 'adopt', 'move', 'recreate', 'unknown']);
 
 /** Ops that write, for counting and for the decision whether anything happens at all. */
-export const isWrite = (op: Op): boolean => WRITES.has(op.kind);
+const isWrite = (op: Op): boolean => WRITES.has(op.kind);
 
 /** The waves of a plan, lowest first; unchanged objects take part so that their gate counts. */
-export function wavesOf(plan: AppPlan): Op[][] {
+function wavesOf(plan: AppPlan): Op[][] {
   const byWave = new Map<number, Op[]>();
   for (const op of plan.ops) if (op.kind !== 'delete') byWave.set(op.wave, [...(byWave.get(op.wave) ?? []), op]);
   return [...byWave.entries()].toSorted(([a], [b]) => a - b).map(([, ops]) => ops);

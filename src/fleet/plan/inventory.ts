@@ -3,7 +3,7 @@ import type { Inventory, InventoryItem, KubeObject, Ref } from '../model.ts';
 import { LABELS } from './shape.ts';
 import { dictOf, isDict, refOfKey } from './objects.ts';
 
-export const APPLYSET = {
+const APPLYSET = {
   id: 'applyset.kubernetes.io/id',
   tooling: 'applyset.kubernetes.io/tooling',
   kinds: 'applyset.kubernetes.io/contains-group-kinds',

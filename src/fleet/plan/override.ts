@@ -13,7 +13,7 @@ export interface Miss {
 }
 
 /** Whether the override speaks of this cluster; an empty `on` is every cluster. */
-export function matches(on: Override['on'], c: ClusterFacts): boolean {
+function matches(on: Override['on'], c: ClusterFacts): boolean {
   return (
     (on.clusters === undefined || on.clusters.includes(c.name)) &&
     (on.clouds === undefined || on.clouds.includes(c.cloud)) &&

@@ -13,7 +13,7 @@ const FEW = 3;
 const SHARE = 0.1;
 
 /** Deletions that pass without a confirmation: max(3, 10 % of what the app holds in the cluster). */
-export function pruneBudget(held: number): number {
+function pruneBudget(held: number): number {
   return Math.max(FEW, Math.floor(held * SHARE));
 }
 

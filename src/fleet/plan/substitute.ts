@@ -23,7 +23,7 @@ export interface Unknown {
 }
 
 /** Replaces `${…}` of the known families in a text; other `${…}` (a shell's) stay, `$${…}` is a literal `${…}`. */
-export function substitute(text: string, vars: Variables, unknown: Unknown[]): string {
+function substitute(text: string, vars: Variables, unknown: Unknown[]): string {
   return text.replaceAll(/\$?\$\{((?:cluster|app)\.[^}]*)\}/g, (all, name: string) => {
     if (all.startsWith('$$')) return all.slice(1);
     const value = vars[name];

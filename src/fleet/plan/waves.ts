@@ -36,7 +36,7 @@ const RANK: Readonly<Record<string, number>> = {
 const OTHER = 5;
 const RANKS = 10;
 
-export const WAVE_ANNOTATION = `${LABEL_PREFIX}/wave`;
+const WAVE_ANNOTATION = `${LABEL_PREFIX}/wave`;
 const EXPLICIT = [WAVE_ANNOTATION, 'argocd.argoproj.io/sync-wave'];
 
 /** Wave of an object: the explicit number first, the kind inside it. A Namespace is always first. */
