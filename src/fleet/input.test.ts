@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { manualClock, TwError } from '../kernel/index.ts';
 import { fleetApply } from './applier.ts';
-import { CONFIG, collect, configMap, deployment, liveTwin, ports, service, webApp } from './fixtures.ts';
+import { CLUSTERS, CONFIG, collect, configMap, deployment, liveTwin, ports, service, webApp } from './fixtures.ts';
 import type { FleetApp, KubeObject } from './model.ts';
 import { ownersOf } from './plan/diff.ts';
 import { type Allow } from './plan/fold.ts';
@@ -12,7 +12,10 @@ import { KubeError } from './ports.ts';
 const clock = manualClock(1_700_000_000_000);
 const sao = (twin = liveTwin('sao')) => ({ name: 'sao', presence: 'present' as const, api: twin });
 const plan = (apps: readonly FleetApp[], twin = liveTwin('sao'), allow: Allow = {}) =>
-  fleetPlan({ config: CONFIG, apps, clusters: [sao(twin)], allow }, ports(clock));
+  fleetPlan(
+    { config: { ...CONFIG, clusters: [CLUSTERS[0]] as never }, apps, clusters: [sao(twin)], allow },
+    ports(clock),
+  );
 async function up(app: FleetApp, twin: ReturnType<typeof liveTwin>, allow: Allow = {}) {
   const p = await plan([app], twin, allow);
   const events = await collect(
@@ -184,4 +187,13 @@ test('a plan for the journal holds no value of a Secret', async () => {
   expect(text).not.toContain('a-secret-word');
   expect(text).not.toContain(Buffer.from('u:a-secret-word').toString('base64'));
   expect(text).not.toMatch(/dockerconfigjson":"/);
+});
+
+test('planning for a part of the fleet divides over the whole of it and leaves an app elsewhere alone', async () => {
+  const scope = { config: CONFIG, clusters: [sao()] };
+  const p = await fleetPlan({ ...scope, apps: [webApp({ replicas: { total: 6 } })] }, ports(clock));
+  const web = p.clusters[0]?.apps[0]?.ops.find((op) => op.ref.name === 'web' && op.ref.kind === 'Deployment');
+  expect(web?.body?.['spec']).toMatchObject({ replicas: 2 });
+  const elsewhere = await fleetPlan({ ...scope, apps: [webApp({ placement: { clouds: ['gcp'] } })] }, ports(clock));
+  expect(elsewhere.clusters).toMatchObject([{ name: 'sao', apps: [] }]);
 });

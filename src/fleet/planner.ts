@@ -34,6 +34,7 @@ export interface PlanCluster {
 export interface PlanInput {
   config: Pick<Config, 'fleet' | 'clusters'>;
   apps: readonly FleetApp[];
+  /** Those to plan for; placement and division always see every cluster of the config. */
   clusters: readonly PlanCluster[];
   /** `apps` is every app of the fleet, so what the inventories hold of others is left over. */
   complete?: boolean;
@@ -115,10 +116,11 @@ async function contact(input: PlanInput, ports: FleetPorts, cluster: PlanCluster
 }
 
 function decide(input: PlanInput): Decision[] {
-  const clusters = input.clusters.flatMap((c) => {
-    const facts = input.config.clusters.find((f) => f.name === c.name);
-    return facts === undefined ? [] : [{ facts, presence: c.presence }];
-  });
+  // Over the whole fleet, whatever part of it is planned now: else a total would be divided over that part.
+  const clusters = input.config.clusters.map((facts) => ({
+    facts,
+    presence: input.clusters.find((c) => c.name === facts.name)?.presence ?? ('present' as const),
+  }));
   return input.apps.flatMap((app) => {
     const decisions = place(app.name, app.placement, clusters);
     if (decisions.some((d) => d.placed)) {
