@@ -5,7 +5,8 @@ import type { Fact } from '../kernel/index.ts';
 import { openTerraform } from './adapters/find.ts';
 import { infraApply } from './apply.ts';
 import { infraDestroy, infraInventory } from './destroy.ts';
-import type { EndEvent, InfraEvent, InfraPlan, RootEvent } from './model.ts';
+import { mayFollow } from './machine.ts';
+import type { EndEvent, InfraEvent, InfraPlan, RootEvent, RootState } from './model.ts';
 import { infraPlan } from './plan-roots.ts';
 import type { DrainPort } from './ports.ts';
 import { unfinished } from './resume.ts';
@@ -22,7 +23,20 @@ async function lab(...args: Parameters<typeof openLab>): Promise<Lab> {
   labs.push(l);
   return l;
 }
+/** Arrows of the journal that the table of states does not know. */
+function odd(facts: readonly Fact[]): string[] {
+  const now = new Map<string, RootState>();
+  return facts.flatMap((f) => {
+    if (f.kind !== 'infra.state') return [];
+    const { root, state } = f.data as { root: string; state: RootState };
+    const key = `${f.run} ${root}`;
+    const before = now.get(key) ?? 'queued';
+    now.set(key, state);
+    return mayFollow(before, state) ? [] : [`${before} -> ${state}`];
+  });
+}
 afterEach(() => {
+  expect(labs.flatMap((l) => odd(l.ctx.journal.read()))).toEqual([]);
   for (const l of labs.splice(0)) rmSync(l.dir, { recursive: true, force: true });
 });
 

@@ -70,10 +70,10 @@ export function engine(ctx: InfraContext, emit: (e: InfraEvent) => void, signals
   };
 }
 
-export function cloudOf(config: Config, root: Pick<Root, 'cluster'>): Cloud {
+function cloudOf(config: Config, root: Pick<Root, 'cluster'>): Cloud {
   return config.clusters.find((c) => c.name === root.cluster)?.cloud ?? 'aws';
 }
-export const factsOf = (config: Config, root: Pick<Root, 'id' | 'cluster'>): RootFacts => ({
+const factsOf = (config: Config, root: Pick<Root, 'id' | 'cluster'>): RootFacts => ({
   root: root.id,
   ...(root.cluster === undefined ? {} : { cluster: root.cluster }),
   cloud: cloudOf(config, root),
@@ -230,7 +230,7 @@ export const badState = (e: Engine, ran: Ran): RootState =>
   ran.detached ? 'detached' : e.stopped() ? 'interrupted' : 'failed';
 
 /** Initialises the root; undefined when all is well. */
-export async function initRoot(e: Engine, t: Tracker, renewed = false): Promise<Problem | undefined> {
+async function initRoot(e: Engine, t: Tracker, renewed = false): Promise<Problem | undefined> {
   const { roots } = e.ctx.tf;
   t.to('initialising');
   const ran = await e.init(async () => {

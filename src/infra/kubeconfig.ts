@@ -13,7 +13,7 @@ export interface KubeconfigInput {
 }
 
 /** Flags of the exec plugin: everything it needs, so that it loads no config. */
-export function pluginArgs(cluster: string, auth: AuthTarget): string[] {
+function pluginArgs(cluster: string, auth: AuthTarget): string[] {
   const flags = Object.entries(auth).flatMap(([k, v]) => (typeof v === 'string' ? [`--${k}`, v] : []));
   return ['kube-credential', '--cluster', cluster, ...flags];
 }

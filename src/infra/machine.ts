@@ -5,6 +5,7 @@ import { type Diagnostic, knownStream, type TfEvent } from './stream.ts';
 /** Which states may follow; every arrow is a fact in the journal. */
 const NEXT: Readonly<Record<RootState, readonly RootState[]>> = {
   queued: [
+    'interrupted',
     'initialising',
     'planning',
     'locking',
@@ -30,9 +31,9 @@ const NEXT: Readonly<Record<RootState, readonly RootState[]>> = {
     'destroying',
     'gone',
   ],
-  planned: ['locking', 'failed', 'interrupted', 'planning'],
+  planned: ['locking', 'applying', 'destroying', 'failed', 'interrupted', 'planning'],
   deferred: ['initialising', 'planning', 'failed', 'interrupted', 'locking'],
-  unchanged: ['ready', 'planning'],
+  unchanged: ['ready', 'planning', 'failed', 'gone'],
   locking: ['applying', 'destroying', 'planning', 'failed', 'interrupted', 'detached'],
   applying: ['ready', 'failed', 'interrupted', 'detached'],
   verifying: ['ready', 'failed', 'partial', 'gone'],
@@ -64,7 +65,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
 };
 
 /** What people call the step that a resource of this type belongs to. */
-export function phaseOfType(kind: string): Phase {
+function phaseOfType(kind: string): Phase {
   return Object.hasOwn(PHASES, kind) ? (PHASES[kind] ?? 'network') : 'network';
 }
 

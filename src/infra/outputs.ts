@@ -67,7 +67,7 @@ function found(file: string, wanted: string | undefined): { context: string; ser
 }
 
 /** Output of a cluster that others built, from its kubeconfig. Throws TW2115. */
-export function existingOutput(c: ClusterConfig, home: string): ClusterOutput {
+function existingOutput(c: ClusterConfig, home: string): ClusterOutput {
   const file = c.kubeconfig ?? `${home}/.kube/config`;
   try {
     const { context, server, ca } = found(file, c.context);

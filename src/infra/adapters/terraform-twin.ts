@@ -3,7 +3,7 @@ import type { QueryResult, RunHandle, RunResult, RunSpec, TerraformPort } from '
 import { parseLine, type TfEvent } from '../stream.ts';
 
 /** A recorded run: the lines of its stream and its exit code. */
-export interface Recording {
+interface Recording {
   lines: readonly string[];
   code: number;
   stderr?: string;

@@ -4,7 +4,7 @@ import { digest, type Json } from '../../../kernel/index.ts';
 import type { KubeToken } from './model.ts';
 
 /** A token this close to its end is not handed out any more. */
-export const MARGIN_MS = 60_000;
+const MARGIN_MS = 60_000;
 
 /** Tokens in 0600 files, keyed by cluster and identity. */
 export interface TokenCache {

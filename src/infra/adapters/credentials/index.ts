@@ -24,7 +24,7 @@ async function fresh(target: AuthTarget, w: World): Promise<KubeToken> {
 }
 
 /** A token for a cluster, from the cache when it lasts another minute. Throws TW2201, TW2202. */
-export async function kubeToken(target: AuthTarget, w: World, cacheDir: string): Promise<KubeToken> {
+async function kubeToken(target: AuthTarget, w: World, cacheDir: string): Promise<KubeToken> {
   const cache = tokenCache(cacheDir);
   const identity = createHash('sha256')
     .update(JSON.stringify(identityEnv(w.env)))
