@@ -55,7 +55,7 @@ func TestCluster(t *testing.T) {
 		name string
 		run  func(*rig)
 	}{
-		{"control plane", controlPlane}, {"nodes", nodes}, {"cluster DNS", clusterDNS}, {"workloads", deploy}, {"services and names", services},
+		{"control plane", controlPlane}, {"token webhook", tokenWebhook}, {"nodes", nodes}, {"cluster DNS", clusterDNS}, {"workloads", deploy}, {"services and names", services},
 		{"logs, exec, port-forward", streams}, {"images", images}, {"isolation", isolation}, {"root in a pod", confined}, {"users and memory", usersAndMemory},
 		{"load balancer", loadBalancer}, {"volumes", volumes}, {"control plane killed", controlPlaneKilled}, {"node killed", nodeKilled}, {"all killed", allKilled},
 	} {
@@ -99,6 +99,53 @@ func controlPlane(r *rig) {
 	}
 	if out, err := r.in("operator", "kubectl", "--kubeconfig", filepath.Join(r.clusterDir(), "admin.kubeconfig"), "--server", "https://198.18.1.10:443", "get", "ns"); err != nil {
 		r.t.Errorf("public endpoint: %s", out)
+	}
+}
+
+// reviewer answers TokenReviews as the clouds do, and counts them.
+const reviewer = `
+import http.server, json, sys
+n = 0
+class H(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        global n
+        n += 1
+        q = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        ok = self.path.split("?")[0] == "/webhook/aws-demo-sao" and q["spec"]["token"] == "k8s-aws-v1.good"
+        q["status"] = {"authenticated": ok, "user": {"username": "deployer", "groups": ["system:masters"]} if ok else {}}
+        b = json.dumps(q).encode()
+        self.send_response(200); self.send_header("Content-Type", "application/json"); self.send_header("Content-Length", str(len(b))); self.end_headers(); self.wfile.write(b)
+        print(q["apiVersion"], n, ok, flush=True)
+    def log_message(self, *a): pass
+http.server.HTTPServer(("198.19.0.10", 80), H).serve_forever()
+`
+
+func tokenWebhook(r *rig) {
+	r.write("reviewer.py", reviewer)
+	r.start("reviewer", filepath.Join(r.bin, "tw-net"), "enter", "--dir", r.dir, "clouds", "--", "python3", r.path("reviewer.py"))
+	defer r.kill("reviewer")
+	who := func(token string) (string, error) {
+		return r.in("operator", "curl", "-sS", "--cacert", filepath.Join(r.clusterDir(), "pki", "ca.crt"), "-H", "Authorization: Bearer "+token,
+			"--resolve", "abc.gr7.sa-east-1.eks.amazonaws.com:443:198.18.1.10", "https://abc.gr7.sa-east-1.eks.amazonaws.com/api/v1/namespaces/kube-system")
+	}
+	r.until("a good token enters", 15*time.Second, func() error {
+		if out, err := who("k8s-aws-v1.good"); err != nil || !strings.Contains(out, `"kind": "Namespace"`) {
+			return fmt.Errorf("%s %w", out, err)
+		}
+		return nil
+	})
+	for range 5 {
+		if out, _ := who("k8s-aws-v1.good"); !strings.Contains(out, `"kind": "Namespace"`) {
+			r.t.Error(out)
+		}
+	}
+	if out, _ := who("k8s-aws-v1.bad"); !strings.Contains(out, `"code": 401`) {
+		r.t.Errorf("a bad token: %s", out)
+	}
+	b, err := os.ReadFile(r.path("log/reviewer.log"))
+	r.must(err)
+	if n := strings.Count(string(b), "True"); n != 1 || !strings.Contains(string(b), "authentication.k8s.io/v1 ") {
+		r.t.Errorf("%d reviews of the good token within the cache's 10 s: %s", n, b)
 	}
 }
 

@@ -146,7 +146,7 @@ func (r *rig) specs() {
 	r.write("cp.json", map[string]any{"id": cluster, "cluster": "sao", "cloud": "aws", "region": region, "zones": []string{"sa-east-1a"},
 		"dir": r.clusterDir(), "privateIp": "10.10.255.10", "endpointIp": "198.18.1.10", "dnsName": "abc.gr7.sa-east-1.eks.amazonaws.com",
 		"issuer": "https://oidc.eks.sa-east-1.amazonaws.com/id/ABC", "podCidr": "10.20.0.0/16", "serviceCidr": "10.30.0.0/16", "version": "1.36",
-		"cloudsSocket": r.path("run/clouds.sock"), "webhookUrl": "", "dnsUpstream": "198.19.0.53"})
+		"cloudsSocket": r.path("run/clouds.sock"), "webhookUrl": "http://198.19.0.10/webhook/" + cluster, "dnsUpstream": "198.19.0.53"})
 	for i := 1; i <= 2; i++ {
 		n := fmt.Sprintf("n%d", i)
 		r.write(n+".json", map[string]any{"id": cluster, "cluster": "sao", "node": n, "dir": r.path("clusters/c/nodes/" + n), "ip": fmt.Sprintf("10.10.0.1%d", i),

@@ -36,6 +36,9 @@ const readyTimeout = 3 * time.Minute
 // gcPercent trades a little CPU for a third of the heap: several control planes share one machine.
 const gcPercent = 50
 
+// stopTimeout is what the API server has to drain after SIGTERM.
+const stopTimeout = 2 * time.Second
+
 // Ready is the content of ready.json.
 type Ready struct {
 	// CA is the cluster CA's PEM, base64 by JSON.
@@ -74,7 +77,7 @@ func Run(s *spec.ControlPlane) error {
 	if err != nil {
 		return err
 	}
-	defer e.Close()
+	// etcd is not closed at the end: that waits for its watchers, and a killed etcd loses nothing.
 	go p.component("etcd", func() error { return <-e.Err() })
 	started := time.Now()
 	p.startAPIServer()
@@ -204,7 +207,7 @@ func (p *plane) wait() error {
 		klog.Infof("%s: stopping", s)
 		select {
 		case <-p.ended:
-		case <-time.After(5 * time.Second):
+		case <-time.After(stopTimeout):
 		}
 		return nil
 	}
