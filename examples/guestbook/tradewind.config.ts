@@ -5,7 +5,7 @@ export default defineConfig({
   fleet: 'guestbook-demo',
   accounts: {
     aws: { account: '111122223333' },
-    azure: { subscription: '11111111-2222-4333-8444-555555555555', tenant: '66666666-7777-4888-9999-000000000000' },
+    azure: { subscription: '11111111-2222-4333-8444-555555555555', tenant: '99999999-8888-4777-8666-555555555555' },
     gcp: { project: 'tradewind-demo' },
   },
   clusters: {

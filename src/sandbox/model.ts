@@ -1,4 +1,4 @@
-import type { Cloud, Json } from '../kernel/index.ts';
+import type { Cloud } from '../kernel/index.ts';
 
 /** A region of a simulated cloud; `index` C gives its public network 198.18.C.0/24 (1–254). */
 export interface SandboxRegion {
@@ -51,6 +51,12 @@ export interface SandboxCluster {
   region: string;
   network: { nodes: string; pods: string; services: string };
 }
+/** The accounts of the config (`accounts`); the clouds' fixed ones stand in where none is named. */
+export interface NamedAccounts {
+  aws?: { account: string } | undefined;
+  azure?: { subscription: string; tenant: string } | undefined;
+  gcp?: { project: string } | undefined;
+}
 /** Everything a sandbox is made from; plain data, saved as DIR/spec.json. */
 export interface SandboxSpec {
   /** The sandbox directory and the folder with the Go binaries, absolute. */
@@ -72,7 +78,7 @@ export interface SandboxSpec {
   hosts: readonly string[];
   recipes: readonly Recipe[];
   registries: readonly RegistryLogin[];
-  accounts: Json;
+  accounts: NamedAccounts;
   /** Start although the memory estimate says no. */
   ignoreMemory: boolean;
 }

@@ -32,7 +32,7 @@ export interface CloudsKit {
   writeMirror(o: { dir: string; providerBinary: string; schemaDir: string; socket: string }): {
     env: Record<string, string>;
   };
-  fakeCredentials(seed: number): { env: Record<string, string>; endpoints: Record<string, string> };
+  fakeCredentials(seed: number, accounts: SandboxSpec['accounts']): { env: Record<string, string>; endpoints: Record<string, string> };
 }
 export interface LocalOptions {
   dir: string;
@@ -279,7 +279,7 @@ function placeOf(o: LocalOptions, node: string): Place {
   const id = existsSync(l.id) ? readFileSync(l.id, 'utf8').trim() : '';
   if (spec === undefined || id === '') throw absent(o.dir);
   const doors = readJson<{ connect?: { port: number } }>(l.doors);
-  const { env, endpoints } = o.kit.fakeCredentials(spec.seed);
+  const { env, endpoints } = o.kit.fakeCredentials(spec.seed, spec.accounts);
   const lines = commandLines(spec, l, node);
   return {
     name: 'sandbox',

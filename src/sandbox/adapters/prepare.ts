@@ -50,6 +50,7 @@ export function cloudsFile(spec: SandboxSpec, id: string) {
     listen: { aws: '198.19.0.10:80', azure: '198.19.0.11:80', google: '198.19.0.12:80', dns: '198.19.0.53:53' },
     supervisorSocket: l.supervisorSocket,
     regions: Object.fromEntries(spec.regions.map((r) => [r.name, r.index])),
+    accounts: spec.accounts,
     schemaDir: `${spec.root}/terraform/schema`,
   };
 }

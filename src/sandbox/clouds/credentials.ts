@@ -1,8 +1,15 @@
+import type { NamedAccounts } from '../model.ts';
 import { googleKey } from './auth/tokens.ts';
 import { drawOf } from './draw.ts';
 
 /** Addresses of the clouds' APIs inside the sandbox, plain HTTP. */
 const ADDRESS = { aws: '198.19.0.10', azure: '198.19.0.11', google: '198.19.0.12', dns: '198.19.0.53' } as const;
+
+const FIXED = {
+  aws: { account: '111122223333' },
+  azure: { subscription: '11111111-2222-4333-8444-555555555555', tenant: '66666666-7777-4888-9999-000000000000' },
+  gcp: { project: 'tradewind-demo' },
+} as const satisfies NamedAccounts;
 
 /** The one account, subscription and project of a sandbox, with the principal terraform and `tw` act as. */
 export interface Accounts {
@@ -11,28 +18,31 @@ export interface Accounts {
   google: { project: string; number: string; email: string; clientId: string; keyId: string };
 }
 
-/** Fixed names, drawn keys: the same seed gives the same credentials, another sandbox refuses them. */
-export function accountsOf(seed: number): Accounts {
+/** Named accounts, drawn keys: the same seed gives the same credentials, another sandbox refuses them. */
+export function accountsOf(seed: number, named: NamedAccounts = {}): Accounts {
   const d = drawOf(seed, 'accounts');
+  const { account } = named.aws ?? FIXED.aws;
+  const { subscription, tenant } = named.azure ?? FIXED.azure;
+  const { project } = named.gcp ?? FIXED.gcp;
   return {
     aws: {
-      account: '111122223333',
+      account,
       accessKey: `AKIA${d.upper('aws key', 16)}`,
       secretKey: d.hex('aws secret', 40),
-      principal: 'arn:aws:iam::111122223333:user/tradewind',
+      principal: `arn:aws:iam::${account}:user/tradewind`,
       userId: `AIDA${d.upper('aws user', 17)}`,
     },
     azure: {
-      subscription: '11111111-2222-4333-8444-555555555555',
-      tenant: '66666666-7777-4888-9999-000000000000',
+      subscription,
+      tenant,
       clientId: d.uuid('azure client'),
       clientSecret: d.hex('azure secret', 40),
       objectId: d.uuid('azure object'),
     },
     google: {
-      project: 'tradewind-demo',
+      project,
       number: '424242424242',
-      email: 'tradewind@tradewind-demo.iam.gserviceaccount.com',
+      email: `tradewind@${project}.iam.gserviceaccount.com`,
       clientId: d.digits('google client', 21),
       keyId: d.hex('google key', 40),
     },
@@ -47,8 +57,8 @@ export interface FakeCredentials {
 }
 
 /** One place for every fake secret of the sandbox; drawn from the seed, worthless elsewhere. */
-export function fakeCredentials(seed: number): FakeCredentials {
-  const a = accountsOf(seed);
+export function fakeCredentials(seed: number, named: NamedAccounts = {}): FakeCredentials {
+  const a = accountsOf(seed, named);
   const google = {
     type: 'service_account',
     project_id: a.google.project,

@@ -70,7 +70,7 @@ export async function openBench(o: Partial<CloudsSpec> = {}): Promise<Bench> {
     TF_IN_AUTOMATION: '1',
     TF_INPUT: '0',
     ...mirror.env,
-    ...fakeCredentials(seed).env,
+    ...fakeCredentials(seed, spec.accounts).env,
   };
   return {
     clouds,

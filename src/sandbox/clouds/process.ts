@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/index.ts';
 import type { Machines } from '../machines.ts';
+import type { NamedAccounts } from '../model.ts';
 import { createEngine, type Engine } from './adapters/engine.ts';
 import { awsApp, azureApp, googleApp } from './adapters/apis.ts';
 import { serveDns } from './adapters/dns.ts';
@@ -29,6 +30,8 @@ export interface CloudsSpec {
   supervisorSocket: string;
   /** Region name -> C of 198.18.C.0/24. */
   regions: Record<string, number>;
+  /** Accounts of the config; fixed ones where it names none. */
+  accounts?: NamedAccounts;
   /** terraform/schema of the repository; found beside this file by default. */
   schemaDir?: string;
 }
@@ -56,7 +59,7 @@ export async function startClouds(
     ...(o.clock ? { clock: o.clock } : {}),
     ...(o.log ? { log: o.log } : {}),
   });
-  const accounts = accountsOf(spec.seed);
+  const accounts = accountsOf(spec.seed, spec.accounts);
   const schemas = Object.fromEntries(PROVIDERS.map((p) => [p, readSchema(spec.schemaDir ?? SCHEMAS, p)]));
   const servers: Server[] = [];
   const ports: Clouds['ports'] = {};

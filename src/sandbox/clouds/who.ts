@@ -32,12 +32,17 @@ export function whoOf(m: Meta, a: Accounts): Who {
   }
   if (m.provider === 'azurerm') {
     const account = first(str(c, 'subscription_id'), m.env.ARM_SUBSCRIPTION_ID);
-    const tenant = first(str(c, 'tenant_id'), m.env.ARM_TENANT_ID, a.azure.tenant);
-    return { ...base, account, region: '', tenant, principal: a.azure.clientId, tags: {} };
+    return { ...base, account, region: '', tenant: azureTenant(m, a), principal: a.azure.clientId, tags: {} };
   }
-  const account = first(str(c, 'project'), m.env.GOOGLE_PROJECT, projectOfKey(googleKey(m)));
   const region = first(str(c, 'region'), m.env.GOOGLE_REGION);
-  return { ...base, account, region, tenant: '', principal: a.google.email, tags: stringMap(c?.default_labels) };
+  return {
+    ...base,
+    account: projectOf(m),
+    region,
+    tenant: '',
+    principal: a.google.email,
+    tags: stringMap(c?.default_labels),
+  };
 }
 
 function preventsGroupDelete(m: Meta): boolean {
@@ -55,10 +60,11 @@ function googleKey(m: Meta): Obj | undefined {
     return undefined;
   }
 }
-const projectOfKey = (key: Obj | undefined): string => str(key?.project_id);
+const projectOf = (m: Meta): string =>
+  first(str(m.config, 'project'), m.env.GOOGLE_PROJECT, str(googleKey(m)?.project_id));
 
-/** The credentials as the cloud sees them: right, wrong, expired or another account's. */
-type Verdict = 'ok' | 'absent' | 'wrong' | 'expired' | 'account';
+/** The credentials as the cloud sees them: right, wrong, expired, or of another account or tenant. */
+type Verdict = 'ok' | 'absent' | 'wrong' | 'expired' | 'account' | 'tenant';
 
 function verdictOf(m: Meta, a: Accounts, chaos: Chaos[]): Verdict {
   const cloud = CLOUD_OF[m.provider];
@@ -82,13 +88,18 @@ function azureVerdict(m: Meta, a: Accounts): Verdict {
   const secret = first(str(m.config, 'client_secret'), m.env.ARM_CLIENT_SECRET);
   if (!id || !secret) return 'absent';
   if (id !== a.azure.clientId || secret !== a.azure.clientSecret) return 'wrong';
+  if (azureTenant(m, a) !== a.azure.tenant) return 'tenant';
   const sub = first(str(m.config, 'subscription_id'), m.env.ARM_SUBSCRIPTION_ID);
   return sub === a.azure.subscription ? 'ok' : 'account';
 }
+const azureTenant = (m: Meta, a: Accounts): string =>
+  first(str(m.config, 'tenant_id'), m.env.ARM_TENANT_ID, a.azure.tenant);
+
 function googleVerdict(m: Meta, a: Accounts): Verdict {
   const key = googleKey(m);
   if (!key) return 'absent';
-  return key.private_key_id === a.google.keyId && key.client_email === a.google.email ? 'ok' : 'wrong';
+  if (key.private_key_id !== a.google.keyId || key.client_email !== a.google.email) return 'wrong';
+  return projectOf(m) === a.google.project ? 'ok' : 'account';
 }
 
 /** The error the real provider shows for these credentials when it is configured; Google's comes with the first call. */
@@ -96,7 +107,7 @@ export function configureError(m: Meta, a: Accounts, chaos: Chaos[]): CloudError
   const verdict = verdictOf(m, a, chaos);
   if (m.provider === 'aws') return verdict === 'ok' ? wrongAccount(m, a.aws.account) : awsError(m, verdict);
   if (verdict === 'ok') return undefined;
-  return m.provider === 'azurerm' ? azureError(m, verdict) : googleConfigureError(verdict);
+  return m.provider === 'azurerm' ? azureError(m, a, verdict) : googleConfigureError(verdict);
 }
 
 function wrongAccount(m: Meta, account: string): CloudError | undefined {
@@ -128,7 +139,7 @@ function awsError(m: Meta, verdict: Verdict): CloudError | undefined {
 const requestId = (m: Meta): string =>
   `${m.caller.slice(0, 8)}-0000-4000-8000-${m.caller.slice(8, 20).padEnd(12, '0')}`;
 
-function azureError(m: Meta, verdict: Verdict): CloudError | undefined {
+function azureError(m: Meta, a: Accounts, verdict: Verdict): CloudError | undefined {
   const app = first(str(m.config, 'client_id'), m.env.ARM_CLIENT_ID);
   const sub = first(str(m.config, 'subscription_id'), m.env.ARM_SUBSCRIPTION_ID);
   if (verdict === 'absent') {
@@ -145,6 +156,7 @@ function azureError(m: Meta, verdict: Verdict): CloudError | undefined {
       `building account: unexpected status 404 (404 Not Found) with error: SubscriptionNotFound: The subscription '${sub}' could not be found.`,
     );
   }
+  if (verdict === 'tenant') return unknownTenant(azureTenant(m, a));
   const text =
     verdict === 'expired'
       ? `AADSTS7000222: The provided client secret keys for app '${app}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.`
@@ -153,6 +165,15 @@ function azureError(m: Meta, verdict: Verdict): CloudError | undefined {
     401,
     text.split(':')[0] ?? '',
     `building account: could not acquire access token to parse claims: clientCredentialsToken: received HTTP status 401 with response: {"error":"invalid_client","error_description":"${text}"}`,
+  );
+}
+
+function unknownTenant(tenant: string): CloudError {
+  const text = `AADSTS90002: Tenant '${tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.`;
+  return fail(
+    400,
+    'AADSTS90002',
+    `building account: could not acquire access token to parse claims: clientCredentialsToken: received HTTP status 400 with response: {"error":"invalid_request","error_description":"${text}"}`,
   );
 }
 
@@ -170,12 +191,12 @@ export function callError(m: Meta, a: Accounts, chaos: Chaos[]): CloudError | un
   const verdict = verdictOf(m, a, chaos);
   if (verdict === 'ok') return undefined;
   if (m.provider === 'aws') return awsError(m, verdict);
-  if (m.provider === 'azurerm') return azureError(m, verdict);
+  if (m.provider === 'azurerm') return azureError(m, a, verdict);
   if (verdict === 'account') {
     return fail(
       403,
       'forbidden',
-      `googleapi: Error 403: Permission denied on resource project ${first(str(m.config, 'project'), 'unknown')}., forbidden`,
+      `googleapi: Error 403: Permission denied on resource project ${projectOf(m) || 'unknown'}., forbidden`,
     );
   }
   const text =

@@ -1,5 +1,5 @@
 import { type Config, regionFacts } from '../../config/index.ts';
-import { fault, toJson } from '../../kernel/index.ts';
+import { fault } from '../../kernel/index.ts';
 import type { Recipe, RegistryLogin, SandboxCluster, SandboxRegion, SandboxSpec } from '../model.ts';
 import { linksOf } from './links.ts';
 import { builtinRecipes, mergeRecipes } from './recipes.ts';
@@ -110,7 +110,7 @@ export function specOf(config: Config, o: SpecOptions): SandboxSpec {
     hosts: config.apps.flatMap((a) => (a.traffic === undefined ? [] : [a.traffic.host])),
     recipes: mergeRecipes(builtinRecipes(o), o.recipes ?? []),
     registries: registriesOf(config, o.registries ?? []),
-    accounts: toJson(config.accounts),
+    accounts: config.accounts,
     ignoreMemory: o.env['TW_SANDBOX_MEMORY'] === 'ignore',
   };
 }
