@@ -31,7 +31,7 @@ for (const step of STEPS) {
   const run = spawnSync(command, args, {
     cwd: join(root, step.cwd ?? '.'),
     encoding: 'utf8',
-    env: { ...process.env, CGO_ENABLED: '0' },
+    env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -trimpath' },
   });
   const bad = run.status !== 0 || (step.silent === true && run.stdout.trim() !== '');
   process.stdout.write(`${bad ? 'FAIL' : 'ok  '} ${step.name}\n`);

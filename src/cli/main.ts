@@ -79,11 +79,13 @@ function print(problem: Problem, verb: string, argv: readonly string[], style: S
     };
     process.stdout.write(renderResult(document, undefined, format, style));
   }
-  process.stderr.write(
-    problemLines(problem, style)
-      .map((l) => `${l}\n`)
-      .join(''),
-  );
+  tell(problem, style);
+}
+
+/** A problem for people, on stderr. */
+function tell(problem: Problem, style: Style): void {
+  const lines = problemLines(problem, style).map((l) => `${l}\n`);
+  process.stderr.write(lines.join(''));
 }
 
 async function execute(deps: CliDeps, invocation: Invocation, style: Style): Promise<void> {
@@ -112,7 +114,8 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
       machine: invocation.global.output !== 'table',
     });
     paint.end();
-    show(outcome, invocation, Date.now() - started, style);
+    const painted = screen.isTTY && process.stdout.isTTY === true && paint.shows(outcome.view);
+    show(outcome, { invocation, ms: Date.now() - started, style, painted });
     await context.close();
   } finally {
     paint.end();
@@ -120,35 +123,35 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
   }
 }
 
-function show(outcome: Outcome, invocation: Invocation, ms: number, style: Style): void {
-  const document: Document = {
+function documentOf(outcome: Outcome, spec: Invocation['spec'], ms: number): Document {
+  return {
     apiVersion: 'tradewind/v1',
-    kind: invocation.spec.result,
+    kind: spec.result,
     data: outcome.data,
     missing: outcome.missing ?? [],
     warnings: outcome.warnings ?? [],
-    meta: { verb: invocation.spec.verb, at: new Date().toISOString(), ms },
+    meta: { verb: spec.verb, at: new Date().toISOString(), ms },
     ...(outcome.problem === undefined ? {} : { problem: outcome.problem }),
   };
-  if (outcome.streamed !== true || invocation.global.output === 'table')
-    process.stdout.write(
-      renderResult(document, outcome, invocation.global.output, {
-        ...style,
-        colour: style.colour && process.stdout.isTTY === true,
-      }),
-    );
-  for (const w of outcome.warnings ?? [])
-    process.stderr.write(
-      problemLines(w, style)
-        .map((l) => `${l}\n`)
-        .join(''),
-    );
-  if (outcome.problem)
-    process.stderr.write(
-      problemLines(outcome.problem, style)
-        .map((l) => `${l}\n`)
-        .join(''),
-    );
+}
+
+interface Shown {
+  invocation: Invocation;
+  ms: number;
+  style: Style;
+  /** The rows stand on this terminal already. */
+  painted: boolean;
+}
+
+function show(outcome: Outcome, s: Shown): void {
+  const format = s.invocation.global.output;
+  const silent = format === 'table' ? s.painted : outcome.streamed === true;
+  if (!silent) {
+    const style = { ...s.style, colour: s.style.colour && process.stdout.isTTY === true };
+    process.stdout.write(renderResult(documentOf(outcome, s.invocation.spec, s.ms), outcome, format, style));
+  }
+  const problems = [...(outcome.warnings ?? []), ...(outcome.problem === undefined ? [] : [outcome.problem])];
+  for (const problem of problems) tell(problem, s.style);
   process.exitCode = outcome.exit ?? outcome.problem?.exit ?? 0;
 }
 
@@ -178,13 +181,22 @@ function interrupts(abort: AbortController, kind: string): () => void {
   };
 }
 
+/** `tw logs | head`: the reader is gone, that is no error. */
+function closedReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
+function failed(error: unknown, argv: readonly string[], style: Style): void {
+  const problem = problemOf(error);
+  if (!(error instanceof TwError) && process.env['TW_DEBUG'] !== undefined)
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  print(problem, argv[0] ?? '', argv, style);
+  if (process.exitCode === undefined || process.exitCode === 0) process.exitCode = problem.exit;
+}
+
 /** The CLI: argv → command → renderer → exit code. Never throws. */
 export async function cli(deps: CliDeps): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (e: NodeJS.ErrnoException) => {
-      if (e.code !== 'EPIPE') throw e;
-    });
-  }
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', closedReader);
   const [first = '', ...rest] = deps.argv;
   const own = deps.processes[first];
   let style = styleOf({ color: !deps.argv.includes('--no-color'), ascii: deps.argv.includes('--ascii') });
@@ -195,10 +207,6 @@ export async function cli(deps: CliDeps): Promise<void> {
     style = styleOf(invocation.global);
     await execute(deps, invocation, style);
   } catch (error) {
-    const problem = problemOf(error);
-    if (!(error instanceof TwError) && process.env['TW_DEBUG'] !== undefined)
-      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    print(problem, first, deps.argv, style);
-    if (process.exitCode === undefined || process.exitCode === 0) process.exitCode = problem.exit;
+    failed(error, deps.argv, style);
   }
 }

@@ -77,6 +77,8 @@ export function appendLines(
 
 export interface Painter {
   show(view: View): void;
+  /** The rows shown last are those of `view`. */
+  shows(view: View): boolean;
   /** Leaves the last frame standing. */
   end(): void;
 }
@@ -104,6 +106,7 @@ function treePainter(screen: Screen, style: Style, now: () => number): Painter {
     show: (view) => {
       last = view;
     },
+    shows: (view) => last !== undefined && view.rows === last.rows,
     end: () => {
       clearInterval(timer);
       draw();
@@ -133,6 +136,7 @@ function linePainter(screen: Screen, style: Style, now: () => number): Painter {
       spoke = now();
       screen.write(step.lines.map((l) => `${l}\n`).join(''));
     },
+    shows: (view) => last !== undefined && view.rows === last.rows,
     end: () => clearInterval(timer),
   };
 }

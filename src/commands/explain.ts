@@ -1,5 +1,5 @@
 import { configJsonSchema } from '../config/index.ts';
-import { CATALOGUE, type Code, entryOf, fault, nearest, type Row, text } from '../kernel/index.ts';
+import { CATALOGUE, type Code, entryOf, fault, nearest, type Row, text, toJson } from '../kernel/index.ts';
 import type { Outcome } from './model.ts';
 
 interface Schema {
@@ -36,49 +36,53 @@ function explainCode(code: Code): Outcome {
   };
 }
 
-function step(schema: Schema | undefined, key: string): Schema | undefined {
-  const more = typeof schema?.additionalProperties === 'object' ? schema.additionalProperties : undefined;
-  if (/^\d+$/.test(key)) return schema?.items;
-  return schema?.properties?.[key] ?? more ?? schema?.items?.properties?.[key];
+const valuesOf = (s: Schema | undefined): Schema | undefined =>
+  typeof s?.additionalProperties === 'object' ? s.additionalProperties : undefined;
+const keysOf = (s: Schema): string[] => Object.keys(s.properties ?? s.items?.properties ?? {});
+
+/** One word of a path: a field, an index, or any name where the field is a record. */
+function step(schema: Schema, key: string): Schema | undefined {
+  if (/^\d+$/.test(key)) return schema.items;
+  return schema.properties?.[key] ?? valuesOf(schema) ?? schema.items?.properties?.[key];
 }
 
-function explainField(topic: string): Outcome {
-  let schema: Schema | undefined = configJsonSchema() as Schema;
-  let valid = Object.keys(schema.properties ?? {});
+function fieldAt(topic: string): Schema {
+  let schema: Schema = configJsonSchema() as Schema;
   for (const key of topic.split('.')) {
     const next = step(schema, key);
     if (next === undefined) {
-      const near = nearest(key, valid);
+      const near = nearest(key, keysOf(schema));
       throw fault('TW8001', {
         value: topic,
-        why: [`no code and no config field "${key}"${near ? `; did you mean "${near}"?` : ''}`],
-        fix: [{ say: 'Fields here:', command: valid.join(' ') }],
+        why: [`no code and no config field "${key}"${near === undefined ? '' : `; did you mean "${near}"?`}`],
+        fix: [{ say: 'Fields here:', command: keysOf(schema).join(' ') }],
       });
     }
     schema = next;
-    valid = Object.keys(schema.properties ?? schema.items?.properties ?? {});
   }
-  const data = {
-    field: topic,
-    type: schema.type ?? null,
-    meaning: schema.description ?? null,
-    default: JSON.parse(JSON.stringify(schema.default ?? null)),
-    fields: valid,
-  };
+  return schema;
+}
+
+function explainField(topic: string): Outcome {
+  const schema = fieldAt(topic);
+  const fields = keysOf(schema);
+  const meaning = schema.description ?? schema.type ?? '';
+  const initial = toJson(schema.default ?? null);
   const rows = [
-    row(topic, schema.description ?? schema.type ?? ''),
-    ...(schema.default === undefined ? [] : [row('default', JSON.stringify(schema.default))]),
-    ...(valid.length === 0 ? [] : [row('fields', valid.join(', '))]),
+    row(topic, meaning),
+    ...(initial === null ? [] : [row('default', JSON.stringify(initial))]),
+    ...(fields.length === 0 ? [] : [row('fields', fields.join(', '))]),
   ];
-  return { data, view: { at: 0, rows } };
+  return {
+    data: { field: topic, type: schema.type ?? null, meaning, default: initial, fields },
+    view: { at: 0, rows },
+  };
 }
 
 /** What an error code or a config field means; offline. Throws TW8001. */
 export function explain(topic: string): Outcome {
   if (Object.hasOwn(CATALOGUE, topic)) return explainCode(topic as Code);
-  if (/^TW\d*$/i.test(topic)) {
-    const near = nearest(topic.toUpperCase(), Object.keys(CATALOGUE));
-    throw fault('TW8001', { value: topic, why: near === undefined ? [] : [`the nearest one is ${near}`] });
-  }
-  return explainField(topic);
+  if (!/^TW\d*$/i.test(topic)) return explainField(topic);
+  const near = nearest(topic.toUpperCase(), Object.keys(CATALOGUE));
+  throw fault('TW8001', { value: topic, why: near === undefined ? [] : [`the nearest one is ${near}`] });
 }

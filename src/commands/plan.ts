@@ -211,15 +211,13 @@ export function planData(plan: Plan): Json {
         name: a.app,
         version: a.version,
         unchanged: a.ops.length - a.ops.filter(isChange).length,
-        ops: a.ops
-          .filter(isChange)
-          .map((op) => ({
-            kind: op.kind,
-            object: `${op.ref.kind}/${op.ref.name}`,
-            namespace: op.ref.namespace ?? null,
-            why: [...op.why],
-            refused: op.refused?.code ?? null,
-          })),
+        ops: a.ops.filter(isChange).map((op) => ({
+          kind: op.kind,
+          object: `${op.ref.kind}/${op.ref.name}`,
+          namespace: op.ref.namespace ?? null,
+          why: [...op.why],
+          refused: op.refused?.code ?? null,
+        })),
       })),
     })),
     traffic: plan.traffic === undefined ? null : { changes: [...plan.traffic.changes], gaps: [...plan.traffic.gaps] },

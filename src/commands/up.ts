@@ -85,26 +85,23 @@ async function completed(u: Up, plan: Plan, outputs: Outputs): Promise<FleetPlan
 const sayWaiting = (e: Extract<FleetEvent, { type: 'waiting' }>): string =>
   e.on.map((o) => `${o.ref.kind}/${o.ref.name}: ${o.health.message || o.health.state}`).join('; ');
 
+function showStep(b: Board, e: Extract<FleetEvent, { type: 'step' }>): void {
+  const tone = { stopped: 'bad', lagging: 'bad', sealed: 'ok', unchanged: 'ok' } as const;
+  const why = e.problem === undefined ? '' : `${e.problem.code} ${e.problem.title}: ${e.problem.why[0] ?? ''}`;
+  const cells = { step: e.step, now: undefined };
+  b.set(['apps', `${e.cluster} ${e.app}`], { tone: tone[e.step as keyof typeof tone] ?? 'busy', cells, why });
+}
+
 function showFleet(b: Board, e: FleetEvent): void {
   switch (e.type) {
-    case 'step': {
-      const bad = e.step === 'stopped' || e.step === 'lagging';
-      const done = e.step === 'sealed' || e.step === 'unchanged';
-      const why = e.problem === undefined ? '' : `${e.problem.code} ${e.problem.title}: ${e.problem.why[0] ?? ''}`;
-      b.set(['apps', `${e.cluster} ${e.app}`], {
-        tone: bad ? 'bad' : done ? 'ok' : 'busy',
-        cells: { step: e.step },
-        why,
-      });
+    case 'step':
+      showStep(b, e);
+      return;
+    case 'object': {
+      const now = `${e.did} ${e.ref.kind}/${e.ref.name}`;
+      b.set(['apps', `${e.cluster} ${e.app}`], { tone: 'busy', cells: { now }, why: '' });
       return;
     }
-    case 'object':
-      b.set(['apps', `${e.cluster} ${e.app}`], {
-        tone: 'busy',
-        cells: { now: `${e.did} ${e.ref.kind}/${e.ref.name}` },
-        why: '',
-      });
-      return;
     case 'waiting':
       b.set(['apps', `${e.cluster} ${e.app}`], { tone: 'busy', cells: { now: 'waiting' }, why: sayWaiting(e) });
       return;

@@ -4,15 +4,15 @@ import { applysetId } from './applyset.ts';
 import { Channel } from './channel.ts';
 import type { FleetEvent } from './events.ts';
 import { kubeFault } from './faults.ts';
+import { waitHealthy } from './gate.ts';
 import { type Action, after, isSettled, next, type Outcome, type State, start } from './machine/apply.ts';
 import type { AppPlan, ClusterPlan, FleetPlan } from './model.ts';
 import { patient } from './patient.ts';
 import { foldItem } from './plan/fold.ts';
 import { keyOf } from './plan/objects.ts';
 import { managerOf } from './planner.ts';
-import { KubeError, type KubeApi } from './ports.ts';
+import { type KubeApi, KubeError } from './ports.ts';
 import { readSet, survey } from './survey.ts';
-import { waitHealthy } from './gate.ts';
 import { checkEpoch, claim, removeOp, seal, type Unit, writeOp } from './writer.ts';
 
 export interface ApplyInput {

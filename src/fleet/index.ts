@@ -1,11 +1,10 @@
 export { type ApplyInput, fleetApply } from './applier.ts';
-export { appOf, appsOf } from './apps.ts';
 export { applysetId } from './applyset.ts';
+export { appOf, appsOf } from './apps.ts';
 export { type DrainInput, type DrainStep, removeCloudObjects } from './drain.ts';
+export type { ApplyStep, FleetEvent, ObjectStep } from './events.ts';
 export { type ExecIo, type ExecResult, execIn, fleetExec } from './exec.ts';
 export { fleetLogs, type LogGap, type LogLine, type LogQuery, type LogText } from './logs.ts';
-export { type ClusterApi, type PodQuery, pickTarget, type Target, targetsOf } from './pods.ts';
-export type { ApplyStep, FleetEvent, ObjectStep } from './events.ts';
 export type {
   AppPlan,
   Blast,
@@ -31,6 +30,7 @@ export { keyOf, sayRef } from './plan/objects.ts';
 export { place } from './plan/placement.ts';
 export { publicPlan } from './plan/summary.ts';
 export { fleetPlan, type PlanCluster, type PlanInput } from './planner.ts';
+export { type ClusterApi, type PodQuery, pickTarget, type Target, targetsOf } from './pods.ts';
 export {
   type Access,
   type Credentials,

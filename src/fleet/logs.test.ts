@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../kernel/index.ts';
 import { KubeTwin, type TwinOptions } from './adapters/kube-twin.ts';
-import { fleetExec } from './exec.ts';
 import { removeCloudObjects } from './drain.ts';
+import { fleetExec } from './exec.ts';
 import { deployment, service } from './fixtures.ts';
 import { fleetLogs, type LogLine } from './logs.ts';
 import { TimeMerge } from './merge.ts';

@@ -14,6 +14,7 @@ import type {
   Presence,
   Rendered,
 } from './model.ts';
+import { patient } from './patient.ts';
 import { desire, missFault, nothing } from './plan/desired.ts';
 import { type Allow, foldItem, foldLeftovers, type Reading } from './plan/fold.ts';
 import { keyOf, sayRef } from './plan/objects.ts';
@@ -22,7 +23,6 @@ import { place } from './plan/placement.ts';
 import { guardDeletes } from './plan/policy.ts';
 import { divisionOf } from './plan/replicas.ts';
 import { blastOf, planId } from './plan/summary.ts';
-import { patient } from './patient.ts';
 import type { FleetPorts, KubeApi } from './ports.ts';
 import { checkReferences, heldOf, readLeftovers, readSet, type Survey, survey } from './survey.ts';
 

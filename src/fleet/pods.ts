@@ -1,8 +1,8 @@
 import { fault } from '../kernel/index.ts';
 import type { KubeObject, PodRef } from './model.ts';
+import { health } from './plan/health.ts';
 import { dictOf, listOf, textOf } from './plan/objects.ts';
 import { LABELS } from './plan/shape.ts';
-import { health } from './plan/health.ts';
 import type { KubeApi } from './ports.ts';
 
 export interface ClusterApi {

@@ -6,7 +6,7 @@ import type { FleetApp, Health, HealthState, Inventory, KubeObject, Ref } from '
 import { patient } from './patient.ts';
 import { PART_OF } from './plan/desired.ts';
 import { fold, health } from './plan/health.ts';
-import { keyOf, dictOf, listOf, numberOf, refOf, refOfKey, sayRef, textOf } from './plan/objects.ts';
+import { dictOf, keyOf, listOf, numberOf, refOf, refOfKey, sayRef, textOf } from './plan/objects.ts';
 import type { KubeApi } from './ports.ts';
 import { heldOf, type Survey, survey } from './survey.ts';
 

@@ -2,13 +2,13 @@ import { type Clock, fault, type TwError } from '../kernel/index.ts';
 import { erase } from './eraser.ts';
 import type { FleetEvent, ObjectStep } from './events.ts';
 import { isConflict, isFieldConflict } from './faults.ts';
+import { expectOf, yieldFields } from './handover.ts';
 import type { AppPlan, Inventory, InventoryItem, KubeObject, Op, Ref } from './model.ts';
+import { PART_OF } from './plan/desired.ts';
 import { valuesOf } from './plan/fold.ts';
 import { inventoryObject, inventoryRef, readInventory } from './plan/inventory.ts';
 import { keyOf, sayRef } from './plan/objects.ts';
 import { type Applied, type Expect, type KubeApi, KubeError } from './ports.ts';
-import { PART_OF } from './plan/desired.ts';
-import { expectOf, yieldFields } from './handover.ts';
 
 const TRIES = 5;
 

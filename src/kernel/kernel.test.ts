@@ -3,7 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CATALOGUE, canonical, clean, digest, duration, EXIT, fault, type Journal, manualClock, memoryJournal, nearest, openJournal, problemOf } from './index.ts';
+import {
+  CATALOGUE,
+  canonical,
+  clean,
+  digest,
+  duration,
+  EXIT,
+  fault,
+  type Journal,
+  manualClock,
+  memoryJournal,
+  nearest,
+  openJournal,
+  problemOf,
+} from './index.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-kernel-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));

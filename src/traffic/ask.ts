@@ -1,9 +1,9 @@
 import { type ClusterName, causes, fault, nearest } from '../kernel/index.ts';
 import {
   limited,
+  type NameserverView,
   needCurrent,
   portOf,
-  type NameserverView,
   readPage,
   type ServerAt,
   serversOf,
@@ -13,11 +13,11 @@ import { healthIn, lookAt, ownersOf } from './holds.ts';
 import { evaluate, intentFor } from './machine/evaluate.ts';
 import { explain } from './machine/explain.ts';
 import { sharesOf } from './machine/guard.ts';
-import { LONGEST } from './machine/map.ts';
-import type { LookupAnswer } from './ports.ts';
 import { formatCidr, mask, parseIp } from './machine/ip.ts';
+import { LONGEST } from './machine/map.ts';
 import { snapshotId, worldOf } from './machine/world.ts';
 import type { Decision, Hold, Ip, Query, Snapshot, World } from './model.ts';
+import type { LookupAnswer } from './ports.ts';
 
 /** What one nameserver decided and answered for a client. */
 interface WhyServer {

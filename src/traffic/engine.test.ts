@@ -5,7 +5,7 @@ import { createHttp } from './adapters/http.ts';
 import { createLookup } from './adapters/lookup.ts';
 import { memoryStore } from './adapters/memory.ts';
 import { trafficStatus, why } from './ask.ts';
-import { currentSnapshot, trafficApply, type TrafficDeps } from './engine.ts';
+import { currentSnapshot, type TrafficDeps, trafficApply } from './engine.ts';
 import { hold, lift } from './holds.ts';
 import { snapshotId } from './machine/world.ts';
 import type { Receipt, Snapshot } from './model.ts';

@@ -2,9 +2,9 @@ import { type ClusterName, causes, fault, nearest, toJson } from '../kernel/inde
 import {
   type Current,
   limited,
+  type NameserverView,
   needCurrent,
   portOf,
-  type NameserverView,
   publish,
   type ServerAt,
   serversOf,

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../config/index.ts';
 import { TwError } from '../kernel/index.ts';
-import { buildMap } from './machine/map.ts';
+import { configOf } from './fixtures.ts';
 import { evaluate } from './machine/evaluate.ts';
+import { buildMap } from './machine/map.ts';
 import { worldOf } from './machine/world.ts';
 import { trafficPlan } from './plan.ts';
 import { type Discovered, snapshotOf } from './snapshot.ts';
-import { configOf } from './fixtures.ts';
 
 const found: Discovered[] = [
   {

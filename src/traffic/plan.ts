@@ -1,8 +1,8 @@
 import type { AppConfig, Config } from '../config/index.ts';
 import { type ClusterName, digest, type Fix, fault, nearest, toJson } from '../kernel/index.ts';
 import { isRegion } from './machine/geo.ts';
-import { LONGEST } from './machine/map.ts';
 import { parseCidr } from './machine/ip.ts';
+import { LONGEST } from './machine/map.ts';
 import { needOf } from './machine/quorum.ts';
 import type { AppName, Intent, LatencyMap, ProbeSettings, Serve, Snapshot } from './model.ts';
 

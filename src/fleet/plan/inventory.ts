@@ -1,7 +1,7 @@
 import { fault, LABEL_PREFIX } from '../../kernel/index.ts';
 import type { Inventory, InventoryItem, KubeObject, Ref } from '../model.ts';
-import { LABELS } from './shape.ts';
 import { dictOf, isDict, refOfKey } from './objects.ts';
+import { LABELS } from './shape.ts';
 
 const APPLYSET = {
   id: 'applyset.kubernetes.io/id',

@@ -1,4 +1,4 @@
-import { type Dispatcher, Agent, ProxyAgent, request } from 'undici';
+import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { Http } from '../ports.ts';
 
 /** HTTP directly, or through an HTTP proxy given as `http://user:password@host:port`. */

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
-import { HOST, snapshot } from '../machine/fixtures.ts';
 import { evaluate } from '../machine/evaluate.ts';
+import { HOST, snapshot } from '../machine/fixtures.ts';
 import { worldOf } from '../machine/world.ts';
 import { createResponder } from '../nameserver/responder.ts';
 import { createRing } from '../nameserver/ring.ts';

@@ -1,5 +1,5 @@
-import { digest, toJson } from '../../kernel/index.ts';
 import type { ClusterName } from '../../kernel/index.ts';
+import { digest, toJson } from '../../kernel/index.ts';
 import type { Intent, LatencyMap, LatLon, MapRow, Prefix, Rtt, Site } from '../model.ts';
 import { km } from './geo.ts';
 import { type Addr, type Cidr, common, contains, parseCidr } from './ip.ts';

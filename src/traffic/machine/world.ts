@@ -1,5 +1,5 @@
-import { digest, toJson } from '../../kernel/index.ts';
 import type { ClusterName } from '../../kernel/index.ts';
+import { digest, toJson } from '../../kernel/index.ts';
 import type { Edge, HealthSpec, HealthView, LoadView, Site, Snapshot, World } from '../model.ts';
 import { targetOf } from '../model.ts';
 

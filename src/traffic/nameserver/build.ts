@@ -1,5 +1,5 @@
-import { type Edns, type Request, ECS_CODE, RCODE } from './packet.ts';
 import type { Rcode } from '../model.ts';
+import { ECS_CODE, type Edns, RCODE, type Request } from './packet.ts';
 
 export interface Sections {
   rcode: Rcode;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { explain } from '../machine/explain.ts';
 import { evaluate } from '../machine/evaluate.ts';
+import { explain } from '../machine/explain.ts';
 import { mask32, parseIp, widthOf } from '../machine/ip.ts';
 import { snapshotId } from '../machine/world.ts';
 import type { Query, World } from '../model.ts';

@@ -1,9 +1,9 @@
-import { createServer, type Server } from 'node:http';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import dnsPacket, { type DecodedPacket } from 'dns-packet';
 import { HOST, intent, snapshot } from '../machine/fixtures.ts';
 import type { Site, Snapshot } from '../model.ts';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { systemClock } from '../../kernel/index.ts';
 import type { SignedSnapshot } from '../model.ts';
-import { fileSource, kubernetesSource } from './sources.ts';
 import { until } from './rig.ts';
+import { fileSource, kubernetesSource } from './sources.ts';
 
 /** An API server with one ConfigMap: list, then a watch that the test feeds. */
 async function openApi() {

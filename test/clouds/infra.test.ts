@@ -5,19 +5,19 @@
 import { appendFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Journal, memoryJournal, systemClock } from '../kernel/index.ts';
-import { type Bench, openBench, providerBinary } from '../sandbox/clouds/harness.ts';
-import { fakeCredentials } from '../sandbox/clouds/credentials.ts';
-import type { Chaos } from '../sandbox/clouds/model.ts';
-import { credentialsFor } from './adapters/credentials/index.ts';
-import { openTerraform } from './adapters/find.ts';
-import { infraApply } from './apply.ts';
-import { infraDestroy } from './destroy.ts';
-import type { InfraContext } from './engine.ts';
-import type { EndEvent, InfraEvent, Place, RootEvent } from './model.ts';
-import { infraPlan } from './plan-roots.ts';
-import { labPlace, threeClouds } from './testing/lab.ts';
-import { terraformBinary } from './testing/terraform.ts';
+import { credentialsFor } from '../../src/infra/adapters/credentials/index.ts';
+import { openTerraform } from '../../src/infra/adapters/find.ts';
+import { infraApply } from '../../src/infra/apply.ts';
+import { infraDestroy } from '../../src/infra/destroy.ts';
+import type { InfraContext } from '../../src/infra/engine.ts';
+import type { EndEvent, InfraEvent, Place, RootEvent } from '../../src/infra/model.ts';
+import { infraPlan } from '../../src/infra/plan-roots.ts';
+import { labPlace, threeClouds } from '../../src/infra/testing/lab.ts';
+import { terraformBinary } from '../../src/infra/testing/terraform.ts';
+import { type Journal, memoryJournal, systemClock } from '../../src/kernel/index.ts';
+import { fakeCredentials } from '../../src/sandbox/clouds/credentials.ts';
+import { type Bench, openBench, providerBinary } from '../../src/sandbox/clouds/harness.ts';
+import type { Chaos } from '../../src/sandbox/clouds/model.ts';
 
 const config = (change: Record<string, unknown> = {}) =>
   threeClouds({
