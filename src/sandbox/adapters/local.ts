@@ -32,7 +32,10 @@ export interface CloudsKit {
   writeMirror(o: { dir: string; providerBinary: string; schemaDir: string; socket: string }): {
     env: Record<string, string>;
   };
-  fakeCredentials(seed: number, accounts: SandboxSpec['accounts']): { env: Record<string, string>; endpoints: Record<string, string> };
+  fakeCredentials(
+    seed: number,
+    accounts: SandboxSpec['accounts'],
+  ): { env: Record<string, string>; endpoints: Record<string, string> };
 }
 export interface LocalOptions {
   dir: string;

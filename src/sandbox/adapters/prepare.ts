@@ -51,6 +51,7 @@ export function cloudsFile(spec: SandboxSpec, id: string) {
     supervisorSocket: l.supervisorSocket,
     regions: Object.fromEntries(spec.regions.map((r) => [r.name, r.index])),
     accounts: spec.accounts,
+    clusters: spec.clusters.map(({ name, cloud, region }) => ({ name, cloud, region })),
     schemaDir: `${spec.root}/terraform/schema`,
   };
 }

@@ -89,10 +89,14 @@ export function fakeCredentials(seed: number, named: NamedAccounts = {}): FakeCr
       'aws.sts': `http://${ADDRESS.aws}`,
       'aws.ec2': `http://${ADDRESS.aws}`,
       'aws.eks': `http://${ADDRESS.aws}`,
+      'aws.elasticloadbalancing': `http://${ADDRESS.aws}`,
+      'aws.servicequotas': `http://${ADDRESS.aws}`,
       'azure.login': `http://${ADDRESS.azure}`,
       'azure.arm': `http://${ADDRESS.azure}`,
       'google.token': `http://${ADDRESS.google}/token`,
-      'google.api': `http://${ADDRESS.google}`,
+      'google.compute': `http://${ADDRESS.google}`,
+      'google.container': `http://${ADDRESS.google}`,
+      'google.projects': `http://${ADDRESS.google}`,
     },
   };
 }

@@ -136,7 +136,16 @@ export type Input =
   | { kind: 'broken'; op: string; why: string }
   | { kind: 'drift'; where: Selector; args: Obj }
   | { kind: 'balance'; cluster: string; uid: string; wish: BalancerWish }
-  | { kind: 'unbalance'; cluster: string; uid: string };
+  | { kind: 'unbalance'; cluster: string; uid: string }
+  | { kind: 'volume'; cluster: string; wish: VolumeWish }
+  | { kind: 'sweep'; key: string };
+
+/** A persistent volume as its cluster's storage driver asks for it. */
+export interface VolumeWish {
+  name: string;
+  gib: number;
+  zone: string;
+}
 
 /** A Service of type LoadBalancer as its cloud controller describes it. */
 export interface BalancerWish {

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/index.ts';
-import type { Machines } from '../machines.ts';
+import type { CloudName, Machines } from '../machines.ts';
 import type { NamedAccounts } from '../model.ts';
 import { createEngine, type Engine } from './adapters/engine.ts';
 import { awsApp, azureApp, googleApp } from './adapters/apis.ts';
@@ -32,6 +32,8 @@ export interface CloudsSpec {
   regions: Record<string, number>;
   /** Accounts of the config; fixed ones where it names none. */
   accounts?: NamedAccounts;
+  /** Clusters of the config, for chaos that names one. */
+  clusters?: readonly { name: string; cloud: CloudName; region: string }[];
   /** terraform/schema of the repository; found beside this file by default. */
   schemaDir?: string;
 }
@@ -63,7 +65,7 @@ export async function startClouds(
   const schemas = Object.fromEntries(PROVIDERS.map((p) => [p, readSchema(spec.schemaDir ?? SCHEMAS, p)]));
   const servers: Server[] = [];
   const ports: Clouds['ports'] = {};
-  const api = { engine, accounts, seed: spec.seed };
+  const api = { engine, accounts, seed: spec.seed, clusters: spec.clusters ?? [] };
   for (const [name, app] of [
     ['aws', awsApp],
     ['azure', azureApp],

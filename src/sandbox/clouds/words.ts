@@ -39,7 +39,9 @@ export function refused(c: Case, e: CloudError): Diagnostic {
   if (e.status === 0 || e.code === 'invalid_grant') return errorOf(e.message);
   if (c.who.cloud === 'aws') return errorOf(`${DOING[c.verb]} ${c.rule.words.label} (${c.id}): ${awsCall(c, e)}`);
   if (c.who.cloud === 'azure') return azureRefused(c, e);
-  const said = e.message.startsWith('googleapi: ') ? e.message : `googleapi: Error ${e.status}: ${e.message}, ${e.code}`;
+  const said = e.message.startsWith('googleapi: ')
+    ? e.message
+    : `googleapi: Error ${e.status}: ${e.message}, ${e.code}`;
   return errorOf(`Error ${DOING[c.verb]} ${c.rule.words.label}: ${said}`);
 }
 

@@ -1,25 +1,12 @@
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import { review } from '../auth/review.ts';
-import { verify } from '../auth/sigv4.ts';
 import { googleKey, issue, readAssertion } from '../auth/tokens.ts';
-import type { Accounts } from '../credentials.ts';
-import { drawOf } from '../draw.ts';
-import type { CloudName } from '../model.ts';
-import { str } from '../values.ts';
-import type { Engine } from './engine.ts';
+import { type ApiDeps, requestId, spoiled } from './api.ts';
+import { armRoutes } from './apis-arm.ts';
+import { awsService } from './apis-aws.ts';
+import { googleRoutes } from './apis-google.ts';
 
-export interface ApiDeps {
-  engine: Engine;
-  accounts: Accounts;
-  seed: number;
-}
 const HOUR = 3_600_000;
-
-/** `wrong`, `expired`, `account` while chaos spoils a cloud's credentials. */
-function spoiled(d: ApiDeps, cloud: CloudName): string | undefined {
-  const c = d.engine.chaos().find((x) => x.what === 'credentials' && (x.where.cloud ?? cloud) === cloud);
-  return c && (str(c.args.how) || 'wrong');
-}
 
 /** TokenReview v1 of every cluster's API server, on all three doors. */
 function webhook(app: Hono, d: ApiDeps): void {
@@ -41,39 +28,15 @@ function webhook(app: Hono, d: ApiDeps): void {
   });
 }
 
-const requestId = (d: ApiDeps, c: Context): string => drawOf(d.seed, `${d.engine.now()} ${c.req.url}`).uuid('request');
-
-function awsError(d: ApiDeps, c: Context, code: string, message: string): Response {
-  const xml = `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">\n  <Error>\n    <Type>Sender</Type>\n    <Code>${code}</Code>\n    <Message>${message}</Message>\n  </Error>\n  <RequestId>${requestId(d, c)}</RequestId>\n</ErrorResponse>\n`;
-  return c.body(xml, code === 'InvalidAction' ? 400 : 403, { 'content-type': 'text/xml' });
-}
-
-/** STS over query XML: GetCallerIdentity, signature verified. */
+/** STS, EC2, load balancing, EKS and Service Quotas on one address; signatures verified. */
 export function awsApp(d: ApiDeps): Hono {
   const app = new Hono();
   webhook(app, d);
-  app.on(['GET', 'POST'], '/', async (c) => {
-    const body = c.req.method === 'POST' ? await c.req.text() : '';
-    const url = new URL(c.req.url);
-    const action = new URLSearchParams(body).get('Action') ?? url.searchParams.get('Action');
-    const how = spoiled(d, 'aws');
-    if (how === 'expired')
-      return awsError(d, c, 'ExpiredToken', 'The security token included in the request is expired');
-    if (how === 'wrong')
-      return awsError(d, c, 'InvalidClientTokenId', 'The security token included in the request is invalid.');
-    const verdict = verify({ method: c.req.method, url, headers: c.req.header(), body }, d.accounts, d.engine.now());
-    if (!verdict.ok) return awsError(d, c, verdict.code, verdict.message);
-    if (action !== 'GetCallerIdentity')
-      return awsError(d, c, 'InvalidAction', `Could not find operation ${action} for version 2011-06-15`);
-    const account = how === 'account' ? '999900001111' : verdict.account;
-    const arn = verdict.principal.replace(verdict.account, account);
-    const xml = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">\n  <GetCallerIdentityResult>\n    <Arn>${arn}</Arn>\n    <UserId>${verdict.userId}</UserId>\n    <Account>${account}</Account>\n  </GetCallerIdentityResult>\n  <ResponseMetadata>\n    <RequestId>${requestId(d, c)}</RequestId>\n  </ResponseMetadata>\n</GetCallerIdentityResponse>\n`;
-    return c.body(xml, 200, { 'content-type': 'text/xml' });
-  });
+  app.all('*', (c) => awsService(d, c));
   return app;
 }
 
-/** Entra ID, client credentials only. */
+/** Entra ID, client credentials only, and Azure Resource Manager. */
 export function azureApp(d: ApiDeps): Hono {
   const app = new Hono();
   webhook(app, d);
@@ -104,26 +67,7 @@ export function azureApp(d: ApiDeps): Hono {
       access_token: token,
     });
   });
-  app.get('/subscriptions/:id', (c) => {
-    const { subscription, tenant } = d.accounts.azure;
-    if (c.req.param('id') !== subscription)
-      return c.json(
-        {
-          error: {
-            code: 'SubscriptionNotFound',
-            message: `The subscription '${c.req.param('id')}' could not be found.`,
-          },
-        },
-        404,
-      );
-    return c.json({
-      id: `/subscriptions/${subscription}`,
-      subscriptionId: subscription,
-      tenantId: tenant,
-      displayName: 'Sandbox',
-      state: 'Enabled',
-    });
-  });
+  armRoutes(app, d);
   return app;
 }
 
@@ -163,7 +107,7 @@ function entraFault(d: ApiDeps, tenant: string, form: URLSearchParams): { error:
       };
 }
 
-/** Google's token endpoint: signed assertions of the sandbox's service account. */
+/** Google's token endpoint (signed assertions of the sandbox's service account), compute and container. */
 export function googleApp(d: ApiDeps): Hono {
   const app = new Hono();
   const { publicKey } = googleKey(d.seed);
@@ -186,5 +130,6 @@ export function googleApp(d: ApiDeps): Hono {
   app.get('/tokeninfo', (c) =>
     c.json({ azp: d.accounts.google.clientId, email: d.accounts.google.email, email_verified: 'true' }),
   );
+  googleRoutes(app, d);
   return app;
 }

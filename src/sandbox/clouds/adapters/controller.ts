@@ -55,6 +55,12 @@ export function controllerRoutes(app: Hono, engine: Engine): void {
     if (op !== undefined) await engine.settled(op);
     return balancerOf(engine.world(), cluster, uid) ? c.json({ retry: true }, 202) : c.json({});
   });
+  app.put('/cc/:cluster/volumes/:name', async (c) => {
+    const { cluster, name } = c.req.param();
+    const { gib = 1, zone = '' } = (await c.req.json()) as { gib?: number; zone?: string };
+    const { error } = engine.submit({ kind: 'volume', cluster, wish: { name, gib, zone } });
+    return error ? c.json(...refusal(error)) : c.json({ name });
+  });
   app.get('/cc/:cluster/instances', (c) => {
     const id = c.req.query('providerId') ?? '';
     const { cluster } = c.req.param();

@@ -37,7 +37,7 @@ export function balance(c: Balance): Answer {
   return existing ? change(c, owner, existing) : make(c, owner);
 }
 
-function whoOf(cluster: Resource): Who {
+export function controllerOf(cluster: Resource): Who {
   const provider = ({ aws: 'aws', azure: 'azurerm', gcp: 'google' } as const)[cluster.cloud];
   return {
     provider,
@@ -53,7 +53,7 @@ function whoOf(cluster: Resource): Who {
   };
 }
 
-function targetFor(cluster: Resource, wish: Pick<BalancerWish, 'name'>, verb: Target['verb']): Target {
+export function targetFor(cluster: Resource, wish: Pick<BalancerWish, 'name'>, verb: Target['verb']): Target {
   return {
     cloud: cluster.cloud,
     region: cluster.region,
@@ -117,7 +117,7 @@ function run(c: Balance, o: { cluster: Resource; main: Resource; verb: 'create' 
   const target = targetFor(o.cluster, c.input.wish, o.verb);
   const attrs: Obj = { ...o.main.attrs, wish: wishData(c.input.wish) };
   const op: Op = {
-    ...opOf({ c, rule: RULES_OF(o.main.type), target, salt: o.main.key, verb: o.verb, who: whoOf(o.cluster) }),
+    ...opOf({ c, rule: RULES_OF(o.main.type), target, salt: o.main.key, verb: o.verb, who: controllerOf(o.cluster) }),
     target: o.main.key,
     planned: attrs,
     prior: null,
@@ -346,15 +346,18 @@ export function unbalance(c: Unbalance): Answer {
   );
   for (const part of parts) {
     if (leak) c.draft.put({ ...part, orphan: true });
-    else remove(c, { part, target, who: whoOf(owner), caller: 'gone' });
+    else remove(c, { part, target, who: controllerOf(owner), caller: 'gone' });
   }
-  return { op: remove(c, { part: main, target, who: whoOf(owner), caller: 'waiting' }) };
+  return { op: remove(c, { part: main, target, who: controllerOf(owner), caller: 'waiting' }) };
 }
 
 /** Its own security group waits for the interfaces, as long as that takes. */
 const PATIENCE_MS = 86_400_000;
 
-function remove(c: Unbalance, o: { part: Resource; target: Target; who: Who; caller: Op['caller'] }): string {
+export function remove(
+  c: Pick<Case, 'draft' | 'chaos' | 'now'>,
+  o: { part: Resource; target: Target; who: Who; caller: Op['caller'] },
+): string {
   const { part, target, who, caller } = o;
   const op: Op = {
     ...opOf({

@@ -20,7 +20,7 @@ export function refusal(i: CheckInput): CloudError | undefined {
   );
 }
 
-export function throttled(i: CheckInput): CloudError | undefined {
+export function throttled(i: Omit<CheckInput, 'ctx'>): CloudError | undefined {
   if (!inForce(i.chaos, 'throttle', i.target, i.now)) return undefined;
   if (i.target.cloud === 'azure')
     return fail(
@@ -139,7 +139,7 @@ function typeError(i: CheckInput, type: string): CloudError {
 }
 
 /** vCPU that run or are being created in the region. */
-function vcpuInUse(world: World, cloud: Target['cloud'], region: string): number {
+export function vcpuInUse(world: World, cloud: Target['cloud'], region: string): number {
   let sum = 0;
   for (const r of world.resources.values())
     if (r.cloud === cloud && r.region === region) sum += num(r.hidden, 'cpu') ?? 0;

@@ -7,8 +7,10 @@ import { acceptDelete } from './delete.ts';
 import { drift } from './drift.ts';
 import { type Draft, draftOf } from './draft.ts';
 import { booted, broken, stepped } from './steps.ts';
+import { sweep } from './sweep.ts';
 import { tick } from './tick.ts';
 import { acceptUpdate } from './update.ts';
+import { volume } from './volumes.ts';
 
 export interface Case<I extends Input = Input> {
   draft: Draft;
@@ -45,6 +47,8 @@ const HANDLERS: { [K in Kind]: (c: Of<K>) => Answer } = {
   broken,
   balance,
   unbalance,
+  volume,
+  sweep,
   drift,
 };
 

@@ -28,8 +28,12 @@ export const CONTROLLER_RULES: ReadonlyMap<string, TypeRule> = new Map(
     rule('gcp', 'gcp_firewall', 'Firewall', { delete: secs(5, 10, 20) }),
     // Endpoint groups are collected after the load balancer is gone.
     rule('gcp', 'gcp_neg', 'Network Endpoint Group', { delete: secs(60, 150, 400) }),
+    rule('aws', 'aws_ebs_volume', 'EBS Volume', { create: secs(1, 3, 6), delete: secs(1, 3, 6) }),
+    rule('azure', 'azure_disk', 'Managed Disk', { create: secs(2, 4, 8), delete: secs(2, 4, 8) }),
+    rule('gcp', 'gcp_disk', 'Disk', { create: secs(2, 4, 8), delete: secs(2, 4, 8) }),
   ].map((r) => [r.type, r]),
 );
+export const VOLUME = { aws: 'aws_ebs_volume', azure: 'azure_disk', gcp: 'gcp_disk' } as const;
 
 /** The main object of a load balancer, per cloud. */
 export const BALANCER = { aws: 'aws_lb', azure: 'azure_frontend', gcp: 'gcp_forwarding_rule' } as const;
