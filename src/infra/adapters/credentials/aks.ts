@@ -15,8 +15,12 @@ function setting(name: string, env: World['env']): string | undefined {
   return env[name] ?? (file === undefined ? undefined : readFileSync(file, 'utf8').trim());
 }
 
-/** AKS token: Entra client credentials for the AKS server application. Throws TW2201, TW2202. */
-export async function aksToken(t: Aks, w: World): Promise<KubeToken> {
+/** AKS token: Entra client credentials for the AKS server application, or for another scope. Throws TW2201, TW2202. */
+export async function aksToken(
+  t: Pick<Aks, 'name' | 'tenant'>,
+  w: World,
+  scope = `${AKS_SERVER}/.default`,
+): Promise<KubeToken> {
   const id = setting('ARM_CLIENT_ID', w.env);
   const secret = setting('ARM_CLIENT_SECRET', w.env);
   if (id === undefined || secret === undefined) {
@@ -33,7 +37,7 @@ export async function aksToken(t: Aks, w: World): Promise<KubeToken> {
     grant_type: 'client_credentials',
     client_id: id,
     client_secret: secret,
-    scope: `${AKS_SERVER}/.default`,
+    scope,
   };
   const answer = await askToken(url, form, { cloud: 'azure', cluster: t.name }, w);
   return { token: answer.access_token, expires: answer.expires };

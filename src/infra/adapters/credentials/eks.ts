@@ -8,7 +8,7 @@ import type { AuthTarget } from '../../model.ts';
 import type { KubeToken, World } from './model.ts';
 
 type Eks = Extract<AuthTarget, { kind: 'eks' }>;
-interface Keys {
+export interface Keys {
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken?: string;
@@ -42,7 +42,7 @@ function fromFile(profile: string, env: World['env']): Keys | undefined {
 }
 
 /** Keys of the profile when one is named, else of the environment, else of the default profile. */
-function keysOf(t: Eks, env: World['env']): Keys {
+export function keysOf(t: Pick<Eks, 'name' | 'profile'>, env: World['env']): Keys {
   const id = env['AWS_ACCESS_KEY_ID'];
   const secret = env['AWS_SECRET_ACCESS_KEY'];
   const session = env['AWS_SESSION_TOKEN'];

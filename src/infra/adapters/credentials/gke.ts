@@ -21,7 +21,7 @@ interface GoogleKey {
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform https://www.googleapis.com/auth/userinfo.email';
 
 /** The key from the environment, from the file it names, or from `gcloud auth application-default login`. */
-function keyOf(t: Gke, env: World['env']): GoogleKey {
+function keyOf(t: Pick<Gke, 'name'>, env: World['env']): GoogleKey {
   const inline = env['GOOGLE_CREDENTIALS'];
   const file =
     env['GOOGLE_APPLICATION_CREDENTIALS'] ??
@@ -63,7 +63,7 @@ function assertion(key: GoogleKey, audience: string, now: number): string {
   return `${head}.${claims}.${signature}`;
 }
 
-function formOf(t: Gke, key: GoogleKey, audience: string, now: number): Record<string, string> {
+function formOf(t: Pick<Gke, 'name'>, key: GoogleKey, audience: string, now: number): Record<string, string> {
   if (key.refresh_token !== undefined) {
     return {
       grant_type: 'refresh_token',
@@ -85,7 +85,7 @@ function formOf(t: Gke, key: GoogleKey, audience: string, now: number): Record<s
 }
 
 /** GKE token: a Google access token of the service account or user. Throws TW2201, TW2202. */
-export async function gkeToken(t: Gke, w: World): Promise<KubeToken> {
+export async function gkeToken(t: Pick<Gke, 'name'>, w: World): Promise<KubeToken> {
   const key = keyOf(t, w.env);
   const audience = key.token_uri ?? 'https://oauth2.googleapis.com/token';
   const url = w.endpoints['google.token'] ?? audience;

@@ -10,7 +10,7 @@ export interface TokenAnswer {
   error_description?: string;
 }
 
-function dispatcher(w: World): ProxyAgent | undefined {
+export function dispatcher(w: Pick<World, 'proxyUrl'>): ProxyAgent | undefined {
   if (w.proxyUrl === undefined) return undefined;
   const url = new URL(w.proxyUrl);
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
