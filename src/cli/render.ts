@@ -42,46 +42,53 @@ export function plain(spans: readonly Span[]): string {
   return spans.map((s) => (s.t === 'time' ? duration(s.ms) : clean(s.s))).join('');
 }
 
-/** Rows as an aligned table, kids indented below their parent. Cells are the union of all columns, in order of appearance. */
+const NO_BORDERS = Object.fromEntries(
+  [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+  ].map((k) => [k, '']),
+);
+
+/** Rows as an aligned table, kids indented below their parent, reasons on a line of their own. Columns: the union of all cells. */
 export function tableLines(view: View, style: Style): string[] {
-  if (view.rows.length === 0) return [];
-  const columns = [...new Set(flatten(view.rows).flatMap((r) => Object.keys(r.row.cells)))];
+  const all = flatten(view.rows);
+  if (all.length === 0) return [];
+  const columns = [...new Set(all.flatMap((r) => Object.keys(r.row.cells)))];
   const table = new Table({
-    chars: {
-      top: '',
-      'top-mid': '',
-      'top-left': '',
-      'top-right': '',
-      bottom: '',
-      'bottom-mid': '',
-      'bottom-left': '',
-      'bottom-right': '',
-      left: '',
-      'left-mid': '',
-      mid: '',
-      'mid-mid': '',
-      right: '',
-      'right-mid': '',
-      middle: '  ',
-    },
+    chars: { ...NO_BORDERS, middle: '  ' },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-    ...(columns.length === 0 ? {} : { head: ['', ...columns.map((c) => paint(style, 'dim', c))] }),
   });
-  for (const { row, depth } of flatten(view.rows)) {
-    table.push([
-      `${'  '.repeat(depth)}${mark(style, row.tone)} ${plain(row.label)}`,
-      ...columns.map((c) => plain(row.cells[c] ?? [])),
-      ...(columns.length === 0 ? [] : []),
-    ]);
-    if (row.why && row.why.length > 0)
-      table.push([
-        { content: `${'  '.repeat(depth + 1)}${paint(style, 'dim', plain(row.why))}`, colSpan: columns.length + 1 },
-      ]);
+  const titled = columns.some((c) => c !== '');
+  if (titled) table.push(['', ...columns.map((c) => paint(style, 'dim', c))]);
+  for (const { row, depth } of all) {
+    const label = `${'  '.repeat(depth)}${mark(style, row.tone)} ${plain(row.label)}`;
+    table.push([label, ...columns.map((c) => plain(row.cells[c] ?? []))]);
   }
-  return table
+  const lines = table
     .toString()
     .split('\n')
     .map((l) => l.trimEnd());
+  return [
+    ...(titled ? lines.slice(0, 1) : []),
+    ...all.flatMap(({ row, depth }, i) => [lines[i + (titled ? 1 : 0)] ?? '', ...whyLine(row, depth, style)]),
+  ];
+}
+
+function whyLine(row: Row, depth: number, style: Style): string[] {
+  if (row.why === undefined || row.why.length === 0) return [];
+  return [`${'  '.repeat(depth + 1)}${paint(style, 'dim', plain(row.why))}`];
 }
 
 function flatten(rows: readonly Row[], depth = 0): { row: Row; depth: number }[] {

@@ -66,7 +66,7 @@ it('the sqlite journal survives its process and is shared by two writers', () =>
 });
 
 it('an unusable journal file is a clear error', () => {
-  expect(() => openJournal('/proc/none/journal.db')).toThrow(/TW1010/);
+  expect(() => openJournal('/dev/null/journal.db')).toThrow(/TW1010/);
 });
 
 it('canonical JSON does not depend on key order', () => {

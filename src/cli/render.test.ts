@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Row, text, untrusted, type View } from '../kernel/index.ts';
+import { appendLines, frame } from './progress.ts';
+import { problemLines, tableLines } from './render.ts';
+
+const style = { colour: false, ascii: true };
+const row = (key: string, rest: Partial<Row> = {}): Row => ({
+  key,
+  tone: 'ok',
+  label: [text(key)],
+  cells: {},
+  kids: [],
+  ...rest,
+});
+const view = (...rows: Row[]): View => ({ at: 1000, rows });
+
+describe('table', () => {
+  it('aligns cells, indents kids, gives reasons a line of their own', () => {
+    const lines = tableLines(
+      view(
+        row('sao', {
+          cells: { ready: [text('1/1')] },
+          kids: [
+            row('guestbook', {
+              tone: 'bad',
+              cells: { version: [text('v1')] },
+              why: [untrusted('a very long reason that must not widen a column')],
+            }),
+          ],
+        }),
+      ),
+      style,
+    );
+    expect(lines).toEqual([
+      '               ready  version',
+      '+ sao          1/1',
+      '  x guestbook         v1',
+      '    a very long reason that must not widen a column',
+    ]);
+  });
+
+  it('has no title line when no column has a name', () => {
+    expect(tableLines(view(row('a', { cells: { '': [text('b')] } })), style)).toEqual(['+ a  b']);
+    expect(tableLines(view(), style)).toEqual([]);
+  });
+});
+
+describe('nothing from outside can forge a line', () => {
+  const outside = fc.string({ unit: 'binary', maxLength: 60 });
+  it('in tables, frames, lines and problems', () => {
+    fc.assert(
+      fc.property(outside, outside, (a, b) => {
+        const v = view(row('x', { label: [untrusted(a)], cells: { c: [untrusted(b)] }, why: [untrusted(b)] }));
+        expect(tableLines(v, style)).toHaveLength(3);
+        expect(frame(v, { columns: 80, rows: 24 }, style)).toHaveLength(1);
+        expect(appendLines(new Map(), v, style).lines).toHaveLength(1);
+        const problem = {
+          code: 'TW3060',
+          kind: 'user' as const,
+          title: 't',
+          value: a,
+          where: [{ cluster: b }],
+          why: [a],
+          fix: [{ say: a, command: b }],
+          exit: 4 as const,
+        };
+        const all = [
+          ...tableLines(v, style),
+          ...frame(v, { columns: 80, rows: 24 }, style),
+          ...problemLines(problem, style),
+        ];
+        for (const line of all)
+          expect(line).not.toMatch(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/);
+      }),
+    );
+  });
+});
+
+describe('progress', () => {
+  it('a frame never grows beyond the screen and keeps what failed', () => {
+    const rows = Array.from({ length: 50 }, (_, i) => row(`r${i}`, { tone: i === 7 ? 'bad' : 'ok' }));
+    const lines = frame(view(...rows), { columns: 40, rows: 10 }, style);
+    expect(lines.length).toBeLessThanOrEqual(10);
+    expect(lines.join('\n')).toContain('x r7');
+    expect(lines[0]).toMatch(/more$/);
+  });
+
+  it('elsewhere a line is appended for each change, and none for none', () => {
+    const first = appendLines(new Map(), view(row('a', { tone: 'busy' }), row('b', { tone: 'wait' })), style);
+    expect(first.lines).toEqual(['* a']);
+    const second = appendLines(first.seen, view(row('a', { tone: 'busy' }), row('b', { tone: 'wait' })), style);
+    expect(second.lines).toEqual([]);
+    expect(appendLines(second.seen, view(row('a', { cells: { n: [text('2/3')] } })), style).lines).toEqual([
+      '+ a  2/3',
+    ]);
+  });
+});
