@@ -1,6 +1,7 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
+import { lookup } from 'node:dns';
 import { once } from 'node:events';
-import { createServer, type Server, type Socket as Stream } from 'node:net';
+import { createServer, isIP, type Server, type Socket as Stream } from 'node:net';
 import { addrOf } from './packet.ts';
 import type { Responder } from './responder.ts';
 
@@ -58,10 +59,19 @@ function serveUdp(socket: Socket, responder: Responder): void {
   socket.on('error', () => undefined);
 }
 
+/** Replies go to addresses as they came: looking one up would put each reply off to a later turn of the loop. */
+const asGiven: NonNullable<SocketOptions['lookup']> = (host, options, done) => {
+  const family = isIP(host);
+  if (family === 0) lookup(host, { ...options, all: false }, done);
+  else done(null, host, family);
+};
+
 async function bindUdp(host: string, port: number): Promise<Socket> {
-  const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
+  const type = host.includes(':') ? 'udp6' : 'udp4';
+  const socket = createSocket({ type, recvBufferSize: 1 << 20, lookup: asGiven });
+  const listening = once(socket, 'listening');
   socket.bind(port, host);
-  await once(socket, 'listening');
+  await listening;
   return socket;
 }
 
