@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import dnsPacket, { type OptAnswer } from 'dns-packet';
 import { type Addr, parseIp } from '../machine/ip.ts';
 import type { Rcode } from '../model.ts';
@@ -152,7 +153,19 @@ function withEdns(request: Request, question: Question & { qclass: number }, rea
   return { kind: 'query', question, request };
 }
 
+/** A valid dotted address as a number. On the path of every query: the library takes ten times as long. */
+function fourParts(text: string): number {
+  let [n, part] = [0, 0];
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 46) [n, part] = [n * 256 + part, 0];
+    else part = part * 10 + c - 48;
+  }
+  return n * 256 + part;
+}
+
 /** A source address of a socket. */
 export function addrOf(text: string): Addr {
+  if (isIPv4(text)) return { v: 4, n: fourParts(text) };
   return parseIp(text) ?? { v: 4, n: 0 };
 }
