@@ -4,7 +4,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 
 interface Target {
   name: string;
@@ -117,11 +117,27 @@ async function build(target: Target, out: string): Promise<void> {
 }
 
 /** All binaries in one folder (links into the cache), made anew on each call. */
+const TOFU: Target = {
+  name: 'tofu',
+  module: 'tools/opentofu',
+  pkg: 'github.com/opentofu/opentofu/cmd/tofu',
+  sources: ['go.mod', 'go.sum'],
+  ldflags: '-X github.com/opentofu/opentofu/version.dev=no',
+  minutes: 3.2,
+};
+
+const onPath = (name: string): boolean =>
+  (process.env['PATH'] ?? '').split(delimiter).some((dir) => dir !== '' && existsSync(join(dir, name)));
+
+/** OpenTofu is built only where there is neither terraform nor tofu; `tw` looks in this folder last. */
+const targets = (): readonly Target[] =>
+  process.env['TW_TERRAFORM'] !== undefined || onPath('terraform') || onPath('tofu') ? TARGETS : [...TARGETS, TOFU];
+
 async function main(): Promise<string> {
   const folder = join(root, '.tradewind', 'cache', 'bin');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const target of TARGETS) {
+  for (const target of targets()) {
     const out = join(cache, 'bin', hashOf(target), target.name);
     if (!existsSync(out)) await build(target, out);
     symlinkSync(out, join(folder, target.name));

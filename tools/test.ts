@@ -23,7 +23,13 @@ async function exec(argv: readonly string[], cwd: string, onLine?: (line: string
   const child = spawn(command, args, {
     cwd,
     stdio: ['ignore', onLine ? 'pipe' : 'inherit', 'inherit'],
-    env: { ...process.env, CI: 'true', CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -trimpath' },
+    env: {
+      ...process.env,
+      PATH: `${process.env['PATH'] ?? ''}:${join(root, '.tradewind/cache/bin')}`,
+      CI: 'true',
+      CGO_ENABLED: '0',
+      GOFLAGS: '-buildvcs=false -trimpath',
+    },
   });
   let rest = '';
   child.stdout?.on('data', (b: Buffer) => {
