@@ -6,8 +6,10 @@ import { createRenderer } from '../fleet/adapters/render.ts';
 import type { KubeApi } from '../fleet/index.ts';
 import {
   type ClusterOutput,
+  cloudLeftovers,
   credentialsFor,
   infraOutputs,
+  openClouds,
   type Outputs,
   openTerraform,
   type Place,
@@ -103,6 +105,7 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
     outputs,
     kube: kube.get,
     kubeconfig: join(w.stateDir, 'kubeconfig'),
+    leftovers: cloudLeftovers(openClouds(w.place, w.clock), tf.roots),
     close: async () => {
       await Promise.all([kube.close(), traffic.close()]);
     },

@@ -1,4 +1,4 @@
-import { type ClusterName, fault, type Problem } from '../kernel/index.ts';
+import { causes, type ClusterName, fault, type Problem, problemOf, toJson } from '../kernel/index.ts';
 import { finishApply, runPlanFile, verb } from './apply.ts';
 import { refusalOf } from './classify.ts';
 import {
@@ -92,16 +92,35 @@ async function drain({ e, input }: Down, t: Tracker, cluster: ClusterName): Prom
   }
 }
 
-/** What the cloud still has; undefined: it did not say. */
-async function leftovers({ e, input }: Down, cluster: ClusterName): Promise<Leftover[] | undefined> {
-  return await input.leftovers?.leftovers(e.ctx.config.fleet, cluster).catch(() => undefined);
+/** What the cloud still has, or why it did not say. */
+async function leftovers({ e, input }: Down, cluster: ClusterName): Promise<Leftover[] | { unknown: string[] }> {
+  try {
+    return (await input.leftovers?.leftovers(e.ctx.config.fleet, cluster)) ?? [];
+  } catch (error) {
+    const p = problemOf(error);
+    return { unknown: [`${p.code} ${p.title}`, ...p.why] };
+  }
 }
 
 /** Deletes what the sweep may; how many went. */
 async function sweep(d: Down, t: Tracker, cluster: ClusterName): Promise<number> {
   t.to('sweeping');
-  const sorted = sortLeftovers((await leftovers(d, cluster)) ?? [], d.e.ctx.config.fleet, cluster);
+  const found = await leftovers(d, cluster);
+  const sorted = sortLeftovers(Array.isArray(found) ? found : [], d.e.ctx.config.fleet, cluster);
+  if (sorted.remove.length > 0) t.note(`deleting ${sorted.remove.length} leftovers`);
   const gone = await Promise.allSettled(sorted.remove.map(async (l) => await d.input.leftovers?.remove(l)));
+  d.e.ctx.journal.append({
+    kind: 'infra.sweep',
+    run: d.e.run,
+    cluster,
+    data: toJson({
+      found: Array.isArray(found) ? found.map((l) => `${l.kind} ${l.id}`) : found,
+      kept: sorted.keep.length,
+      failed: gone.flatMap((r, i) =>
+        r.status === 'rejected' ? [`${sorted.remove[i]?.id ?? ''}: ${causes(r.reason)[0] ?? ''}`] : [],
+      ),
+    }),
+  });
   return gone.filter((r) => r.status === 'fulfilled').length;
 }
 
@@ -125,21 +144,35 @@ async function destroyed(d: Down, t: Tracker): Promise<Problem | undefined> {
   let problem = await destroyOnce(e, t);
   if (problem !== undefined && cluster !== undefined && blocks(problem) && (await sweep(d, t, cluster)) > 0)
     problem = await destroyOnce(e, t);
-  if (problem !== undefined) return problem;
+  if (problem !== undefined)
+    return cluster !== undefined && blocks(problem) ? ((await report(d, t, { cluster, problem })) ?? problem) : problem;
+  // the root says where the cluster was built: it goes after the last look at the cloud
+  const left = cluster === undefined ? undefined : await report(d, t, { cluster });
   await e.ctx.tf.roots.remove(t.root.id);
-  return cluster === undefined ? undefined : await report(d, t, cluster);
+  return left;
 }
 
-async function report(d: Down, t: Tracker, cluster: ClusterName): Promise<Problem | undefined> {
+/** The last sweep and what it leaves; `problem`: what terraform could not destroy because of it. */
+async function report(
+  d: Down,
+  t: Tracker,
+  { cluster, problem }: { cluster: ClusterName; problem?: Problem },
+): Promise<Problem | undefined> {
   if (d.input.leftovers === undefined) return undefined;
-  await sweep(d, t, cluster);
-  const left = await leftovers(d, cluster);
-  if (left !== undefined && left.length === 0) return undefined;
+  if (problem === undefined) await sweep(d, t, cluster);
+  const found = await leftovers(d, cluster);
+  const left = Array.isArray(found) ? found : [];
+  if (found === left && left.length === 0) return undefined;
   return fault('TW2301', {
     value: cluster,
-    where: (left ?? []).map((l) => ({ cluster, resource: `${l.kind} ${l.id}` })),
-    why: left === undefined ? ['the cloud did not say what is left'] : left.map((l) => `${l.kind} ${l.id}`),
-    fix: (left ?? []).flatMap((l) => (l.link === undefined ? [] : [{ say: `Look at ${l.link}` }])),
+    where: left.map((l) => ({ cluster, resource: `${l.kind} ${l.id}` })),
+    why: [
+      ...(problem?.why ?? []),
+      ...(Array.isArray(found)
+        ? left.map((l) => `${l.kind} ${l.id}`)
+        : ['the cloud did not say what is left', ...found.unknown]),
+    ],
+    fix: left.flatMap((l) => (l.link === undefined ? [] : [{ say: `Look at ${l.link}` }])),
   }).problem;
 }
 

@@ -33,3 +33,4 @@ export type { DrainPort, DrainStep, Leftover, LeftoverPort, Terraform } from './
 export { preflight } from './preflight.ts';
 export { infraResume, unfinished } from './resume.ts';
 export { foldInfra, type InfraFold, infraView } from './view.ts';
+export { cloudLeftovers, openClouds } from './adapters/clouds/index.ts';
