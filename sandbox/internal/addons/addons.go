@@ -1,5 +1,5 @@
-// Package addons applies what a cloud puts into a new cluster: cluster DNS, the roles machines need and a
-// default storage class.
+// Package addons applies what a cloud puts into a new cluster: cluster DNS, the metrics API, the roles machines
+// need, and storage classes.
 package addons
 
 import (
@@ -25,7 +25,17 @@ const CoreDNSImage = "registry.k8s.io/coredns/coredns:v1.15.0"
 // StorageProvisioner is the name claims are provisioned under.
 const StorageProvisioner = "sandbox.tradewind.dev/directory"
 
+// Namespace is where add-ons live, MetricsService the Service behind the metrics API.
+const (
+	Namespace      = "kube-system"
+	MetricsService = "metrics-server"
+)
+
 const manager = "tradewind-sandbox"
+
+// classes are the storage classes of each cloud; all of them, and the default one named standard, are a
+// folder of the cluster here.
+var classes = map[string][]string{"aws": {"gp2", "gp3"}, "azure": {"default", "managed-csi"}, "gcp": {"standard-rwo"}}
 
 //go:embed addons.yaml
 var manifest string
@@ -38,13 +48,17 @@ type Values struct {
 	Upstream string
 	// Cloud is aws, azure or gcp.
 	Cloud string
+	// MetricsIP and MetricsPort are where the control plane serves the metrics API, CA (base64 of PEM) signs it.
+	MetricsIP   string
+	MetricsPort int
+	CA          string
 }
 
 // resources maps the kinds of the manifest to their collections.
 var resources = map[string]string{
 	"ServiceAccount": "serviceaccounts", "ConfigMap": "configmaps", "Service": "services", "Deployment": "deployments",
 	"ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings", "StorageClass": "storageclasses",
-	"PodDisruptionBudget": "poddisruptionbudgets",
+	"PodDisruptionBudget": "poddisruptionbudgets", "EndpointSlice": "endpointslices", "APIService": "apiservices",
 }
 
 // Render returns the objects for a cluster.
@@ -56,8 +70,9 @@ func Render(v Values) ([]*unstructured.Unstructured, error) {
 	var b bytes.Buffer
 	data := struct {
 		Values
-		Image, Provisioner string
-	}{v, CoreDNSImage, StorageProvisioner}
+		Image, Provisioner, MetricsService string
+		Classes                            []string
+	}{v, CoreDNSImage, StorageProvisioner, MetricsService, classes[v.Cloud]}
 	if err := t.Execute(&b, data); err != nil {
 		return nil, err
 	}

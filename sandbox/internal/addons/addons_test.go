@@ -1,9 +1,11 @@
 package addons
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -54,5 +56,34 @@ func TestDefaultStorageClass(t *testing.T) {
 	u := find(t, Values{DNSServiceIP: "10.9.0.10"}, "StorageClass", "standard")
 	if u.GetAnnotations()["storageclass.kubernetes.io/is-default-class"] != "true" || u.Object["provisioner"] != StorageProvisioner {
 		t.Errorf("%+v", u.Object)
+	}
+}
+
+func TestCloudStorageClasses(t *testing.T) {
+	for cloud, name := range map[string]string{"aws": "gp3", "azure": "managed-csi", "gcp": "standard-rwo"} {
+		u := find(t, Values{DNSServiceIP: "10.9.0.10", Cloud: cloud}, "StorageClass", name)
+		if u.GetAnnotations()["storageclass.kubernetes.io/is-default-class"] != "" || u.Object["provisioner"] != StorageProvisioner {
+			t.Errorf("%s: %+v", cloud, u.Object)
+		}
+	}
+}
+
+func TestMetricsEndpoint(t *testing.T) {
+	u := find(t, Values{DNSServiceIP: "10.9.0.10", MetricsIP: "10.1.2.3", MetricsPort: 4443, CA: "eA=="}, "EndpointSlice", MetricsService)
+	ports, _, err := unstructured.NestedSlice(u.Object, "ports")
+	if err != nil || len(ports) != 1 || fmt.Sprint(ports[0].(map[string]any)["port"]) != "4443" || ports[0].(map[string]any)["name"] != "https" {
+		t.Errorf("%v %v", ports, err)
+	}
+}
+
+func TestServersFollowNodes(t *testing.T) {
+	n := func(off bool) *v1.Node { return &v1.Node{Spec: v1.NodeSpec{Unschedulable: off}} }
+	for want, nodes := range map[int][]any{1: {n(false), n(true)}, 2: {n(false), n(false), n(false)}} {
+		if got := servers(nodes); got != want {
+			t.Errorf("%d servers for %d nodes, want %d", got, len(nodes), want)
+		}
+	}
+	if got := servers(nil); got != 1 {
+		t.Errorf("%d servers before the first node", got)
 	}
 }

@@ -5,6 +5,7 @@ package controlplane
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 
 	"tradewind.dev/sandbox/internal/addons"
 	"tradewind.dev/sandbox/internal/cloud"
+	"tradewind.dev/sandbox/internal/metrics"
 	"tradewind.dev/sandbox/internal/pki"
 	"tradewind.dev/sandbox/internal/podroutes"
 	"tradewind.dev/sandbox/internal/spec"
@@ -105,7 +107,14 @@ func (p *plane) bootstrap(ctx context.Context, ready string, started time.Time) 
 	if err := p.startCloud(ctx, cfg); err != nil {
 		return err
 	}
+	// Before its APIService: an API that is announced and does not answer holds up every namespace's end.
+	if err := p.startMetrics(ctx, cfg); err != nil {
+		return err
+	}
 	if err := p.applyAddons(ctx, cfg); err != nil {
+		return err
+	}
+	if err := addons.KeepDNS(ctx, cfg); err != nil {
 		return err
 	}
 	if err := writeReady(ready, Ready{CA: p.keys.CAPEM(), Version: version.Get().GitVersion}); err != nil {
@@ -165,12 +174,26 @@ func (p *plane) startCloud(ctx context.Context, cfg *rest.Config) error {
 	return volumes.Start(ctx, rest.AddUserAgent(cfg, "volumes"), addons.StorageProvisioner, filepath.Join(p.spec.Dir, "volumes"))
 }
 
+func (p *plane) startMetrics(ctx context.Context, cfg *rest.Config) error {
+	k := p.keys.File
+	serve, err := metrics.Start(ctx, rest.AddUserAgent(cfg, "metrics"), metrics.Options{
+		IP: p.spec.PrivateIP, Port: metrics.Port, Cert: k("metrics.crt"), Key: k("metrics.key"), FrontCA: k("front-proxy-ca.crt"),
+		Kubelets: metrics.Keys{Cert: k("kubelet-client.crt"), Key: k("kubelet-client.key"), CA: k("ca.crt")},
+	})
+	if err != nil {
+		return err
+	}
+	go p.component("metrics API", serve)
+	return nil
+}
+
 func (p *plane) applyAddons(ctx context.Context, cfg *rest.Config) error {
 	dns, err := spec.ServiceIP(p.spec.ServiceCIDR, 10)
 	if err != nil {
 		return err
 	}
-	v := addons.Values{DNSServiceIP: dns.String(), Upstream: p.spec.DNSUpstream, Cloud: p.spec.Cloud}
+	v := addons.Values{DNSServiceIP: dns.String(), Upstream: p.spec.DNSUpstream, Cloud: p.spec.Cloud,
+		MetricsIP: p.spec.PrivateIP, MetricsPort: metrics.Port, CA: base64.StdEncoding.EncodeToString(p.keys.CAPEM())}
 	deadline := time.Now().Add(time.Minute)
 	for {
 		err := addons.Apply(ctx, cfg, v)

@@ -7,6 +7,7 @@ import (
 	clientcmdv1 "k8s.io/client-go/tools/clientcmd/api/v1"
 	"sigs.k8s.io/yaml"
 
+	"tradewind.dev/sandbox/internal/addons"
 	"tradewind.dev/sandbox/internal/pki"
 )
 
@@ -32,6 +33,7 @@ func (p *plane) makeKeys() error {
 	}{
 		{keys.CA, "apiserver", server},
 		{keys.CA, "kubelet-client", pki.Subject{CommonName: "kube-apiserver-kubelet-client", Groups: []string{admins}}},
+		{keys.CA, "metrics", pki.Subject{CommonName: "metrics-server", Server: true, DNS: []string{addons.MetricsService + "." + addons.Namespace + ".svc"}}},
 		{keys.Front, "front-proxy-client", pki.Subject{CommonName: "front-proxy-client"}},
 	}
 	for _, i := range issued {

@@ -81,7 +81,7 @@ func TestLastWins(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	if got := parseStat([]byte("12 (a) b (c)) S 1 12 12 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 100 1000000 25 0 0")); got != 200*clockTick {
+	if got := parseStat([]byte("12 (a) b (c)) S 1 12 12 0 -1 4194560 1 0 0 0 150 50 30 20 20 0 1 0 100 1000000 25 0 0")); got != 250*clockTick {
 		t.Errorf("%d", got)
 	}
 	for _, bad := range []string{"", "12 (x", "12 (x) S 1"} {

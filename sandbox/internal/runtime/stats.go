@@ -74,15 +74,19 @@ func parseStat(b []byte) uint64 {
 		return 0
 	}
 	f := strings.Fields(string(b[end+2:]))
-	if len(f) < 13 {
+	if len(f) < 15 {
 		return 0
 	}
-	user, err1 := strconv.ParseUint(f[11], 10, 64)
-	system, err2 := strconv.ParseUint(f[12], 10, 64)
-	if err1 != nil || err2 != nil {
-		return 0
+	// Its own user and system time, and that of the children it has waited for: a sum must not fall when one ends.
+	var sum uint64
+	for _, ticks := range f[11:15] {
+		n, err := strconv.ParseUint(ticks, 10, 64)
+		if err != nil {
+			return 0
+		}
+		sum += n
 	}
-	return (user + system) * clockTick
+	return sum * clockTick
 }
 
 // parseStatm returns resident memory less what is shared with files, in bytes.
