@@ -34,23 +34,20 @@ export interface Engine {
   emit(e: InfraEvent): void;
   stopped(): boolean;
   detached(): boolean;
-  /** Keeps a running terraform known, so that signals reach it. */
-  watch(h: RunHandle): void;
+  /** Keeps a running terraform known, so that signals reach it; `told` is called when it is asked to stop. */
+  watch(h: RunHandle, told?: () => void): void;
   init<T>(work: () => Promise<T>): Promise<T>;
   parallel<T>(work: () => Promise<T>): Promise<T>;
 }
 
 export function engine(ctx: InfraContext, emit: (e: InfraEvent) => void, signals: Signals = {}): Engine {
-  const running = new Set<RunHandle>();
-  const each = (act: (h: RunHandle) => void) => (): void => running.forEach(act);
-  signals.stop?.addEventListener(
-    'abort',
-    each((h) => h.interruptOnce()),
-  );
-  signals.detach?.addEventListener(
-    'abort',
-    each((h) => h.detach()),
-  );
+  const running = new Map<RunHandle, (() => void) | undefined>();
+  const interrupt = (h: RunHandle, told?: () => void): void => {
+    h.interruptOnce();
+    told?.();
+  };
+  signals.stop?.addEventListener('abort', () => running.forEach((told, h) => interrupt(h, told)));
+  signals.detach?.addEventListener('abort', () => running.forEach((_, h) => h.detach()));
   const inits = pLimit(ctx.tf.serialInit ? 1 : ctx.config.infra.parallel);
   const roots = pLimit(ctx.config.infra.parallel);
   return {
@@ -59,9 +56,9 @@ export function engine(ctx: InfraContext, emit: (e: InfraEvent) => void, signals
     emit,
     stopped: () => signals.stop?.aborted ?? false,
     detached: () => signals.detach?.aborted ?? false,
-    watch: (h) => {
-      running.add(h);
-      if (signals.stop?.aborted) h.interruptOnce();
+    watch: (h, told) => {
+      running.set(h, told);
+      if (signals.stop?.aborted) interrupt(h, told);
       if (signals.detach?.aborted) h.detach();
       void h.done.finally(() => running.delete(h));
     },
@@ -195,8 +192,14 @@ export interface Ran {
 /** Runs terraform once on the tracker's root and folds its stream. */
 export async function execute(e: Engine, t: Tracker, verb: Verb, args: readonly string[]): Promise<Ran> {
   const handle = await e.ctx.tf.runs.start({ run: e.run, root: t.root.id, verb, args });
-  e.watch(handle);
+  e.watch(handle, () => t.note(awaited(t)));
   return await followed(handle, t);
+}
+
+/** What a terraform that was asked to stop still waits for. */
+function awaited(t: Tracker): string {
+  const begun = t.view().running.map((r) => r.address.replace(/^module\.this\./, ''));
+  return begun.length === 0 ? 'stopping' : `stopping; waits for ${begun.join(', ')}`;
 }
 
 export async function followed(handle: RunHandle, t: Tracker): Promise<Ran> {

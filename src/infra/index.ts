@@ -31,6 +31,6 @@ export { infraOutputs } from './outputs-door.ts';
 export { infraPlan, type PlanInput } from './plan-roots.ts';
 export type { DrainPort, DrainStep, Leftover, LeftoverPort, Terraform } from './ports.ts';
 export { preflight } from './preflight.ts';
-export { infraResume, unfinished } from './resume.ts';
+export { infraResume, infraSettle, unfinished } from './resume.ts';
 export { foldInfra, type InfraFold, infraView } from './view.ts';
 export { cloudLeftovers, openClouds } from './adapters/clouds/index.ts';

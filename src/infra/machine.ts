@@ -177,6 +177,8 @@ export interface RootHistory {
   everReady: boolean;
   /** This journal saw it being applied; otherwise somebody else built it. */
   applied: boolean;
+  /** What was last done to it. */
+  last?: 'applying' | 'destroying';
   /** How long its last creation took. */
   tookMs?: number;
 }
@@ -187,6 +189,11 @@ interface StateFact {
   tookMs?: number;
 }
 
+function lastOf(before: RootHistory | undefined, state: RootState): Pick<RootHistory, 'last'> {
+  if (state === 'applying' || state === 'destroying') return { last: state };
+  return before?.last === undefined ? {} : { last: before.last };
+}
+
 function later(before: RootHistory | undefined, d: StateFact): RootHistory {
   const took = d.tookMs ?? before?.tookMs;
   const born = { everReady: false, applied: false };
@@ -195,6 +202,7 @@ function later(before: RootHistory | undefined, d: StateFact): RootHistory {
     state: d.state,
     everReady: since.everReady || d.state === 'ready',
     applied: since.applied || d.state === 'applying',
+    ...lastOf(before, d.state),
     ...(took === undefined ? {} : { tookMs: took }),
   };
 }
@@ -208,6 +216,15 @@ export function rootStates(facts: readonly Fact[]): Map<string, RootHistory> {
     roots.set(d.root, later(roots.get(d.root), d));
   }
   return roots;
+}
+
+const UNSEEN: readonly RootState[] = ['applying', 'destroying', 'interrupted', 'detached'];
+
+/** Roots of which the journal does not know how they ended. */
+export function unsettled(facts: readonly Fact[]): { root: string; destroying: boolean }[] {
+  return [...rootStates(facts)]
+    .filter(([, h]) => UNSEEN.includes(h.state))
+    .map(([root, h]) => ({ root, destroying: h.last === 'destroying' }));
 }
 
 /** False only when this journal saw the root being built and never ready: then nothing of worth is lost. */

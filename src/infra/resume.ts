@@ -13,7 +13,7 @@ import {
   type Tracker,
   tracker,
 } from './engine.ts';
-import { type OpenRun, openRuns } from './machine.ts';
+import { type OpenRun, openRuns, unsettled } from './machine.ts';
 import type { InfraEvent, RootId } from './model.ts';
 import { rootName } from './model.ts';
 
@@ -61,7 +61,24 @@ function partial(t: Tracker, why: string, command: string): Problem {
   return problem;
 }
 
-async function resumeRun(e: Engine, open: OpenRun): Promise<Problem[]> {
+/** Follows a run that is still going, to its end; the run is closed in the journal. False: it was left alone. */
+async function followRun(e: Engine, t: Tracker, open: OpenRun): Promise<boolean> {
+  if (!e.ctx.tf.runs.alive(open.ref)) {
+    ended(e, open.key);
+    t.note(`run ${open.ref.run} ended unseen`);
+    return true;
+  }
+  t.to(open.ref.verb === 'destroy' ? 'destroying' : 'applying', { note: `run ${open.ref.run} is still going` });
+  const handle = await e.ctx.tf.runs.attach(open.ref);
+  e.watch(handle);
+  if (!(await followed(handle, t)).detached) return true;
+  t.to('detached');
+  return false;
+}
+
+const changes = (open: OpenRun): boolean => open.ref.verb === 'apply' || open.ref.verb === 'destroy';
+
+async function resumeRun(e: Engine, open: OpenRun, check: boolean): Promise<Problem[]> {
   const root = await e.ctx.tf.roots.load(open.ref.root, e.ctx.config.fleet);
   if (root === undefined) {
     ended(e, open.key);
@@ -71,14 +88,22 @@ async function resumeRun(e: Engine, open: OpenRun): Promise<Problem[]> {
   return await guarded<Problem[]>(
     t,
     async () => {
-      if (e.ctx.tf.runs.alive(open.ref)) {
-        t.to(open.ref.verb === 'destroy' ? 'destroying' : 'applying', { note: 'still going' });
-        const handle = await e.ctx.tf.runs.attach(open.ref);
-        e.watch(handle);
-        if ((await followed(handle, t)).detached) return [];
-      } else ended(e, open.key);
-      const changing = open.ref.verb === 'apply' || open.ref.verb === 'destroy';
-      const problem = changing ? await verify(e, t, open.ref.verb === 'destroy') : undefined;
+      if (!(await followRun(e, t, open)) || !check || !changes(open)) return [];
+      const problem = await verify(e, t, open.ref.verb === 'destroy');
+      return problem === undefined ? [] : [problem];
+    },
+    (problem) => [problem],
+  );
+}
+
+async function verifyRoot(e: Engine, id: RootId, destroying: boolean): Promise<Problem[]> {
+  const root = await e.ctx.tf.roots.load(id, e.ctx.config.fleet);
+  if (root === undefined) return [];
+  const t = tracker(e, root);
+  return await guarded<Problem[]>(
+    t,
+    async () => {
+      const problem = await verify(e, t, destroying);
       return problem === undefined ? [] : [problem];
     },
     (problem) => [problem],
@@ -90,17 +115,8 @@ async function resumeIntent(e: Engine, key: string): Promise<Problem[]> {
   ended(e, key);
   const [, name = '', verb = ''] = key.split('/');
   const id = (await e.ctx.tf.roots.list()).find((r: RootId) => rootName(r) === name);
-  const root = id === undefined ? undefined : await e.ctx.tf.roots.load(id, e.ctx.config.fleet);
-  if (root === undefined || !/^(apply|destroy)-/.test(verb)) return [];
-  const t = tracker(e, root);
-  return await guarded<Problem[]>(
-    t,
-    async () => {
-      const problem = await verify(e, t, verb.startsWith('destroy'));
-      return problem === undefined ? [] : [problem];
-    },
-    (problem) => [problem],
-  );
+  if (id === undefined || !/^(apply|destroy)-/.test(verb)) return [];
+  return await verifyRoot(e, id, verb.startsWith('destroy'));
 }
 
 /** Runs of this fleet that have no end in the journal. */
@@ -109,15 +125,32 @@ export const unfinished = (ctx: Pick<InfraContext, 'journal'>): ReturnType<typeo
 
 async function resumeAll(e: Engine): Promise<Problem[]> {
   const { open, intents } = unfinished(e.ctx);
-  if (open.length + intents.length > 0) await e.ctx.tf.ready();
+  const known = [...open.map((o) => rootName(o.ref.root)), ...intents.map((k) => k.split('/')[1])];
+  const rest = unsettled(e.ctx.journal.read({ kind: 'infra.state' })).filter(
+    (r) => !known.includes(rootName(r.root as RootId)),
+  );
+  if (open.length + intents.length + rest.length > 0) await e.ctx.tf.ready();
   const done = await Promise.all([
-    ...open.map((o) => e.parallel(() => resumeRun(e, o))),
+    ...open.map((o) => e.parallel(() => resumeRun(e, o, true))),
     ...intents.map((k) => e.parallel(() => resumeIntent(e, k))),
+    ...rest.map((r) => e.parallel(() => verifyRoot(e, r.root as RootId, r.destroying))),
   ]);
   return done.flat();
 }
 
-/** Follows runs that are still going and verifies those that ended unseen. The last event is `end`. */
+/** Follows runs that are still going and verifies what ended unseen or was interrupted. The last event is `end`. */
 export function infraResume(ctx: InfraContext, signals: Signals = {}): AsyncIterable<InfraEvent> {
   return verb(ctx, signals, resumeAll);
+}
+
+/**
+ * Lets the runs of an earlier `tw` come to their end, so that a new plan finds no lock. Nothing is
+ * verified: the plan that follows does that. The last event is `end`.
+ */
+export function infraSettle(ctx: InfraContext, signals: Signals = {}): AsyncIterable<InfraEvent> {
+  return verb(ctx, signals, async (e) => {
+    const { open, intents } = unfinished(e.ctx);
+    for (const key of intents) ended(e, key);
+    return (await Promise.all(open.map((o) => e.parallel(() => resumeRun(e, o, false))))).flat();
+  });
 }
