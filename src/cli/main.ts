@@ -97,8 +97,8 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
     write: (s: string) => void process.stderr.write(s),
   };
   const paint = painter(screen, style, () => Date.now());
-  const abort = new AbortController();
-  const stop = interrupts(abort, invocation.spec.kind);
+  const [abort, detach] = [new AbortController(), new AbortController()];
+  const stop = interrupts(abort, detach, invocation.spec.kind);
   try {
     const call: Call = {
       verb: invocation.spec.verb,
@@ -111,6 +111,7 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
       out: (s) => void process.stdout.write(s),
       ask: (q) => ask(q, process),
       signal: abort.signal,
+      detach: detach.signal,
       machine: invocation.global.output !== 'table',
     });
     paint.end();
@@ -155,10 +156,21 @@ function show(outcome: Outcome, s: Shown): void {
   process.exitCode = outcome.exit ?? outcome.problem?.exit ?? 0;
 }
 
-/** First Ctrl-C stops safely, a second one leaves what runs to finish alone. */
-function interrupts(abort: AbortController, kind: string): () => void {
+/** How long what was told to let go may take before the process ends the hard way. */
+const LEAVE_MS = 3000;
+
+/** First Ctrl-C stops safely, a second one leaves what runs to finish alone, a third one ends at once. */
+function interrupts(abort: AbortController, detach: AbortController, kind: string): () => void {
   let count = 0;
-  const onSignal = (signal: NodeJS.Signals): void => {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const off = (): void => {
+    for (const s of signals) process.off(s, onSignal);
+  };
+  const die = (signal: NodeJS.Signals): void => {
+    off();
+    process.kill(process.pid, signal);
+  };
+  function onSignal(signal: NodeJS.Signals): void {
     count += 1;
     process.exitCode = signal === 'SIGTERM' ? 143 : 130;
     if (count === 1) {
@@ -169,16 +181,13 @@ function interrupts(abort: AbortController, kind: string): () => void {
       abort.abort(signal);
       return;
     }
+    if (count > 2) return die(signal);
     process.stderr.write('\nLeft to finish alone; "tw resume" verifies it.\n');
-    process.off(signal, onSignal);
-    process.kill(process.pid, signal);
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  process.on('SIGHUP', onSignal);
-  return () => {
-    for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(s, onSignal);
-  };
+    detach.abort(signal);
+    setTimeout(die, LEAVE_MS, signal).unref();
+  }
+  for (const s of signals) process.on(s, onSignal);
+  return off;
 }
 
 /** `tw logs | head`: the reader is gone, that is no error. */

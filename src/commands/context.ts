@@ -22,6 +22,8 @@ export interface Io {
   ask(question: Question): Promise<string>;
   /** Set once: stop safely. */
   signal: AbortSignal;
+  /** Set once, after `signal`: leave at once; what runs outside of this process finishes alone. */
+  detach: AbortSignal;
 }
 
 export interface Invocation {

@@ -98,7 +98,7 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
         skipDrain: args['skipDrain'] === true,
         ...(e.leftovers === undefined ? {} : { leftovers: e.leftovers }),
       },
-      { stop: io.signal },
+      { stop: io.signal, detach: io.detach },
     );
     const done = await follow(events, io, c.clock.now);
     if (only === undefined && done.failures.length === 0) rmSync(e.kubeconfig, { force: true });
@@ -130,7 +130,7 @@ export async function resume(c: Context, io: Io): Promise<Outcome> {
   const free = takeLock(c, 'resume');
   try {
     const e = await c.engine();
-    const done = await follow(infraResume(e.infra, { stop: io.signal }), io, c.clock.now);
+    const done = await follow(infraResume(e.infra, { stop: io.signal, detach: io.detach }), io, c.clock.now);
     return {
       data: {
         clusters: Object.keys(done.outputs),

@@ -43,7 +43,7 @@ async function build(u: Up, plan: Plan): Promise<Outputs> {
   u.b.set(['clusters'], { tone: 'busy', label: 'clusters (terraform)' });
   let fold: InfraFold = new Map();
   let outputs: Outputs = {};
-  for await (const event of infraApply(plan.infra, u.e.infra, { stop: u.io.signal })) {
+  for await (const event of infraApply(plan.infra, u.e.infra, { stop: u.io.signal, detach: u.io.detach })) {
     fold = foldInfra(fold, event);
     mirror(u.b, ['clusters'], infraView(fold, u.c.clock.now()).rows);
     if (event.type !== 'end') continue;
