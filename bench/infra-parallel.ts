@@ -38,13 +38,13 @@ function singleRoot(lab: Lab): string {
   const dir = join(lab.dir, 'single');
   mkdirSync(dir);
   const roots = readdirSync(lab.place.rootsDir).filter((r) => r.startsWith('cluster-'));
-  const modules = roots.map((name) => {
+  const modules = roots.map((name): [string, object] => {
     const main = JSON.parse(readFileSync(join(lab.place.rootsDir, name, 'main.tf.json'), 'utf8')) as {
       module: { this: { source: string } };
     };
     return [name.replaceAll('-', '_'), { ...main.module.this, source: moduleOf(lab, main.module.this.source, name) }];
   });
-  const outputs = modules.map(([name]) => [name, { value: `\${module.${String(name)}.cluster}` }]);
+  const outputs = modules.map(([name]) => [name, { value: `\${module.${name}.cluster}` }]);
   const text = { module: Object.fromEntries(modules) as object, output: Object.fromEntries(outputs) as object };
   writeFileSync(join(dir, 'main.tf.json'), JSON.stringify(text));
   return dir;

@@ -54,7 +54,7 @@ export interface RunOptions {
 export function run(argv: readonly string[], o: RunOptions = {}): Sample & { stdout: string } {
   const [command = '', ...args] = argv;
   const [cpu, began] = [cpuOfChildren(), performance.now()];
-  const r: SpawnSyncReturns<string> = spawnSync(command, args, {
+  const r = spawnSync(command, args, {
     cwd: o.cwd ?? ROOT,
     env: o.env ?? process.env,
     encoding: 'utf8',
@@ -62,9 +62,13 @@ export function run(argv: readonly string[], o: RunOptions = {}): Sample & { std
     timeout: 100_000,
   });
   const sample = { ms: performance.now() - began, cpuMs: cpuOfChildren() - cpu };
-  if (!(o.codes ?? [0]).includes(r.status ?? -1))
-    throw new Error(`${argv.join(' ')}: ${r.error?.message ?? `exit ${r.status}`}\n${r.stdout ?? ''}${r.stderr ?? ''}`);
+  if (r.status === null || !(o.codes ?? [0]).includes(r.status)) throw failed(argv, r);
   return { ...sample, stdout: r.stdout };
+}
+
+function failed(argv: readonly string[], r: SpawnSyncReturns<string>): Error {
+  const how = r.error?.message ?? (r.status === null ? `ended by ${r.signal}` : `exit ${r.status}`);
+  return new Error(`${argv.join(' ')}: ${how}\n${r.stdout}${r.stderr}`);
 }
 
 type Arms<K extends string> = Readonly<Record<K, () => Sample | Promise<Sample>>>;
@@ -151,7 +155,7 @@ export function table(title: string, rows: readonly Row[], notes: readonly strin
     r.name,
     r.ours,
     r.peer ?? '-',
-    r.ratio === undefined ? '-' : r.ratio.toFixed(2),
+    r.ratio === undefined || !Number.isFinite(r.ratio) ? '-' : r.ratio.toFixed(2),
     r.goal ?? '-',
   ]);
   const widths = head.map((h, i) => Math.max(h.length, ...cells.map((c) => c[i]?.length ?? 0)));
