@@ -1,4 +1,4 @@
-import { appendFileSync, watch } from 'node:fs';
+import { appendFileSync, watchFile } from 'node:fs';
 import type { Server } from 'node:http';
 import { type Clock, type Json, systemClock, toJson } from '../../kernel/index.ts';
 import { readJson, tail } from '../adapters/files.ts';
@@ -16,6 +16,7 @@ import { Keeper, type KeeperEvent, type ProcessDef } from './keeper.ts';
 import { listenUnix, supervisorApp } from './server.ts';
 import { World } from './world.ts';
 
+const CHAOS_LOOK_MS = 300;
 export const NET = 'tw-net';
 export const CLOUDS = 'clouds';
 export const usersName = (name: string): string => `users-${name}`;
@@ -220,16 +221,10 @@ export class Supervisor {
     await this.#openDoors();
   }
 
+  /** By looking, not by inotify: a machine has 128 instances for a user, and the kubelets need them. */
   #watchChaosFile(): void {
-    let timer: NodeJS.Timeout | undefined;
-    watch(this.#l.dir, (_, file) => {
-      if (file !== 'chaos.json') return;
-      clearTimeout(timer);
-      timer = setTimeout(
-        () => void this.#chaos.reload().catch((e: Error) => this.#log(`chaos.json: ${e.message}`)),
-        100,
-      );
-    });
+    const read = (): void => void this.#chaos.reload().catch((e: Error) => this.#log(`chaos.json: ${e.message}`));
+    watchFile(this.#l.chaos, { interval: CHAOS_LOOK_MS }, read);
   }
 
   #topology(): Topology {
