@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { infraPlan, preflight } from '../infra/index.ts';
+import { infraPlan, preflight, refusedBy } from '../infra/index.ts';
 import { EXIT, fault, problemOf, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import type { Args, Outcome } from './model.ts';
@@ -94,8 +94,17 @@ async function configFindings(c: Context): Promise<Finding[]> {
 async function cloudFindings(c: Context): Promise<Finding[]> {
   try {
     const e = await c.engine();
-    const plan = await infraPlan(e.infra);
-    return plan.roots.map(
+    const verdicts = (await e.preflight?.(await e.outputs())) ?? [];
+    const checks = verdicts.map(
+      ({ id, cluster, verdict, say, problem }): Finding => ({
+        id: `${cluster} ${id}`,
+        verdict,
+        say,
+        ...(problem === undefined ? {} : { fix: problem.fix.map((f) => f.say).join(' '), exit: problem.exit }),
+      }),
+    );
+    const plan = await infraPlan({ ...e.infra, refused: refusedBy(verdicts) });
+    const roots = plan.roots.map(
       (r): Finding =>
         r.kind === 'failed'
           ? {
@@ -106,6 +115,7 @@ async function cloudFindings(c: Context): Promise<Finding[]> {
             }
           : { id: r.root, verdict: 'ok', say: `${r.root}: the cloud answers` },
     );
+    return [...checks, ...roots];
   } catch (error) {
     const p = problemOf(error);
     return [{ id: 'clouds', verdict: 'unknown', say: `${p.code} ${p.title}: ${p.why[0] ?? ''}` }];

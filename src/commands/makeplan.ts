@@ -1,5 +1,5 @@
 import { appsOf, type FleetApp, type FleetPlan, fleetPlan } from '../fleet/index.ts';
-import { infraPlan, type Outputs, type Presence } from '../infra/index.ts';
+import { infraPlan, type Outputs, type Presence, refusedBy } from '../infra/index.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 
@@ -39,8 +39,9 @@ export async function planFleet(
 
 /** Plans clouds, clusters and DNS into one value. Throws the faults of what a person wrote. */
 export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
+  const refused = refusedBy((await e.preflight?.(await e.outputs(), scope.only)) ?? []);
   const infra = await infraPlan(
-    { ...e.infra, ...(scope.only === undefined ? {} : { only: scope.only }) },
+    { ...e.infra, refused, ...(scope.only === undefined ? {} : { only: scope.only }) },
     stop(scope.signal),
   );
   const outputs = await e.outputs();

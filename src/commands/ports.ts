@@ -1,6 +1,6 @@
 import type { Config } from '../config/index.ts';
 import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
-import type { InfraContext, LeftoverPort, Outputs, Place } from '../infra/index.ts';
+import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
 import type { ExitCode, Json } from '../kernel/index.ts';
 
 /** Progress of one step of a long verb. */
@@ -125,5 +125,7 @@ export interface Engine {
   kube(cluster: string, outputs: Outputs): KubeApi | undefined;
   kubeconfig: string;
   leftovers?: LeftoverPort;
+  /** Asks the clouds whether they would let the clusters be built; `outputs` says which stand. */
+  preflight?(outputs: Outputs, only?: readonly string[]): Promise<Verdict[]>;
   close(): Promise<void>;
 }

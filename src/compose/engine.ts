@@ -5,6 +5,7 @@ import { openCluster, openKubeconfig } from '../fleet/adapters/kube-client.ts';
 import { createRenderer } from '../fleet/adapters/render.ts';
 import type { KubeApi } from '../fleet/index.ts';
 import {
+  askClouds,
   type ClusterOutput,
   cloudLeftovers,
   credentialsFor,
@@ -72,6 +73,7 @@ function kubeDoor(w: EngineWiring): { get: Engine['kube']; close(): Promise<void
 export async function createEngine(w: EngineWiring): Promise<Engine> {
   const keys = fleetKeys(join(w.stateDir, 'keys.json'));
   const kube = kubeDoor(w);
+  const clouds = openClouds(w.place, w.clock);
   const outputs = async (): Promise<Outputs> => await infraOutputs(w.config, w.place);
   const tf = await openTerraform({
     place: w.place,
@@ -105,7 +107,14 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
     outputs,
     kube: kube.get,
     kubeconfig: join(w.stateDir, 'kubeconfig'),
-    leftovers: cloudLeftovers(openClouds(w.place, w.clock), tf.roots),
+    leftovers: cloudLeftovers(clouds, tf.roots),
+    preflight: async (known, only) =>
+      await askClouds({
+        config: w.config,
+        clouds,
+        standing: new Set(Object.keys(known)),
+        ...(only === undefined ? {} : { only }),
+      }),
     close: async () => {
       await Promise.all([kube.close(), traffic.close()]);
     },

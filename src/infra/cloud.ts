@@ -37,6 +37,8 @@ export interface QuotaUse {
   used: number;
   /** Only machines of this family count; absent: all. */
   family?: string;
+  /** Machines of every region count. */
+  everywhere?: true;
 }
 
 /**

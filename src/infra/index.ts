@@ -34,3 +34,5 @@ export { preflight } from './preflight.ts';
 export { infraResume, infraSettle, unfinished } from './resume.ts';
 export { foldInfra, type InfraFold, infraView } from './view.ts';
 export { cloudLeftovers, openClouds } from './adapters/clouds/index.ts';
+export { askClouds } from './ask-clouds.ts';
+export { refusedBy, type Verdict } from './preflight-cloud.ts';

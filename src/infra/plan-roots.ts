@@ -1,4 +1,4 @@
-import { digest, fault, type Json, type Problem, toJson } from '../kernel/index.ts';
+import { type ClusterName, digest, fault, type Json, type Problem, toJson } from '../kernel/index.ts';
 import {
   badState,
   engine,
@@ -112,9 +112,13 @@ const baseOf = (root: Root): { root: RootId; cluster?: string } => ({
   ...(root.cluster === undefined ? {} : { cluster: root.cluster }),
 });
 
-async function rootPlan(e: Engine, root: Root): Promise<RootPlan> {
+async function rootPlan(e: Engine, root: Root, refused?: Problem): Promise<RootPlan> {
   const t = tracker(e, root);
   const base = baseOf(root);
+  if (refused !== undefined) {
+    t.to('failed', { problem: refused });
+    return { ...base, kind: 'failed', problem: refused };
+  }
   return await guarded<RootPlan>(
     t,
     async () => {
@@ -161,6 +165,8 @@ async function presenceOf(ctx: InfraContext, outputs: Outputs): Promise<Record<s
 export interface PlanInput extends InfraContext {
   /** Only these clusters (and the zone that names them). */
   only?: readonly string[];
+  /** Clusters that their cloud would not let be built (preflight): their roots fail without a plan. */
+  refused?: ReadonlyMap<ClusterName, Problem>;
 }
 
 /** Digest over all roots: the id that a person approves. Failed roots count with their code. */
@@ -188,7 +194,7 @@ export async function infraPlan(
       const waits = waitsFor(root, outputs, ids);
       return waits.length > 0
         ? await deferred(e, root, waits)
-        : await e.parallel(() => rootPlan(e, fill(root, outputs)));
+        : await e.parallel(() => rootPlan(e, fill(root, outputs), input.refused?.get(root.cluster ?? '')));
     }),
   );
   const plan = { roots: plans, presence: await presenceOf(input, outputs), digest: planId(plans) };

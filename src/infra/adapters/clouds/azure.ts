@@ -66,7 +66,9 @@ function sizeOf(k: Dict): Omit<Offer, 'zone'> {
 }
 
 function openZones(k: Dict): string[] {
-  const zones = list(k['locationInfo']).flatMap((l) => strings(l['zones']));
+  const named = list(k['locationInfo']).flatMap((l) => strings(l['zones']));
+  // A region without zones offers the size all the same.
+  const zones = named.length === 0 ? [''] : named;
   const restrictions = list(k['restrictions']);
   if (restrictions.some((x) => x['type'] === 'Location')) return [];
   const shut = restrictions.flatMap((x) => strings(dict(x['restrictionInfo'])['zones']));

@@ -79,7 +79,8 @@ async function quotas(s: Spot, r: Reach): Promise<QuotaUse[]> {
     list(holder['quotas'])
       .filter((q) => q['metric'] === metric)
       .map((q) => ({ name, limit: Number(q['limit']), used: Number(q['usage']) }));
-  return [...one(region, 'CPUS', `CPUS in ${s.region}`), ...one(project, 'CPUS_ALL_REGIONS', 'CPUS_ALL_REGIONS')];
+  const all = one(project, 'CPUS_ALL_REGIONS', 'CPUS_ALL_REGIONS').map((q) => ({ ...q, everywhere: true as const }));
+  return [...one(region, 'CPUS', `CPUS in ${s.region}`), ...all];
 }
 
 async function versions(s: Spot, r: Reach): Promise<string[]> {
