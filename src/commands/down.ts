@@ -12,7 +12,9 @@ import {
   type Outputs,
 } from '../infra/index.ts';
 import { EXIT, fault, type Problem, toJson, type View } from '../kernel/index.ts';
+import { board } from './board.ts';
 import type { Context, Io } from './context.ts';
+import { settle } from './earlier.ts';
 import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
 import type { Engine } from './ports.ts';
@@ -85,6 +87,7 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
       io,
       inventory.reduce((n, r) => n + r.resources, 0),
     );
+    await settle(e, io, board(io.show, c.clock.now), c.clock.now);
     c.journal().append({
       kind: 'command.down',
       data: { roots: toJson(inventory), skipDrain: args['skipDrain'] === true },

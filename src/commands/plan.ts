@@ -15,7 +15,18 @@ export interface Plan {
 /** The id a person approves: same changes, same id, on any machine. */
 export function planOf(infra: InfraPlan, fleet: FleetPlan, traffic: TrafficPlanFacts | undefined): Plan {
   const whole = digest([infra.digest, fleet.id, traffic?.id ?? null]);
-  return { id: `p-${whole.slice('sha256:'.length, 'sha256:'.length + 12)}`, infra, fleet, traffic };
+  const id = `p-${whole.slice('sha256:'.length, 'sha256:'.length + 12)}`;
+  return { id, infra, fleet: confirmable(fleet, id), traffic };
+}
+
+/** Withheld deletions are confirmed by the id of the whole plan. */
+function confirmable(fleet: FleetPlan, id: string): FleetPlan {
+  const fix = [{ say: 'If that is meant, confirm exactly this plan:', command: `tw up --plan ${id}` }];
+  const worded = (a: AppPlan): AppPlan => ({
+    ...a,
+    problems: a.problems.map((p) => (p.code === 'TW3030' ? { ...p, fix } : p)),
+  });
+  return { ...fleet, clusters: fleet.clusters.map((c) => ({ ...c, apps: c.apps.map(worded) })) };
 }
 
 export const isChange = (op: Op): boolean => op.kind !== 'same';

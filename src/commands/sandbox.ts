@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import type { Config } from '../config/index.ts';
+import { infraForget } from '../infra/index.ts';
 import { EXIT, fault, type Json, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
 import { board } from './board.ts';
 import type { Context, Io } from './context.ts';
@@ -29,6 +31,7 @@ export async function sandboxUp(c: Context, io: Io): Promise<Outcome> {
 
 export async function sandboxDown(c: Context, args: Args): Promise<Outcome> {
   const done = await (await c.sandbox()).down({ purge: args['purge'] === true });
+  if (existsSync(c.stateDir)) infraForget(c.journal(), 'sandbox');
   const rows: Row[] = [
     { key: 'killed', tone: 'ok', label: [text(`${done.killed} processes ended`)], cells: {}, kids: [] },
     ...done.verified.map((v): Row => ({ key: v, tone: 'ok', label: [text(v)], cells: {}, kids: [] })),

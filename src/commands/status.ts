@@ -2,6 +2,7 @@ import { type AppStatus, appsOf, type ClusterStatus, fleetStatus } from '../flee
 import { writeKubeconfig } from '../infra/index.ts';
 import { EXIT, type Json, type Row, type Tone, text, untrusted } from '../kernel/index.ts';
 import type { Context } from './context.ts';
+import { earlierRuns } from './earlier.ts';
 import type { Args, Missing, Outcome } from './model.ts';
 import { selectClusters } from './select.ts';
 
@@ -101,6 +102,7 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
     data,
     view: { at: c.clock.now(), rows: all.map((s) => clusterRow(s, placeOf(s.name))) },
     missing,
+    warnings: earlierRuns(e),
     ...(missing.length === 0 ? {} : { exit: EXIT.partial }),
   };
 }

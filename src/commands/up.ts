@@ -3,8 +3,10 @@ import { foldInfra, type InfraFold, infraApply, infraView, type Outputs, writeKu
 import { EXIT, fault, type Problem, toJson } from '../kernel/index.ts';
 import { type Board, board } from './board.ts';
 import type { Context, Io } from './context.ts';
+import { earlierRuns, settle } from './earlier.ts';
 import { takeLock } from './lock.ts';
 import { makePlan, planFleet } from './makeplan.ts';
+import { mirror } from './mirror.ts';
 import type { Args, Outcome } from './model.ts';
 import { changesOf, type Plan, planData, planView, problemsOf } from './plan.ts';
 import type { Engine } from './ports.ts';
@@ -18,24 +20,6 @@ interface Up {
   b: Board;
   problems: Problem[];
   only?: readonly string[];
-}
-
-/** Copies the rows of another view below one path of the board. */
-function mirror(b: Board, path: readonly string[], rows: ReturnType<typeof infraView>['rows']): void {
-  for (const row of rows) {
-    const cells = Object.fromEntries(
-      Object.entries(row.cells).map(([k, spans]) => [
-        k,
-        spans.map((s) => (s.t === 'time' ? '' : s.s)).join('') || undefined,
-      ]),
-    );
-    b.set([...path, row.key], {
-      tone: row.tone,
-      label: row.label.map((s) => (s.t === 'time' ? '' : s.s)).join(''),
-      cells,
-      why: (row.why ?? []).map((s) => (s.t === 'time' ? '' : s.s)).join(''),
-    });
-  }
 }
 
 /** Applies the infrastructure part; the outputs of every cluster that stands. */
@@ -73,7 +57,10 @@ async function completed(u: Up, plan: Plan, outputs: Outputs): Promise<FleetPlan
     .map((c) => c.name);
   const ready = plan.fleet.clusters.filter((c) => c.identity !== 'not-yet');
   if (born.length === 0) return { ...plan.fleet, clusters: ready };
-  const now = await planFleet(u.e, outputs, Object.fromEntries(born.map((n) => [n, 'present' as const])), born);
+  const now = await planFleet(u.e, outputs, Object.fromEntries(born.map((n) => [n, 'present' as const])), {
+    only: born,
+    born: true,
+  });
   const good = now.clusters.filter((c) => {
     const problem = onlyCreates(c);
     if (problem !== undefined) u.problems.push(problem);
@@ -160,6 +147,9 @@ async function approve(u: Up, plan: Plan, args: Args): Promise<void> {
   if (answer !== 'yes') throw fault('TW6005', { value: plan.id, why: ['the answer was no; nothing was changed'] });
 }
 
+/** Deletions that the plan withholds are said although the rest is done. */
+const withheld = (plan: Plan): Problem[] => problemsOf(plan).filter((p) => p.code === 'TW3030');
+
 /** The worst of several problems decides the exit code: interrupted first, then credentials, then the rest. */
 function verdict(u: Up, outputs: Outputs): Pick<Outcome, 'problem' | 'warnings' | 'exit'> {
   const [first, ...more] = u.problems;
@@ -179,6 +169,7 @@ async function perform(u: Up, plan: Plan): Promise<Outputs> {
   const outputs = await build(u, plan);
   if (Object.keys(outputs).length > 0) writeKubeconfig(outputs, u.e.place, u.e.kubeconfig, { fleet: u.e.config.fleet });
   if (u.io.signal.aborted || Object.keys(outputs).length === 0) return outputs;
+  u.problems.push(...withheld(plan));
   await deploy(u, await completed(u, plan, outputs), outputs);
   if (!u.io.signal.aborted) await route(u, outputs);
   return outputs;
@@ -211,8 +202,13 @@ export async function up(c: Context, args: Args, io: Io): Promise<Outcome> {
       problems: [],
       ...(on.length === 0 ? {} : { only: selectClusters(config, on).map((k) => k.name) }),
     };
+    await settle(e, io, b, c.clock.now);
     b.set(['plan'], { tone: 'busy', label: 'plan' });
-    const plan = await makePlan(e, { ...(u.only === undefined ? {} : { only: u.only }), signal: io.signal });
+    const plan = await makePlan(e, {
+      ...(u.only === undefined ? {} : { only: u.only }),
+      signal: io.signal,
+      confirmed: args['plan'] as string | undefined,
+    });
     b.set(['plan'], { tone: 'ok', cells: { id: plan.id, changes: String(changesOf(plan).total) } });
     await approve(u, plan, args);
     c.journal().append({ kind: 'command.up', data: { plan: plan.id, changes: changesOf(plan) } });
@@ -232,12 +228,14 @@ export async function plan(c: Context, args: Args, io: Io): Promise<Outcome> {
     ...(on.length === 0 ? {} : { only: selectClusters(config, on).map((k) => k.name) }),
     signal: io.signal,
   });
-  const [problem, ...warnings] = problemsOf(made);
+  const [problem, ...more] = problemsOf(made);
+  const warnings = [...more, ...earlierRuns(e)];
   const differs = args['exitCode'] === true && changesOf(made).total > 0;
   return {
     data: planData(made),
     view: planView(made, c.clock.now()),
-    ...(problem === undefined ? {} : { problem, warnings }),
+    warnings,
+    ...(problem === undefined ? {} : { problem }),
     ...(problem === undefined && differs ? { exit: EXIT.difference } : {}),
   };
 }

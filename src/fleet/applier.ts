@@ -135,15 +135,14 @@ async function runApp(run: Run, u: Unit): Promise<void> {
 /** First contact with a cluster that did not exist when the plan was made: everything must still be a create. */
 async function meet(run: Run, c: ClusterPlan, api: KubeApi): Promise<ClusterPlan> {
   const found = await survey(api, c.name, run.plan.fleet);
-  run.out.push({ type: 'identity', cluster: c.name, uid: found.identity });
-  if (c.identity !== 'not-yet') {
-    if (c.identity === found.identity) return c;
+  if (c.identity !== 'not-yet' && c.identity !== found.identity)
     throw fault('TW3011', {
       value: c.name,
       where: [{ cluster: c.name }],
       why: [`planned for ${c.identity}, now ${found.identity}`],
     });
-  }
+  run.out.push({ type: 'identity', cluster: c.name, uid: found.identity });
+  if (c.identity !== 'not-yet') return c;
   const apps = await Promise.all(c.apps.map((a) => again(run, c, a, api)));
   return { ...c, identity: found.identity, apps };
 }

@@ -51,6 +51,24 @@ async function podsOf(api: KubeApi, o: KubeObject): Promise<KubeObject[]> {
   return api.list({ group: '', kind: 'Pod' }, { namespace, labels });
 }
 
+const REVISIONS = ['pod-template-hash', 'controller-revision-hash'];
+const revision = (p: KubeObject): string =>
+  REVISIONS.map((l) => p.metadata.labels?.[l]).find((v) => v !== undefined) ?? '';
+
+/** Why a pod of the object's newest revision cannot start; undefined: none is like that, or it cannot be said. */
+export async function cannotStart(api: KubeApi, o: KubeObject): Promise<string | undefined> {
+  try {
+    const pods = await podsOf(api, o);
+    const born = (p: KubeObject): string => p.metadata.creationTimestamp ?? '';
+    const newest = pods.toSorted((a, b) => (born(a) < born(b) ? 1 : -1))[0];
+    if (newest === undefined) return undefined;
+    const sick = pods.find((p) => revision(p) === revision(newest) && health(p).state === 'Degraded');
+    return sick === undefined ? undefined : health(sick).message;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Why an object is not healthy, innermost first: last log lines, event, pod, object. Never throws. */
 export async function blame(api: KubeApi, ref: Ref): Promise<string[]> {
   try {

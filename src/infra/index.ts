@@ -31,7 +31,7 @@ export { infraOutputs } from './outputs-door.ts';
 export { infraPlan, type PlanInput } from './plan-roots.ts';
 export type { DrainPort, DrainStep, Leftover, LeftoverPort, Terraform } from './ports.ts';
 export { preflight } from './preflight.ts';
-export { infraResume, infraSettle, unfinished } from './resume.ts';
+export { infraForget, infraResume, infraSettle, unfinished } from './resume.ts';
 export { foldInfra, type InfraFold, infraView } from './view.ts';
 export { cloudLeftovers, openClouds } from './adapters/clouds/index.ts';
 export { askClouds } from './ask-clouds.ts';

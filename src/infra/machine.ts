@@ -179,6 +179,8 @@ export interface RootHistory {
   applied: boolean;
   /** What was last done to it. */
   last?: 'applying' | 'destroying';
+  /** Where it was, by the name of the place. */
+  place?: string;
   /** How long its last creation took. */
   tookMs?: number;
 }
@@ -187,6 +189,7 @@ interface StateFact {
   root: string;
   state: RootState;
   tookMs?: number;
+  place?: string;
 }
 
 function lastOf(before: RootHistory | undefined, state: RootState): Pick<RootHistory, 'last'> {
@@ -203,6 +206,7 @@ function later(before: RootHistory | undefined, d: StateFact): RootHistory {
     everReady: since.everReady || d.state === 'ready',
     applied: since.applied || d.state === 'applying',
     ...lastOf(before, d.state),
+    ...(d.place === undefined ? {} : { place: d.place }),
     ...(took === undefined ? {} : { tookMs: took }),
   };
 }

@@ -1,4 +1,4 @@
-import { fault, type Problem, toJson } from '../kernel/index.ts';
+import { fault, type Journal, type Problem, toJson } from '../kernel/index.ts';
 import { verb } from './apply.ts';
 import {
   type Engine,
@@ -13,8 +13,8 @@ import {
   type Tracker,
   tracker,
 } from './engine.ts';
-import { type OpenRun, openRuns, unsettled } from './machine.ts';
-import type { InfraEvent, RootId } from './model.ts';
+import { type OpenRun, openRuns, rootStates, unsettled } from './machine.ts';
+import type { InfraEvent, Place, RootId } from './model.ts';
 import { rootName } from './model.ts';
 
 const ended = (e: Engine, key: string): void => {
@@ -153,4 +153,16 @@ export function infraSettle(ctx: InfraContext, signals: Signals = {}): AsyncIter
     for (const key of intents) ended(e, key);
     return (await Promise.all(open.map((o) => e.parallel(() => resumeRun(e, o, false))))).flat();
   });
+}
+
+/** Everything built in this place went with it (the sandbox's plug was pulled): the journal says so. */
+export function infraForget(journal: Journal, place: Place['name']): void {
+  const { open, intents } = unfinished({ journal });
+  for (const key of [...open.map((o) => o.key), ...intents])
+    journal.append({ kind: 'infra.run', data: toJson({ state: 'ended', key, code: null }) });
+  for (const [root, h] of rootStates(journal.read({ kind: 'infra.state' }))) {
+    if (h.place !== place || h.state === 'gone') continue;
+    const cluster = root.startsWith('cluster:') ? { cluster: root.slice('cluster:'.length) } : {};
+    journal.append({ kind: 'infra.state', ...cluster, data: { root, state: 'gone', place } });
+  }
 }

@@ -25,6 +25,7 @@ export const TW2 = {
   TW2113: { title: 'terraform was interrupted', kind: 'transient', exit: 130 },
   TW2114: { title: 'not started, because what it needs failed', kind: 'transient', exit: 4 },
   TW2115: { title: 'what terraform built has no usable output', kind: 'bug', exit: 4 },
+  TW2116: { title: 'an earlier run has no end yet', kind: 'transient', exit: 4 },
   TW2201: { title: 'no valid credentials for this cloud', kind: 'user', exit: 3 },
   TW2202: { title: 'the cloud did not answer with a token', kind: 'transient', exit: 3 },
   TW2203: { title: 'the cloud did not answer', kind: 'transient', exit: 4 },
