@@ -29,6 +29,11 @@ describe('what a cloud said', () => {
       /already exists/,
     ],
     [
+      'dependency',
+      "Error waiting for Deleting Network: googleapi: Error 400: The network resource 'projects/p/global/networks/n' is already being used by 'projects/p/global/firewalls/f', resourceInUseByAnotherResource",
+      /^Error 400: The network resource/,
+    ],
+    [
       'permission',
       'creating IAM Role: operation error IAM: CreateRole, api error AccessDenied: User is not authorized to perform iam:CreateRole',
       /^AccessDenied/,

@@ -14,7 +14,7 @@ const REFUSALS: readonly [Refusal, RegExp][] = [
     'sku',
     /SkuNotAvailable|not supported in (?:your|the requested)|VM size .* not (?:allowed|available)|InstanceType.*(?:unsupported|not supported)|Unsupported.*InstanceType|ZONE_RESOURCE_POOL_EXHAUSTED|InsufficientInstanceCapacity|UnsupportedAvailabilityZone|AllocationFailed|OverconstrainedAllocation/i,
   ],
-  ['exists', /already ?exists|ResourceInUse|EntityAlreadyExists|alreadyExists|BucketAlready|needs to be imported/i],
+  ['exists', /already ?exists|ResourceInUse(?!ByAnother)|EntityAlreadyExists|alreadyExists|BucketAlready|needs to be imported/i],
   ['permission', /AccessDenied|Unauthorized|AuthorizationFailed|not authorized|forbidden|permission|403/i],
   [
     'dependency',
