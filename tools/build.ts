@@ -116,7 +116,6 @@ async function build(target: Target, out: string): Promise<void> {
   process.stderr.write(`build: ${target.name} done in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
 }
 
-/** All binaries in one folder (links into the cache), made anew on each call. */
 const TOFU: Target = {
   name: 'tofu',
   module: 'tools/opentofu',
@@ -133,14 +132,21 @@ const onPath = (name: string): boolean =>
 const targets = (): readonly Target[] =>
   process.env['TW_TERRAFORM'] !== undefined || onPath('terraform') || onPath('tofu') ? TARGETS : [...TARGETS, TOFU];
 
+/** Puts a link in its place in one step: a sandbox that is up never misses a program while it is built anew. */
+function link(to: string, path: string): void {
+  const temporary = `${path}.tmp-${process.pid}`;
+  symlinkSync(to, temporary);
+  renameSync(temporary, path);
+}
+
+/** All binaries in one folder (links into the cache). */
 async function main(): Promise<string> {
   const folder = join(root, '.tradewind', 'cache', 'bin');
-  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const target of targets()) {
     const out = join(cache, 'bin', hashOf(target), target.name);
     if (!existsSync(out)) await build(target, out);
-    symlinkSync(out, join(folder, target.name));
+    link(out, join(folder, target.name));
   }
   return folder;
 }
