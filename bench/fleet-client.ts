@@ -104,7 +104,7 @@ async function serve(dir: string): Promise<void> {
       socket.on('close', () => seen.open--);
     });
   }
-  const portOf = (s: Server | undefined): number => (s?.address() as AddressInfo).port;
+  const portOf = (s: Server | undefined): number => (s?.address() as AddressInfo | undefined)?.port ?? 0;
   const far = farAway(() => portOf(servers[0]));
   for (const s of [...servers, far]) await once(s.listen(0, '127.0.0.1'), 'listening');
   process.on('message', () => {
@@ -122,9 +122,9 @@ interface Client {
   apply(o: KubeObject): Promise<unknown>;
   close(): Promise<void>;
 }
-type Open = (port: number, ca: string) => Client | Promise<Client>;
+type Open = (port: number, ca: string) => Promise<Client>;
 
-const ours: Open = (port, ca) => {
+const ours: Open = async (port, ca) => {
   const access = { url: `https://127.0.0.1:${port}`, ca, token: 'secret', expiresAt: Date.now() + 3_600_000 };
   const api = openCluster({ cluster: String(port), credentials: { get: async () => access } });
   const how = { manager: 'bench', dryRun: false, force: true, expect: 'any' } as const;

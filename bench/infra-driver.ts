@@ -4,7 +4,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { infraApply, infraPlan } from '../src/infra/index.ts';
 import { type Lab, openLab, threeClouds } from '../src/infra/testing/lab.ts';
-import { compare, inProcess, inTurn, type Row, run, type Sample, table } from './lib/measure.ts';
+import { compare, inProcess, inTurn, type Row, run, type Sample, table, terraformBinary } from './lib/measure.ts';
 
 const config = threeClouds({ clusters: { sao: { cloud: 'aws', region: 'sa-east-1' } }, dns: undefined, apps: {} });
 
@@ -27,7 +27,7 @@ async function measured(seconds: number, rounds: number): Promise<Row[]> {
     await infraPlan(lab.ctx); // writes the files and initialises: neither side pays for that
     cpSync(root, bare, { recursive: true });
     const env = { ...process.env, ...lab.place.env, TF_IN_AUTOMATION: '1', CHECKPOINT_DISABLE: '1' };
-    const terraform = (...args: string[]): Sample => run(['terraform', ...args], { cwd: bare, env });
+    const terraform = (...args: string[]): Sample => run([terraformBinary(), ...args], { cwd: bare, env });
     const clean = (dir: string): void => {
       for (const f of ['terraform.tfstate', 'terraform.tfstate.backup', 'plan.tfplan', 'tradewind.plan.json'])
         rmSync(join(dir, f), { force: true });

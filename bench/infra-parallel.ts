@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import type { Config } from '../src/config/index.ts';
 import { infraApply, infraPlan } from '../src/infra/index.ts';
 import { type Behaviour, type Lab, openLab, threeClouds } from '../src/infra/testing/lab.ts';
-import { inProcess, ms, type Row, run, type Sample, table } from './lib/measure.ts';
+import { inProcess, ms, type Row, run, type Sample, table, terraformBinary } from './lib/measure.ts';
 
 const SECONDS: Record<string, number> = { sao: 10, mtl: 6, syd: 4 };
 const fleet = threeClouds({ dns: undefined, apps: {} });
@@ -56,9 +56,9 @@ interface Single extends Sample {
 function applySingle(lab: Lab): Single {
   const cwd = singleRoot(lab);
   const env = { ...process.env, ...lab.place.env, CHECKPOINT_DISABLE: '1' };
-  run(['terraform', 'init', '-input=false'], { cwd, env });
-  const got = run(['terraform', 'apply', '-input=false', '-auto-approve'], { cwd, env, codes: [0, 1] });
-  const outputs = JSON.parse(run(['terraform', 'output', '-json'], { cwd, env }).stdout) as object;
+  run([terraformBinary(), 'init', '-input=false'], { cwd, env });
+  const got = run([terraformBinary(), 'apply', '-input=false', '-auto-approve'], { cwd, env, codes: [0, 1] });
+  const outputs = JSON.parse(run([terraformBinary(), 'output', '-json'], { cwd, env }).stdout) as object;
   return { ms: got.ms, cpuMs: got.cpuMs, clusters: Object.keys(outputs).length };
 }
 

@@ -1,10 +1,18 @@
 // Measuring for the benchmarks: times beside a peer of the same run, CPU time from the kernel's books, medians.
 import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
 
 export const ROOT = resolve(import.meta.dirname, '..', '..');
 export const BINS = join(ROOT, '.tradewind', 'cache', 'bin');
+
+/** The terraform that the product would use. */
+export function terraformBinary(): string {
+  const named = process.env['TW_TERRAFORM'];
+  const dirs = (process.env['PATH'] ?? '').split(delimiter).filter((d) => d !== '');
+  const found = ['terraform', 'tofu'].flatMap((n) => dirs.map((d) => join(d, n))).find((f) => existsSync(f));
+  return named ?? found ?? join(BINS, 'tofu');
+}
 
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -68,7 +76,7 @@ export function run(argv: readonly string[], o: RunOptions = {}): Sample & { std
 
 function failed(argv: readonly string[], r: SpawnSyncReturns<string>): Error {
   const how = r.error?.message ?? (r.status === null ? `ended by ${r.signal}` : `exit ${r.status}`);
-  return new Error(`${argv.join(' ')}: ${how}\n${r.stdout}${r.stderr}`);
+  return new Error(`${argv.join(' ')}: ${how}\n${`${r.stdout}${r.stderr}`.slice(-2000)}`);
 }
 
 type Arms<K extends string> = Readonly<Record<K, () => Sample | Promise<Sample>>>;
