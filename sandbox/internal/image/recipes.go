@@ -15,7 +15,8 @@ import (
 	"github.com/distribution/reference"
 )
 
-// File is a file or folder of the host that an image brings.
+// File is a file or folder of the host that an image brings. A file that is not read-only is the container's
+// own copy, as a file of a layer is; a folder that is not is shared with the host.
 type File struct {
 	Host string `json:"host"`
 	At   string `json:"at"`

@@ -66,7 +66,7 @@ func Run(s *spec.Node) error {
 
 func (m *machine) run(ctx context.Context, cfg *rest.Config, client kubernetes.Interface) error {
 	store := image.NewStore(image.NewLibrary(m.spec.Recipes, builtinRecipes(m.spec.Shim)...))
-	r, err := runtime.New(ctx, runtime.Options{Dir: m.scratch, Shim: m.spec.Shim, Rootless: m.spec.Rootless, Images: store, Mark: mark(), Disk: m.disk()})
+	r, err := runtime.New(ctx, runtime.Options{Dir: m.scratch, Shim: m.spec.Shim, Rootless: m.spec.Rootless, Images: store, Hostname: m.spec.Name, Mark: mark(), Disk: m.disk()})
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type pod struct {
 	ready   bool
 	hostNet bool
 	ip      netip.Addr
+	ports   []hostPort
 	pause   *exec.Cmd
 }
 
@@ -59,13 +60,23 @@ func (r *Runtime) RunPodSandbox(_ context.Context, cfg *rt.PodSandboxConfig, _ s
 		}
 	}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.pods[p.id] = p
-	r.mu.Unlock()
+	if len(p.ports) == 0 {
+		return p.id, nil
+	}
+	if err := r.openPorts(); err != nil {
+		delete(r.pods, p.id)
+		_ = p.pause.Process.Kill()
+		unplug(p.id)
+		r.net.free(p.ip)
+		return "", err
+	}
 	return p.id, nil
 }
 
 func (r *Runtime) startPause(p *pod) error {
-	o, err := r.newOrder(shim.VerbPause, shim.Pause{Hostname: p.cfg.Hostname}, 0)
+	o, err := r.newOrder(shim.VerbPause, shim.Pause{Hostname: r.hostname(p)}, 0)
 	if err != nil {
 		return err
 	}
@@ -85,6 +96,13 @@ func (r *Runtime) startPause(p *pod) error {
 	return nil
 }
 
+func (r *Runtime) hostname(p *pod) string {
+	if p.hostNet && p.cfg.Hostname == "" {
+		return r.opts.Hostname
+	}
+	return p.cfg.Hostname
+}
+
 func (r *Runtime) connect(p *pod) error {
 	r.mu.Lock()
 	n := r.net
@@ -98,7 +116,11 @@ func (r *Runtime) connect(p *pod) error {
 		return err
 	}
 	p.ip = ip
-	if err := n.plug(p); err != nil {
+	p.ports, err = hostPorts(p)
+	if err == nil {
+		err = n.plug(p)
+	}
+	if err != nil {
 		unplug(p.id)
 		r.mu.Lock()
 		n.free(ip)
@@ -137,11 +159,15 @@ func (r *Runtime) StopPodSandbox(ctx context.Context, id string) error {
 	}
 	p.ready = false
 	_ = p.pause.Process.Kill() // gone already is as good
-	if p.ip.IsValid() {
-		unplug(id)
-		r.net.free(p.ip)
+	if !p.ip.IsValid() {
+		return nil
 	}
-	return nil
+	unplug(id)
+	r.net.free(p.ip)
+	if len(p.ports) == 0 {
+		return nil
+	}
+	return r.openPorts()
 }
 
 // RemovePodSandbox forgets a pod and its containers.

@@ -33,6 +33,8 @@ type Options struct {
 	Images   *image.Store
 	// Disk is what hostPath shows.
 	Disk Disk
+	// Hostname is the machine's, which pods on its network share.
+	Hostname string
 	// Mark is added to the environment of every process, as NAME=value.
 	Mark string
 }
@@ -47,6 +49,7 @@ type Runtime struct {
 	pods       map[string]*pod
 	containers map[string]*container
 	net        *podNet
+	portsOpen  bool
 }
 
 var (

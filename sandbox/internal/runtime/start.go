@@ -155,7 +155,7 @@ func (r *Runtime) workOrder(c *container, p *pod) (*shim.Init, error) {
 	if s.Cwd == "" {
 		s.Cwd = recipe.Cwd
 	}
-	s.Env = r.mark(append([]string{defaultPath, "HOME=" + home(s.User), "HOSTNAME=" + c.podCfg.Hostname}, recipe.Env...))
+	s.Env = r.mark(append([]string{defaultPath, "HOME=" + home(s.User), "HOSTNAME=" + r.hostname(p)}, recipe.Env...))
 	for _, e := range c.cfg.Envs {
 		s.Env = append(s.Env, e.Key+"="+string(e.Value))
 	}
@@ -169,7 +169,11 @@ func (r *Runtime) mounts(c *container, s *shim.Init) error {
 		if err != nil {
 			return fmt.Errorf("TW9020 image %s: %w", c.image.Ref, err)
 		}
-		s.Mounts = append(s.Mounts, shim.Mount{Host: real, At: f.At, RO: f.RO})
+		st, err := os.Stat(real)
+		if err != nil {
+			return fmt.Errorf("TW9020 image %s: %w", c.image.Ref, err)
+		}
+		s.Mounts = append(s.Mounts, shim.Mount{Host: real, At: f.At, RO: f.RO, Copy: !f.RO && st.Mode().IsRegular()})
 	}
 	s.Mounts = append(s.Mounts, shim.Mount{Host: r.resolvFile(c.podID), At: "/etc/resolv.conf"})
 	for _, m := range c.cfg.Mounts {

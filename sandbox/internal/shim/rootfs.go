@@ -2,6 +2,7 @@ package shim
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,7 +77,7 @@ func overlay(s *Init, root, d string) error {
 	}
 	for _, m := range s.Mounts {
 		at := filepath.Clean(m.At)
-		if !strings.HasPrefix(at, "/"+d+"/") {
+		if m.Copy || !strings.HasPrefix(at, "/"+d+"/") {
 			continue
 		}
 		if err := mountPoint(filepath.Join(s.Scratch, "up", at), m.Host); err != nil {
@@ -161,6 +162,12 @@ func deviceFS(_ *Init, root string) error {
 func bindAll(s *Init, root string) error {
 	for _, m := range s.Mounts {
 		at := filepath.Join(root, filepath.Clean("/"+m.At))
+		if m.Copy {
+			if err := copyFile(m.Host, at); err != nil {
+				return fmt.Errorf("file %s: %w", m.At, err)
+			}
+			continue
+		}
 		if err := mountPoint(at, m.Host); err != nil {
 			return fmt.Errorf("volume at %s: %w", m.At, err)
 		}
@@ -174,6 +181,31 @@ func bindAll(s *Init, root string) error {
 		}
 	}
 	return nil
+}
+
+// copyFile copies contents and mode.
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	st, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, st.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
 }
 
 // mountPoint makes the file or folder a mount will cover, when it is not there.

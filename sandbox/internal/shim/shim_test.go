@@ -95,3 +95,22 @@ func TestCapabilities(t *testing.T) {
 		t.Errorf("a privileged container has %s", privileged)
 	}
 }
+
+func TestCopyFile(t *testing.T) {
+	d := t.TempDir()
+	from, to := filepath.Join(d, "from"), filepath.Join(d, "a", "to")
+	if err := os.WriteFile(from, []byte("text"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyFile(from, to); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(to)
+	st, serr := os.Stat(to)
+	if err != nil || serr != nil || string(b) != "text" || st.Mode().Perm() != 0o750 {
+		t.Errorf("%q %v %v", b, err, serr)
+	}
+	if err := copyFile(d, to); err == nil {
+		t.Error("a folder was copied")
+	}
+}

@@ -32,6 +32,8 @@ type Mount struct {
 	Host string
 	At   string
 	RO   bool
+	// Copy puts a copy of the file there instead, which the container may change, move and remove.
+	Copy bool
 }
 
 // User is who runs the program.

@@ -3,7 +3,7 @@ import type { ProcessView, SandboxView } from '../model.ts';
 /** What the simulated machines do not do as real ones; said by `status`. */
 export const DIFFERS: readonly string[] = [
   'pods are processes of this host: CPU limits are not enforced, memory limits are watched by polling',
-  'no seccomp, no NetworkPolicy, no hostPort, no hostNetwork, no kubectl attach',
+  'no seccomp, no AppArmor, no NetworkPolicy, no SCTP, no terminal of a container itself (exec -it has one)',
   'images are recipes over files of this host, not layers from a registry',
   'etcd of the clusters does not fsync; a power cut of this machine may lose their last writes',
   'cloud operations run in compressed time; distance, jitter and loss are a simulated WAN',
