@@ -103,8 +103,10 @@ async function cloudFindings(c: Context): Promise<Finding[]> {
         ...(problem === undefined ? {} : { fix: problem.fix.map((f) => f.say).join(' '), exit: problem.exit }),
       }),
     );
-    const plan = await infraPlan({ ...e.infra, refused: refusedBy(verdicts) });
-    const roots = plan.roots.map(
+    const refused = refusedBy(verdicts);
+    const plan = await infraPlan({ ...e.infra, refused });
+    const asked = plan.roots.filter((r) => !refused.has(r.cluster ?? ''));
+    const roots = asked.map(
       (r): Finding =>
         r.kind === 'failed'
           ? {

@@ -71,7 +71,7 @@ const failed = (id: Verdict['id'], cluster: ClusterName, problem: Problem): Verd
   id,
   cluster,
   verdict: 'fail',
-  say: `${problem.code} ${problem.title}: ${problem.value ?? ''} ${problem.why[0] ?? ''}`.trim(),
+  say: `${cluster}: ${problem.code} ${problem.title}: ${[problem.value ?? '', ...problem.why.slice(0, 1)].join('; ')}`,
   problem,
 });
 const unknown = (id: Verdict['id'], f: CloudFacts, why: readonly string[]): Verdict => ({
