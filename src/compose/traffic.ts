@@ -113,20 +113,22 @@ async function discoverAll(w: TrafficWiring, outputs: Outputs, signal: AbortSign
   }
 }
 
+type Server = Awaited<ReturnType<typeof trafficStatus>>['servers'][number];
+
+/** A site that is still to be judged, and can be: so many outside observers answer. */
+function owesVerdict(n: Server, all: readonly Server[]): boolean {
+  return Object.entries(n.view?.health ?? {}).some(([target, v]) => {
+    const outside = all.filter((s) => s.view !== undefined && !target.startsWith(`${s.cluster}/`));
+    return v.state === 'down' || (v.state === 'unknown' && outside.length >= v.votes.need);
+  });
+}
+
 /** Waits until every nameserver runs the snapshot and has a verdict on every site it can have one on; those that do not. */
 async function agreed(w: TrafficWiring, deps: TrafficDeps, id: string, signal: AbortSignal): Promise<string[]> {
   const until = w.clock.monotonic() + AGREE_MS;
   for (;;) {
-    const s = await trafficStatus(deps);
-    const late = s.servers
-      .filter(
-        (n) =>
-          n.view?.snapshot?.id !== id ||
-          Object.values(n.view.health).some(
-            (v) => v.state === 'down' || (v.state === 'unknown' && v.votes.of >= v.votes.need),
-          ),
-      )
-      .map((n) => n.cluster);
+    const { servers } = await trafficStatus(deps);
+    const late = servers.filter((n) => n.view?.snapshot?.id !== id || owesVerdict(n, servers)).map((n) => n.cluster);
     if (late.length === 0 || w.clock.monotonic() > until) return late;
     await w.clock.sleep(POLL_MS, signal);
   }
