@@ -14,6 +14,8 @@ const known = readdirSync(join(root, 'bench'))
   .map((f) => f.slice(0, -3))
   .toSorted();
 
+let stopped = false;
+
 /** True when the benchmark ended well. It has a process group of its own: nothing of it outlives the limit. */
 async function bench(name: string): Promise<boolean> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'bench', `${name}.ts`)], {
@@ -28,7 +30,10 @@ async function bench(name: string): Promise<boolean> {
       // all of it has ended
     }
   };
-  const forward = (): void => group('SIGTERM');
+  const forward = (): void => {
+    stopped = true;
+    group('SIGTERM');
+  };
   process.once('SIGINT', forward);
   const soft = setTimeout(() => group('SIGTERM'), LIMIT_MS);
   const hard = setTimeout(() => group('SIGKILL'), LIMIT_MS + GRACE_MS);
@@ -51,6 +56,7 @@ if (unknown.length > 0) {
 } else {
   const failed: string[] = [];
   for (const name of wanted.length > 0 ? wanted : known) {
+    if (stopped) break;
     process.stdout.write(`\n== ${name}\n`);
     if (!(await bench(name))) failed.push(name);
   }

@@ -37,8 +37,13 @@ export async function withSandbox(work: (b: Bench) => Promise<void>): Promise<vo
   // a short path: the kubelets make Unix sockets far below it
   const b = open(mkdtempSync(join(tmpdir(), 'twb-')));
   const clear = (): void => {
-    b.tw('sandbox', 'down');
-    rmSync(b.stateDir, { recursive: true, force: true });
+    try {
+      b.tw('sandbox', 'down');
+    } catch {
+      b.tw('sandbox', 'down'); // what it says itself: what was just being started may need a second round
+    } finally {
+      rmSync(b.stateDir, { recursive: true, force: true });
+    }
   };
   const stopped = (): void => {
     clear();
