@@ -3,6 +3,7 @@ import type { Leftover } from '../../ports.ts';
 import { aksToken } from '../credentials/aks.ts';
 import {
   ask,
+  bearerFor,
   type Dict,
   dict,
   isGone,
@@ -24,7 +25,8 @@ async function arm(s: Spot, o: { method: 'GET' | 'DELETE'; url: string }, r: Rea
   // A token leaves for no other host, whatever a Location header says.
   if (new URL(o.url).origin !== new URL(baseOf(r)).origin)
     throw new CloudError('ForeignLocation', `Resource Manager points at ${new URL(o.url).host}`, 400);
-  const { token } = await aksToken({ name: s.cluster, tenant: s.tenant ?? '' }, r, `${ARM}/.default`);
+  const tenant = s.tenant ?? '';
+  const token = await bearerFor(r, tenant, () => aksToken({ name: s.cluster, tenant }, r, `${ARM}/.default`));
   return await ask({ method: o.method, url: o.url, headers: { authorization: `Bearer ${token}` } }, r);
 }
 

@@ -1,7 +1,20 @@
 import { CloudError, type CloudPort, type Identity, type Offer, type QuotaUse, type Spot } from '../../cloud.ts';
 import type { Leftover } from '../../ports.ts';
 import { gkeToken } from '../credentials/gke.ts';
-import { ask, type Dict, dict, isGone, jsonOf, labels, list, type Reach, strings, text, until } from './http.ts';
+import {
+  ask,
+  bearerFor,
+  type Dict,
+  dict,
+  isGone,
+  jsonOf,
+  labels,
+  list,
+  type Reach,
+  strings,
+  text,
+  until,
+} from './http.ts';
 
 const HOSTS = {
   compute: 'https://compute.googleapis.com',
@@ -21,7 +34,7 @@ interface Call {
 async function call(s: Spot, o: Call, r: Reach): Promise<Dict> {
   const base = (r.endpoints[`google.${o.service}`] ?? HOSTS[o.service]).replace(/\/$/, '');
   const search = o.query === undefined ? '' : `?${new URLSearchParams(o.query).toString()}`;
-  const { token } = await gkeToken({ name: s.cluster }, r);
+  const token = await bearerFor(r, 'google', () => gkeToken({ name: s.cluster }, r));
   const headers = { authorization: `Bearer ${token}` };
   return jsonOf(await ask({ method: o.method ?? 'GET', url: `${base}${o.path}${search}`, headers }, r));
 }

@@ -2,7 +2,7 @@ import { request } from 'undici';
 import { type Clock, causes, fault } from '../../../kernel/index.ts';
 import { CloudError } from '../../cloud.ts';
 import { dispatcher } from '../credentials/http.ts';
-import type { World } from '../credentials/model.ts';
+import type { KubeToken, World } from '../credentials/model.ts';
 
 /** What an adapter needs: credentials and endpoints of the place, and a clock to wait by. */
 export interface Reach extends Omit<World, 'clock'> {
@@ -40,6 +40,20 @@ export async function ask(a: Ask, r: Reach): Promise<Reply> {
   } finally {
     await proxy?.close();
   }
+}
+
+const MARGIN_MS = 60_000;
+const held = new WeakMap<Reach, Map<string, Promise<KubeToken>>>();
+
+/** A bearer token, asked for once per identity while it lasts. */
+export async function bearerFor(r: Reach, key: string, fresh: () => Promise<KubeToken>): Promise<string> {
+  const mine = held.get(r) ?? new Map<string, Promise<KubeToken>>();
+  held.set(r, mine);
+  const known = await mine.get(key)?.catch(() => undefined);
+  if (known !== undefined && known.expires - MARGIN_MS > r.clock.now()) return known.token;
+  const asked = fresh();
+  mine.set(key, asked);
+  return (await asked).token;
 }
 
 export type Dict = { readonly [key: string]: unknown };

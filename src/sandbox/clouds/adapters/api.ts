@@ -38,7 +38,7 @@ export function bearer(
 }
 
 /** Chaos of a region. A region has no cluster yet: chaos that names one counts where that cluster will be. */
-export function chaosIn(d: ApiDeps, what: ChaosKind, cloud: CloudName, region: string): Chaos | undefined {
+function chaosIn(d: ApiDeps, what: ChaosKind, cloud: CloudName, region: string): Chaos | undefined {
   const now = d.engine.now();
   const fits = (c: Chaos): boolean => {
     const home = d.clusters.find((k) => k.name === c.where.cluster);

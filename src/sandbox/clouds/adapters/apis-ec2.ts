@@ -28,7 +28,7 @@ const ACTIONS: Record<string, Handler> = {
 };
 
 /** `Filter.n.Name` with its values: all must match, one value each is enough. */
-export function filtersOf(params: URLSearchParams): { name: string; values: string[] }[] {
+function filtersOf(params: URLSearchParams): { name: string; values: string[] }[] {
   const out: { name: string; values: string[] }[] = [];
   for (let n = 1; params.has(`Filter.${n}.Name`); n++) {
     const values: string[] = [];
@@ -38,7 +38,7 @@ export function filtersOf(params: URLSearchParams): { name: string; values: stri
   return out;
 }
 
-export const tagsOf = (r: Resource): Record<string, string> => ({
+const tagsOf = (r: Resource): Record<string, string> => ({
   ...stringMap(r.attrs.tags),
   ...stringMap(r.attrs.tags_all),
 });

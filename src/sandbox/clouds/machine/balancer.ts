@@ -53,7 +53,7 @@ export function controllerOf(cluster: Resource): Who {
   };
 }
 
-export function targetFor(cluster: Resource, wish: Pick<BalancerWish, 'name'>, verb: Target['verb']): Target {
+function targetFor(cluster: Resource, wish: Pick<BalancerWish, 'name'>, verb: Target['verb']): Target {
   return {
     cloud: cluster.cloud,
     region: cluster.region,
