@@ -17,15 +17,14 @@ import type { Context, Io } from './context.ts';
 import { settle } from './earlier.ts';
 import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
-import type { Engine } from './ports.ts';
+import { type Engine, TEARDOWN } from './ports.ts';
 import { selectClusters } from './select.ts';
 
 /** What infra asks of traffic and fleet before it destroys a cluster. */
 function drainPort(e: Engine, outputs: Outputs, c: Context, signal: AbortSignal): DrainPort {
   return {
     drainTraffic: async (cluster) => {
-      if (e.config.dns !== undefined)
-        await e.traffic.hold(cluster, { why: 'teardown', by: 'tw down', force: true }, signal);
+      if (e.config.dns !== undefined) await e.traffic.hold(cluster, { ...TEARDOWN, force: true }, signal);
     },
     homeIsHere: async () => false,
     removeCloudObjects: async function* (cluster) {

@@ -101,6 +101,9 @@ export interface WhyFacts {
   raw: Json;
 }
 
+/** The hold that a teardown sets; it ends when the cluster is brought up again. */
+export const TEARDOWN = { by: 'tw down', why: 'teardown' } as const;
+
 /** traffic/ as commands see it: one instance per engine. */
 export interface TrafficDoor {
   /** The nameserver of a cluster as an app of the fleet; undefined where the fleet has no traffic. */

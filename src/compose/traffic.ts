@@ -1,4 +1,4 @@
-import type { Step, TrafficDoor, WhyFacts } from '../commands/index.ts';
+import { type Step, TEARDOWN, type TrafficDoor, type WhyFacts } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
 import { type FleetApp, type KubeApi, loadBalancers, place } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
@@ -118,16 +118,17 @@ type Server = Awaited<ReturnType<typeof trafficStatus>>['servers'][number];
 /** A site that is still to be judged, and can be: so many outside observers answer. */
 function owesVerdict(n: Server, all: readonly Server[]): boolean {
   return Object.entries(n.view?.health ?? {}).some(([target, v]) => {
+    if (!all.some((s) => target.startsWith(`${s.cluster}/`))) return false;
     const outside = all.filter((s) => s.view !== undefined && !target.startsWith(`${s.cluster}/`));
     return v.state === 'down' || (v.state === 'unknown' && outside.length >= v.votes.need);
   });
 }
 
-/** Waits until every nameserver runs the snapshot and has a verdict on every site it can have one on; those that do not. */
+/** Waits until the nameserver of every cluster that stands runs the snapshot and has a verdict on every site it can have one on; those that do not. */
 async function agreed(w: TrafficWiring, deps: TrafficDeps, id: string, signal: AbortSignal): Promise<string[]> {
   const until = w.clock.monotonic() + AGREE_MS;
   for (;;) {
-    const { servers } = await trafficStatus(deps);
+    const servers = (await trafficStatus(deps)).servers.filter((n) => deps.clusters.includes(n.cluster));
     const late = servers.filter((n) => n.view?.snapshot?.id !== id || owesVerdict(n, servers)).map((n) => n.cluster);
     if (late.length === 0 || w.clock.monotonic() > until) return late;
     await w.clock.sleep(POLL_MS, signal);
@@ -212,6 +213,19 @@ export function trafficDoor(w: TrafficWiring): TrafficDoor & { close(): Promise<
   };
 }
 
+type Snapshot = ReturnType<typeof snapshotOf>;
+
+/** The snapshot to publish. A cluster that was taken down and stands again gets its users back. */
+function nextSnapshot(w: TrafficWiring, discovered: readonly Discovered[], current: Snapshot | undefined): Snapshot {
+  const input = { config: w.config, discovered, map: buildMap(w.known) };
+  if (current === undefined) return snapshotOf(input);
+  const holds = current.holds.filter(
+    (h) => !(h.by === TEARDOWN.by && h.why === TEARDOWN.why && discovered.some((d) => d.cluster === h.cluster)),
+  );
+  const next = snapshotOf({ ...input, current: { ...current, holds } });
+  return holds.length === current.holds.length ? next : { ...next, seq: current.seq + 1 };
+}
+
 async function* applied(
   w: TrafficWiring,
   outputs: Outputs,
@@ -226,12 +240,7 @@ async function* applied(
     : { step: 'addresses', state: 'note', detail: `no address yet: ${missing.join(', ')}` };
   yield { step: 'snapshot', state: 'start' };
   const { current } = await currentSnapshot(deps);
-  const snapshot = snapshotOf({
-    config: w.config,
-    discovered,
-    map: buildMap(w.known),
-    ...(current === undefined ? {} : { current: current.snapshot }),
-  });
+  const snapshot = nextSnapshot(w, discovered, current?.snapshot);
   const done = await trafficApply({ snapshot }, deps);
   yield {
     step: 'snapshot',
