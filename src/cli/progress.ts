@@ -53,7 +53,13 @@ function fit(line: string, columns: number): string {
   return bare.length <= columns ? line : `${clean(bare).slice(0, Math.max(0, columns - 1))}…`;
 }
 
-/** New lines to append when the screen is no terminal: one per change of tone or cells. Pure. */
+/** What makes a row worth a new line: its tone, its phase, and the reason when it is a bad one. */
+function news(row: Row): string {
+  const phase = ['phase', 'step', 'state', 'changes', 'id'].map((c) => plain(row.cells[c] ?? [])).join(' ');
+  return `${row.tone} ${phase} ${row.tone === 'busy' ? '' : plain(row.why ?? [])}`;
+}
+
+/** New lines to append when the screen is no terminal: one per change of tone or phase. Pure. */
 export function appendLines(
   before: ReadonlyMap<string, string>,
   view: View,
@@ -64,7 +70,7 @@ export function appendLines(
   const walk = (rows: readonly Row[], path: string): void => {
     for (const row of rows) {
       const key = `${path}/${row.key}`;
-      const now = `${row.tone} ${cells(row)} ${plain(row.why ?? [])}`;
+      const now = news(row);
       if (seen.get(key) !== now && row.tone !== 'wait')
         lines.push(`${path === '' ? '' : `${path.slice(1)}: `}${rowLine(row, view.at, style)}`);
       seen.set(key, now);

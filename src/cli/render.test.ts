@@ -91,8 +91,8 @@ describe('progress', () => {
     expect(first.lines).toEqual(['* a']);
     const second = appendLines(first.seen, view(row('a', { tone: 'busy' }), row('b', { tone: 'wait' })), style);
     expect(second.lines).toEqual([]);
-    expect(appendLines(second.seen, view(row('a', { cells: { n: [text('2/3')] } })), style).lines).toEqual([
-      '+ a  2/3',
-    ]);
+    expect(
+      appendLines(second.seen, view(row('a', { tone: 'busy', cells: { n: [text('2/3')] } })), style).lines,
+    ).toEqual(['+ a  2/3']);
   });
 });
