@@ -3,7 +3,16 @@
 //   node tools/conformance.ts [--sig node,storage] [--focus <regexp>] [--minutes 60] [--procs 4]
 //                             [--results file.json] [--keep] [--in <kept folder>]
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -93,14 +102,13 @@ async function run(focus: string, report: string): Promise<void> {
     '--provider=skeleton',
     '--num-nodes=2',
   ];
+  const log = openSync(join(dir, report.replace('.xml', '.log')), 'w');
   const child = spawn(join(root, '.tradewind/cache/bin/tw-net'), [...enter, ...ginkgo, ...suite], {
     cwd: dir,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', log, log],
   });
-  const chunks: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (b: Buffer) => chunks.push(b));
   await new Promise((done) => child.on('close', done));
-  writeFileSync(join(dir, report.replace('.xml', '.log')), Buffer.concat(chunks));
+  closeSync(log);
 }
 
 try {

@@ -48,6 +48,9 @@ func Run(s *spec.Node) error {
 	if err := m.identify(); err != nil {
 		return err
 	}
+	if err := m.furnish(); err != nil {
+		return err
+	}
 	cfg, err := clientcmd.BuildConfigFromFlags("", m.kubeconfig)
 	if err != nil {
 		return err
@@ -93,6 +96,24 @@ func (m *machine) run(ctx context.Context, cfg *rest.Config, client kubernetes.I
 // rest a folder of the node.
 func (m *machine) disk() runtime.Disk {
 	return runtime.Disk{Dir: filepath.Join(m.spec.Dir, "disk"), Own: []string{m.root, m.podLogs(), filepath.Join(m.spec.ClusterDir, "volumes")}}
+}
+
+// furnish puts files onto the disk that every machine has.
+func (m *machine) furnish() error {
+	etc := filepath.Join(m.disk().Dir, "etc")
+	if err := os.MkdirAll(etc, 0o755); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		"hosts":      fmt.Sprintf("127.0.0.1\tlocalhost\n%s\t%s\n", m.spec.IP, m.spec.Name),
+		"hostname":   m.spec.Name + "\n",
+		"os-release": fmt.Sprintf("NAME=%q\nPRETTY_NAME=%q\n", m.spec.OSImage, m.spec.OSImage),
+	} {
+		if err := os.WriteFile(filepath.Join(etc, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *machine) podLogs() string { return filepath.Join(m.spec.Dir, "pod-logs") }

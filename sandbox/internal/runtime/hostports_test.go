@@ -60,3 +60,10 @@ func TestPortRules(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestSysctlsByNamespace(t *testing.T) {
+	got := ipcSysctls(map[string]string{"kernel.shm_rmid_forced": "1", "fs.mqueue.msg_max": "20", "net.ipv4.tcp_syncookies": "1", "kernel.panic": "1"})
+	if len(got) != 2 || got["kernel.shm_rmid_forced"] != "1" || got["fs.mqueue.msg_max"] != "20" {
+		t.Errorf("%v", got)
+	}
+}

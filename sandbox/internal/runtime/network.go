@@ -144,11 +144,34 @@ func (n *podNet) configure(ip netip.Addr) error {
 	return netlink.RouteAdd(&netlink.Route{LinkIndex: eth.Attrs().Index, Gw: n.gateway.AsSlice()})
 }
 
+// ipcSysctls are the settings that belong to the pod's IPC namespace.
+func ipcSysctls(asked map[string]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range asked {
+		if ofIPC(k) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func ofIPC(k string) bool {
+	for _, p := range []string{"kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue."} {
+		if strings.HasPrefix(k, p) {
+			return true
+		}
+	}
+	return false
+}
+
 // sysctls sets the pod's network settings; the files under /proc/sys/net belong to the thread's namespace.
 func sysctls(asked map[string]string) error {
 	// As other runtimes do: any user of a pod may bind any port and send pings.
 	all := map[string]string{"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 	for k, v := range asked {
+		if ofIPC(k) {
+			continue
+		}
 		if !strings.HasPrefix(k, "net.") {
 			return fmt.Errorf("sysctl %s cannot be set for a pod here", k)
 		}

@@ -71,7 +71,7 @@ func (o *output) copy(from io.ReadCloser, stream string) {
 	for {
 		line, err := br.ReadSlice('\n')
 		if len(line) > 0 {
-			o.write(stream, line, errors.Is(err, bufio.ErrBufferFull))
+			o.write(stream, line)
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
@@ -79,7 +79,8 @@ func (o *output) copy(from io.ReadCloser, stream string) {
 	}
 }
 
-func (o *output) write(stream string, line []byte, partial bool) {
+// write takes a line, or a part of one: what is cut at lineLimit, or ends with the stream.
+func (o *output) write(stream string, line []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for t := range o.taps {
@@ -96,7 +97,7 @@ func (o *output) write(stream string, line []byte, partial bool) {
 	tag, text := "F", line
 	if text[len(text)-1] == '\n' {
 		text = text[:len(text)-1]
-	} else if partial {
+	} else {
 		tag = "P"
 	}
 	// A full disk loses log lines, not the container.

@@ -76,7 +76,7 @@ func (r *Runtime) RunPodSandbox(_ context.Context, cfg *rt.PodSandboxConfig, _ s
 }
 
 func (r *Runtime) startPause(p *pod) error {
-	o, err := r.newOrder(shim.VerbPause, shim.Pause{Hostname: r.hostname(p)}, 0)
+	o, err := r.newOrder(shim.VerbPause, shim.Pause{Hostname: r.hostname(p, p.cfg), Sysctls: ipcSysctls(p.cfg.GetLinux().GetSysctls())}, 0)
 	if err != nil {
 		return err
 	}
@@ -96,11 +96,12 @@ func (r *Runtime) startPause(p *pod) error {
 	return nil
 }
 
-func (r *Runtime) hostname(p *pod) string {
-	if p.hostNet && p.cfg.Hostname == "" {
+// hostname is the pod's own, or the machine's for a pod on its network.
+func (r *Runtime) hostname(p *pod, cfg *rt.PodSandboxConfig) string {
+	if p.hostNet && cfg.GetHostname() == "" {
 		return r.opts.Hostname
 	}
-	return p.cfg.Hostname
+	return cfg.GetHostname()
 }
 
 func (r *Runtime) connect(p *pod) error {

@@ -3,6 +3,7 @@ package runtime
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -203,7 +204,7 @@ func TestLogFormat(t *testing.T) {
 	}()
 	o.copy(rd, "stdout")
 	stop()
-	o.write("stderr", []byte("err\n"), false)
+	o.write("stderr", []byte("err\n"))
 	o.close()
 	b, err := os.ReadFile(o.path)
 	if err != nil {
@@ -219,7 +220,7 @@ func TestLogFormat(t *testing.T) {
 		}
 		got = append(got, m[1]+m[2]+m[3][:min(3, len(m[3]))])
 	}
-	if want := []string{"stdoutFone", "stdoutPxxx", "stdoutFxxx", "stdoutFno ", "stderrFerr"}; !reflect.DeepEqual(got, want) {
+	if want := []string{"stdoutFone", "stdoutPxxx", "stdoutFxxx", "stdoutPno ", "stderrFerr"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%v", got)
 	}
 	if seen.Len() != len("one\n")+lineLimit+4+len("no newline") {
@@ -232,14 +233,14 @@ func TestLogRotation(t *testing.T) {
 	if err := o.open(); err != nil {
 		t.Fatal(err)
 	}
-	o.write("stdout", []byte("before\n"), false)
+	o.write("stdout", []byte("before\n"))
 	if err := os.Rename(o.path, o.path+".1"); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.reopen(); err != nil {
 		t.Fatal(err)
 	}
-	o.write("stdout", []byte("after\n"), false)
+	o.write("stdout", []byte("after\n"))
 	o.close()
 	b, err := os.ReadFile(o.path)
 	if err != nil || !strings.HasSuffix(string(b), " after\n") || strings.Contains(string(b), "before") {
@@ -269,5 +270,34 @@ func TestOutputLimit(t *testing.T) {
 	}
 	if l.Len() != outputLimit {
 		t.Errorf("kept %d bytes", l.Len())
+	}
+}
+
+func TestImageVolume(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "data")
+	if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	book := fmt.Sprintf(`{"images":[{"name":"docker.io/library/art","files":[{"host":%q,"at":"/pics/data"},{"host":%q,"at":"/etc/data"}]}]}`, file, file)
+	if err := os.WriteFile(filepath.Join(dir, "recipes.json"), []byte(book), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	store := image.NewStore(image.NewLibrary(filepath.Join(dir, "recipes.json")))
+	r := &Runtime{opts: Options{Images: store}}
+	m := &rt.Mount{ContainerPath: "/volume", Image: &rt.ImageSpec{Image: "art"}, ImageSubPath: "pics"}
+	if _, err := r.imageVolume("art", m); err == nil {
+		t.Error("an image that was not pulled")
+	}
+	if _, err := store.Pull("art", image.Auth{}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.imageVolume("art", m)
+	if want := []shim.Mount{{Host: file, At: "/volume/data", RO: true}}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v %v", got, err)
+	}
+	m.ImageSubPath = ""
+	if got, err := r.imageVolume("art", m); err != nil || len(got) != 2 || got[1].At != "/volume/etc/data" {
+		t.Errorf("%v %v", got, err)
 	}
 }

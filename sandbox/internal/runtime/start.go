@@ -155,7 +155,7 @@ func (r *Runtime) workOrder(c *container, p *pod) (*shim.Init, error) {
 	if s.Cwd == "" {
 		s.Cwd = recipe.Cwd
 	}
-	s.Env = r.mark(append([]string{defaultPath, "HOME=" + home(s.User), "HOSTNAME=" + r.hostname(p)}, recipe.Env...))
+	s.Env = r.mark(append([]string{defaultPath, "HOME=" + home(s.User), "HOSTNAME=" + r.hostname(p, c.podCfg)}, recipe.Env...))
 	for _, e := range c.cfg.Envs {
 		s.Env = append(s.Env, e.Key+"="+string(e.Value))
 	}
@@ -177,6 +177,14 @@ func (r *Runtime) mounts(c *container, s *shim.Init) error {
 	}
 	s.Mounts = append(s.Mounts, shim.Mount{Host: r.resolvFile(c.podID), At: "/etc/resolv.conf"})
 	for _, m := range c.cfg.Mounts {
+		if name := m.GetImage().GetImage(); name != "" {
+			brought, err := r.imageVolume(name, m)
+			if err != nil {
+				return err
+			}
+			s.Mounts = append(s.Mounts, brought...)
+			continue
+		}
 		host, err := r.opts.Disk.Ensure(m.HostPath)
 		if err != nil {
 			return err
@@ -184,6 +192,27 @@ func (r *Runtime) mounts(c *container, s *shim.Init) error {
 		s.Mounts = append(s.Mounts, shim.Mount{Host: host, At: m.ContainerPath, RO: m.Readonly})
 	}
 	return nil
+}
+
+// imageVolume shows the files of an image's recipe under a folder of the container; an image brings no others.
+func (r *Runtime) imageVolume(name string, m *rt.Mount) ([]shim.Mount, error) {
+	img := r.opts.Images.Get(name)
+	if img == nil {
+		return nil, notFound("image", name)
+	}
+	var out []shim.Mount
+	for _, f := range img.Recipe.Files {
+		in, err := filepath.Rel(filepath.Join("/", m.ImageSubPath), f.At)
+		if err != nil || !filepath.IsLocal(in) {
+			continue
+		}
+		real, err := filepath.EvalSymlinks(f.Host)
+		if err != nil {
+			return nil, fmt.Errorf("TW9020 image %s: %w", img.Ref, err)
+		}
+		out = append(out, shim.Mount{Host: real, At: filepath.Join(m.ContainerPath, in), RO: true})
+	}
+	return out, nil
 }
 
 // runAs is the user the pod asks for, or the image's.

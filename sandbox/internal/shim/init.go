@@ -51,6 +51,11 @@ func pause() error {
 			return fmt.Errorf("host name: %w", err)
 		}
 	}
+	for k, v := range s.Sysctls {
+		if err := os.WriteFile("/proc/sys/"+strings.ReplaceAll(k, ".", "/"), []byte(v), 0); err != nil {
+			return fmt.Errorf("sysctl %s: %w", k, err)
+		}
+	}
 	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGTERM)
 	if err := unix.Close(ErrorFD); err != nil { // tells the node that the pod stands
 		return err

@@ -46,7 +46,11 @@ type User struct {
 }
 
 // Pause is the work order of VerbPause.
-type Pause struct{ Hostname string }
+type Pause struct {
+	Hostname string
+	// Sysctls are settings of the IPC namespace, which only a process in it can write.
+	Sysctls map[string]string
+}
 
 // Init is the work order of VerbInit.
 type Init struct {
