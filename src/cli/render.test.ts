@@ -91,8 +91,11 @@ describe('progress', () => {
     expect(first.lines).toEqual(['* a']);
     const second = appendLines(first.seen, view(row('a', { tone: 'busy' }), row('b', { tone: 'wait' })), style);
     expect(second.lines).toEqual([]);
-    expect(
-      appendLines(second.seen, view(row('a', { tone: 'busy', cells: { n: [text('2/3')] } })), style).lines,
-    ).toEqual(['+ a  2/3']);
+    // A count alone is no news; another phase or tone is.
+    const counted = view(row('a', { tone: 'busy', cells: { units: [text('2/3')] } }));
+    expect(appendLines(second.seen, counted, style).lines).toEqual([]);
+    const nodes = view(row('a', { tone: 'busy', cells: { phase: [text('nodes')], units: [text('2/3')] } }));
+    expect(appendLines(second.seen, nodes, style).lines).toEqual(['* a  nodes · 2/3']);
+    expect(appendLines(second.seen, view(row('a')), style).lines).toEqual(['+ a']);
   });
 });
