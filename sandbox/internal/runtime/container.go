@@ -37,6 +37,9 @@ type container struct {
 	message     string
 	oom         bool
 	memoryLimit int64
+	// guests are programs of exec that run in the container, spent is the CPU time of those that ended.
+	guests map[int]bool
+	spent  uint64
 }
 
 // CreateContainer prepares a container; nothing runs yet.

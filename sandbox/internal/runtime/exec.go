@@ -50,12 +50,35 @@ func (r *Runtime) execOrder(id string, argv []string, tty bool) (*order, int, er
 	}
 	// A session and so a process group for the shim and its child: a timeout reaches both.
 	o.cmd.SysProcAttr.Setsid = true
+	o.started = func() { r.joined(c, o.cmd.Process.Pid) }
+	o.ended = func() { r.left(c, o.cmd.Process.Pid, o.cmd.ProcessState) }
 	return o, pid, nil
+}
+
+// joined counts a program that was started in a running container with the container.
+func (r *Runtime) joined(c *container, pid int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.guests == nil {
+		c.guests = map[int]bool{}
+	}
+	c.guests[pid] = true
+}
+
+// left keeps the CPU time of such a program when it ends.
+func (r *Runtime) left(c *container, pid int, s *os.ProcessState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(c.guests, pid)
+	if s != nil {
+		c.spent += uint64(s.UserTime() + s.SystemTime())
+	}
 }
 
 // finish waits for a started program and turns its exit code into the error the streams expect.
 func (o *order) finish() error {
 	err := o.cmd.Wait()
+	o.ended()
 	why := o.complaint()
 	if err == nil {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -299,5 +300,32 @@ func TestImageVolume(t *testing.T) {
 	m.ImageSubPath = ""
 	if got, err := r.imageVolume("art", m); err != nil || len(got) != 2 || got[1].At != "/volume/etc/data" {
 		t.Errorf("%v %v", got, err)
+	}
+}
+
+func TestGuestsCountWithTheContainer(t *testing.T) {
+	idle, busy := exec.Command("sleep", "30"), exec.Command("sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 0.2")
+	for _, c := range []*exec.Cmd{idle, busy} {
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer func() {
+		_ = idle.Process.Kill()
+		_ = idle.Wait()
+	}()
+	r := &Runtime{}
+	c := &container{cmd: idle}
+	r.joined(c, busy.Process.Pid)
+	if pids, _ := r.roots(c); len(pids) != 2 {
+		t.Errorf("%v", pids)
+	}
+	if err := busy.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	r.left(c, busy.Process.Pid, busy.ProcessState)
+	want := uint64(busy.ProcessState.UserTime() + busy.ProcessState.SystemTime())
+	if u := r.usage(c); len(c.guests) != 0 || c.spent != want || want == 0 || u.CPU < want {
+		t.Errorf("%+v spent %d of %d", u, c.spent, want)
 	}
 }

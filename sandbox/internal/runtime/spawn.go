@@ -47,6 +47,8 @@ type order struct {
 	spec  *os.File
 	ours  []*os.File
 	body  []byte
+	// started and ended are told, when set; only programs of exec have them.
+	started, ended func()
 }
 
 // newOrder prepares a shim with a verb and its work order; the caller sets stdio and attributes. target is
@@ -90,11 +92,17 @@ func (o *order) start(s *spawner) error {
 		o.fault.Close()
 		return fmt.Errorf("start shim: %w", err)
 	}
+	if o.started != nil {
+		o.started()
+	}
 	_, err = o.spec.Write(o.body)
 	o.spec.Close()
 	if err != nil {
 		_ = o.cmd.Process.Kill()
 		_ = o.cmd.Wait()
+		if o.ended != nil {
+			o.ended()
+		}
 		return fmt.Errorf("hand over the work order: %w", err)
 	}
 	return nil

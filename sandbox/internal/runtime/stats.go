@@ -100,8 +100,30 @@ func parseStatm(b []byte, page uint64) uint64 {
 
 func value(v uint64) *rt.UInt64Value { return &rt.UInt64Value{Value: v} }
 
+// usage is that of the container's own programs and of those that exec brought in.
+func (r *Runtime) usage(c *container) Usage {
+	pids, sum := r.roots(c)
+	for _, pid := range pids {
+		u := UsageOf(pid)
+		sum.CPU += u.CPU
+		sum.Memory += u.Memory
+	}
+	return sum
+}
+
+// roots are the first processes of a container, and what ended ones used.
+func (r *Runtime) roots(c *container) ([]int, Usage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pids := []int{c.cmd.Process.Pid}
+	for pid := range c.guests {
+		pids = append(pids, pid)
+	}
+	return pids, Usage{CPU: c.spent}
+}
+
 func (r *Runtime) stats(c *container) *rt.ContainerStats {
-	u := UsageOf(c.cmd.Process.Pid)
+	u := r.usage(c)
 	now := time.Now().UnixNano()
 	return &rt.ContainerStats{
 		Attributes:    &rt.ContainerAttributes{Id: c.id, Metadata: c.cfg.Metadata, Labels: c.cfg.Labels, Annotations: c.cfg.Annotations},
@@ -168,12 +190,17 @@ func (r *Runtime) enforce(c *container) {
 	if limit <= 0 {
 		return
 	}
-	used := UsageOf(c.cmd.Process.Pid).Memory
+	used := r.usage(c).Memory
 	if used <= uint64(limit) {
 		return
 	}
 	// A forked snapshot shares its pages with its parent: count them once before judging.
-	if used = ownMemory(c.cmd.Process.Pid); used <= uint64(limit) {
+	used = 0
+	pids, _ := r.roots(c)
+	for _, pid := range pids {
+		used += ownMemory(pid)
+	}
+	if used <= uint64(limit) {
 		return
 	}
 	klog.Infof("container %s of pod %s uses %d MiB of %d: killed", c.cfg.GetMetadata().GetName(), c.podID[:12], used>>20, limit>>20)
