@@ -1,4 +1,4 @@
-import { infraSettle, infraView, foldInfra, type InfraFold, unfinished } from '../infra/index.ts';
+import { foldInfra, type InfraFold, infraSettle, infraView, unfinished } from '../infra/index.ts';
 import { fault, type Problem } from '../kernel/index.ts';
 import type { Board } from './board.ts';
 import type { Io } from './context.ts';

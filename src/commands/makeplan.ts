@@ -1,5 +1,5 @@
 import { appsOf, type FleetApp, type FleetPlan, fleetPlan } from '../fleet/index.ts';
-import { infraPlan, type Outputs, type Presence, refusedBy } from '../infra/index.ts';
+import { type InfraPlan, infraPlan, type Outputs, type Presence, refusedBy } from '../infra/index.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 
@@ -72,20 +72,45 @@ export async function planFleet(
 const withheld = (p: FleetPlan): boolean =>
   p.clusters.some((c) => c.apps.some((a) => a.problems.some((x) => x.code === 'TW3030')));
 
-/** Plans clouds, clusters and DNS into one value. Throws the faults of what a person wrote. */
-export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
-  const refused = refusedBy((await e.preflight?.(await e.outputs(), scope.only)) ?? []);
-  const infra = await infraPlan(
-    { ...e.infra, refused, ...(scope.only === undefined ? {} : { only: scope.only }) },
-    stop(scope.signal),
+type Presences = Readonly<Record<string, Presence>>;
+
+/** What the state files say; terraform's plan may know better. */
+function expected(e: Engine, outputs: Outputs): Presences {
+  const built = (name: string): Presence => (outputs[name] === undefined ? 'absent' : 'present');
+  return Object.fromEntries(
+    e.config.clusters.filter((c) => c.cloud !== 'existing').map((c) => [c.name, built(c.name)]),
   );
-  const outputs = await e.outputs();
+}
+
+/** Starts a part whose failure is told when its turn comes, not while others still work. */
+function started<T>(work: Promise<T>): Promise<() => T> {
+  return work.then(
+    (value) => () => value,
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
+}
+
+/** The clouds are asked, then terraform plans every root that they do not refuse. */
+async function planInfra(e: Engine, outputs: Outputs, scope: PlanScope): Promise<InfraPlan> {
+  const refused = refusedBy((await e.preflight?.(outputs, scope.only)) ?? []);
+  const only = scope.only === undefined ? {} : { only: scope.only };
+  return await infraPlan({ ...e.infra, refused, ...only }, stop(scope.signal));
+}
+
+/** Plans clouds, clusters and DNS side by side into one value. Throws the faults of what a person wrote. */
+export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
   const { only } = scope;
-  const [fleet, traffic] = await Promise.all([
-    planFleet(e, outputs, infra.presence, { only }),
-    e.config.dns === undefined ? Promise.resolve(undefined) : e.traffic.plan(outputs),
-  ]);
-  const plan = planOf(infra, fleet, traffic);
+  const outputs = await e.outputs();
+  const guess = expected(e, outputs);
+  const objects = started(planFleet(e, outputs, guess, { only }));
+  const names = started(e.config.dns === undefined ? Promise.resolve(undefined) : e.traffic.plan(outputs));
+  const infra = await planInfra(e, outputs, scope);
+  const guessed = Object.keys(guess).every((name) => guess[name] === (infra.presence[name] ?? 'absent'));
+  const early = (await objects)();
+  const fleet = guessed ? early : await planFleet(e, outputs, infra.presence, { only });
+  const plan = planOf(infra, fleet, (await names)());
   if (scope.confirmed !== plan.id || !withheld(fleet)) return plan;
-  return planOf(infra, await planFleet(e, outputs, infra.presence, { only, deletes: fleet.id }), traffic);
+  return planOf(infra, await planFleet(e, outputs, infra.presence, { only, deletes: fleet.id }), plan.traffic);
 }
