@@ -14,9 +14,12 @@ const SPECS = [
   '[sig-storage] Projected configMap should be consumable from pods in volume with mappings',
   '[sig-network] Services should serve a basic endpoint from pods',
   '[sig-network] DNS should provide DNS for services',
+  '[sig-network] HostPort validates that there is no conflict between pods with same hostPort',
+  '[sig-network] Networking Granular Checks: Pods should function for node-pod communication: udp',
   '[sig-apps] ReplicaSet should serve a basic image on each replica with a public image',
   '[sig-apps] Deployment deployment should support rollover',
   '[sig-api-machinery] AdmissionWebhook [Privileged:ClusterAdmin] should mutate configmap',
+  '[sig-api-machinery] Aggregator Should be able to support the 1.17 Sample API Server',
   '[sig-cli] Kubectl client Kubectl expose should create services for rc',
   '[sig-auth] ServiceAccounts should mount an API token into pods',
 ];
@@ -45,10 +48,8 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe("Kubernetes' own conformance specs against a sandbox cluster", () => {
   it.each(SPECS)('%s', (name) => {
-    const found = specs.filter((s) => s.name.startsWith(name));
-    expect(
-      found.map((s) => s.result),
-      output,
-    ).toEqual(['passed']);
+    // A name without its end chooses variants; each must pass.
+    const results = specs.filter((s) => s.name.startsWith(name)).map((s) => s.result);
+    expect(new Set(results), output).toEqual(new Set(['passed']));
   });
 });
