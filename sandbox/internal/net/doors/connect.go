@@ -18,7 +18,8 @@ import (
 // User is the user name of the connect door.
 const User = "tw"
 
-const dialWait = 15 * time.Second
+// Three SYNs are lost before it gives up; who waits longer waits for a dead machine.
+const dialWait = 5 * time.Second
 
 // Connect is a proxy into a place: CONNECT for anything, plain requests for http
 // URLs. Both need `Proxy-Authorization: Basic base64(tw:secret)`; without it the
