@@ -16,7 +16,7 @@ export interface Invocation {
   global: GlobalOptions;
 }
 
-export const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 function optionOf(arg: ArgSpec): Option {
   const value = arg.flag ? '' : ` ${arg.value ?? '<value>'}`;

@@ -17,7 +17,7 @@ function cells(row: Row): string {
 }
 
 /** One row as one line: mark, label, cells, elapsed, reason. Pure. */
-export function rowLine(row: Row, at: number, style: Style): string {
+function rowLine(row: Row, at: number, style: Style): string {
   const rest = cells(row);
   const elapsed =
     row.since === undefined || row.tone !== 'busy' ? '' : ` ${paint(style, 'dim', duration(at - row.since))}`;

@@ -4,7 +4,7 @@ import { type Plan, planOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 
 /** Apps of the config and the product's own. */
-export function allApps(e: Engine, outputs: Outputs): FleetApp[] {
+function allApps(e: Engine, outputs: Outputs): FleetApp[] {
   const own = e.traffic.systemApp(outputs);
   return own === undefined ? appsOf(e.config) : [own, ...appsOf(e.config)];
 }

@@ -29,7 +29,7 @@ function confirmable(fleet: FleetPlan, id: string): FleetPlan {
   return { ...fleet, clusters: fleet.clusters.map((c) => ({ ...c, apps: c.apps.map(worded) })) };
 }
 
-export const isChange = (op: Op): boolean => op.kind !== 'same';
+const isChange = (op: Op): boolean => op.kind !== 'same';
 const rootChanges = (r: RootPlan): number =>
   r.kind === 'planned' ? r.changes.length : r.kind === 'deferred' ? r.envelope.allow.length : 0;
 

@@ -267,6 +267,3 @@ export const COMMANDS: readonly CommandSpec[] = [
     result: 'Enter',
   },
 ];
-
-/** Verbs that processes call, not people. */
-export const PROCESSES = ['kube-credential', 'run'] as const;

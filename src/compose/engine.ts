@@ -10,8 +10,8 @@ import {
   cloudLeftovers,
   credentialsFor,
   infraOutputs,
-  openClouds,
   type Outputs,
+  openClouds,
   openTerraform,
   type Place,
 } from '../infra/index.ts';

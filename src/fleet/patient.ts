@@ -5,6 +5,8 @@ import { type KubeApi, KubeError } from './ports.ts';
 /** Milliseconds before each further try of a call that may be repeated. */
 const PAUSES = [0, 200, 500, 1000, 2000, 4000] as const;
 const LIMIT_S = 30;
+/** A machine that is dead takes seconds to be called so: once or twice is enough to know. */
+const SILENT_MS = 8000;
 
 /** Wait before try `n` (0 = the first repeat); undefined = give up. Honours Retry-After. */
 function pauseBefore(n: number, e: unknown, tries: number): number | undefined {
@@ -25,10 +27,12 @@ export interface Patience {
 /** The same API, repeating what is safe to repeat: reads, server-side apply, DELETE by uid. */
 export function patient(api: KubeApi, p: Patience): KubeApi {
   const again = async <T>(work: () => Promise<T>): Promise<T> => {
+    const began = p.clock.monotonic();
     for (let n = 0; ; n++) {
       try {
         return await work();
       } catch (e) {
+        if (e instanceof KubeError && e.status === 0 && p.clock.monotonic() - began > SILENT_MS) throw e;
         const pause = pauseBefore(n, e, p.tries ?? 4);
         if (pause === undefined) throw e;
         if (pause > 0) p.throttled?.(pause, e as KubeError);

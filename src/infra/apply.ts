@@ -1,10 +1,10 @@
 import { type ClusterName, fault, type Json, type Problem, problemOf } from '../kernel/index.ts';
-import { saysStale } from './classify.ts';
 import { channel } from './channel.ts';
+import { saysStale } from './classify.ts';
 import {
   badState,
-  engine,
   type Engine,
+  engine,
   execute,
   failureOf,
   guarded,

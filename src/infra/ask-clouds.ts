@@ -1,7 +1,7 @@
 import type { Config } from '../config/index.ts';
 import { type ClusterName, problemOf } from '../kernel/index.ts';
 import { type BuiltCloud, CloudError, type CloudPort, type Spot } from './cloud.ts';
-import { candidates, type CloudFacts, cloudVerdicts, type Known, spotsOf, type Verdict } from './preflight-cloud.ts';
+import { type CloudFacts, candidates, cloudVerdicts, type Known, spotsOf, type Verdict } from './preflight-cloud.ts';
 
 export interface AskInput {
   config: Config;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { innermost, problemOfRun, refusalOf, type RootFacts } from './classify.ts';
+import { innermost, problemOfRun, type RootFacts, refusalOf } from './classify.ts';
 import { emptyRun, type RunView } from './machine.ts';
 import type { Diagnostic } from './stream.ts';
 

@@ -1,4 +1,4 @@
-import { clean, type Cloud, fault, type Fix, type Problem, type Where } from '../kernel/index.ts';
+import { type Cloud, clean, type Fix, fault, type Problem, type Where } from '../kernel/index.ts';
 import type { RunView } from './machine.ts';
 import type { RootId } from './model.ts';
 import type { Diagnostic } from './stream.ts';
@@ -14,7 +14,10 @@ const REFUSALS: readonly [Refusal, RegExp][] = [
     'sku',
     /SkuNotAvailable|not supported in (?:your|the requested)|VM size .* not (?:allowed|available)|InstanceType.*(?:unsupported|not supported)|Unsupported.*InstanceType|ZONE_RESOURCE_POOL_EXHAUSTED|InsufficientInstanceCapacity|UnsupportedAvailabilityZone|AllocationFailed|OverconstrainedAllocation/i,
   ],
-  ['exists', /already ?exists|ResourceInUse(?!ByAnother)|EntityAlreadyExists|alreadyExists|BucketAlready|needs to be imported/i],
+  [
+    'exists',
+    /already ?exists|ResourceInUse(?!ByAnother)|EntityAlreadyExists|alreadyExists|BucketAlready|needs to be imported/i,
+  ],
   ['permission', /AccessDenied|Unauthorized|AuthorizationFailed|not authorized|forbidden|permission|403/i],
   [
     'dependency',

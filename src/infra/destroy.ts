@@ -1,4 +1,4 @@
-import { causes, type ClusterName, fault, type Problem, problemOf, toJson } from '../kernel/index.ts';
+import { type ClusterName, causes, fault, type Problem, problemOf, toJson } from '../kernel/index.ts';
 import { finishApply, runPlanFile, verb } from './apply.ts';
 import { refusalOf } from './classify.ts';
 import {
@@ -108,6 +108,7 @@ async function sweep(d: Down, t: Tracker, cluster: ClusterName): Promise<number>
   const found = await leftovers(d, cluster);
   const sorted = sortLeftovers(Array.isArray(found) ? found : [], d.e.ctx.config.fleet, cluster);
   if (sorted.remove.length > 0) t.note(`deleting ${sorted.remove.length} leftovers`);
+  if (sorted.remove.length > 0) t.note(`removes ${sorted.remove.map((l) => `${l.kind} ${l.id}`).join(', ')}`);
   const gone = await Promise.allSettled(sorted.remove.map(async (l) => await d.input.leftovers?.remove(l)));
   d.e.ctx.journal.append({
     kind: 'infra.sweep',

@@ -2,8 +2,8 @@ import pLimit from 'p-limit';
 import { ulid } from 'ulid';
 import type { Config } from '../config/index.ts';
 import { type Clock, type Cloud, fault, type Journal, type Problem, problemOf, toJson } from '../kernel/index.ts';
-import { needsInit, problemOfRun, saysChecksum, type RootFacts } from './classify.ts';
-import { emptyRun, foldRun, longest, rootStates, type RunView } from './machine.ts';
+import { needsInit, problemOfRun, type RootFacts, saysChecksum } from './classify.ts';
+import { emptyRun, foldRun, longest, type RunView, rootStates } from './machine.ts';
 import type { InfraEvent, Phase, Place, Root, RootEvent, RootState, RunRef, Verb } from './model.ts';
 import type { RunHandle, Terraform } from './ports.ts';
 import type { TfEvent } from './stream.ts';
@@ -107,6 +107,9 @@ function usualMs(ctx: InfraContext, root: Root): number | undefined {
   return minutes === undefined ? undefined : minutes * 60_000;
 }
 
+/** What is usual is known of building, not of taking down. */
+const GOING: readonly RootState[] = ['draining', 'destroying', 'sweeping'];
+
 /** Events that change what people see. */
 const moves = (e: TfEvent): boolean =>
   e.type === 'start' || e.type === 'progress' || e.type === 'complete' || e.type === 'errored';
@@ -151,7 +154,7 @@ export function tracker(e: Engine, root: Root): Tracker {
       planned: Math.max(fixed ?? view.planned, view.done),
       ...(address === undefined ? {} : { address }),
       elapsedMs: elapsedMs(),
-      ...(usuallyMs === undefined ? {} : { usuallyMs }),
+      ...(usuallyMs === undefined || GOING.includes(state) ? {} : { usuallyMs }),
       ...extra,
     };
     e.emit(event);
@@ -221,6 +224,7 @@ export function failureOf(e: Engine, t: Tracker, ran: Ran, verb: Verb): Problem 
   if (ran.detached || (e.stopped() && ran.code !== 0)) {
     return fault('TW2113', {
       value: t.root.id,
+      where: t.root.cluster === undefined ? [] : [{ cluster: t.root.cluster }],
       why: [ran.detached ? 'terraform finishes alone' : 'terraform stopped safely; what it had begun is in the state'],
       fix: [{ say: 'Look at the result and go on:', command: 'tw resume' }],
     }).problem;

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { parse } from 'yaml';
 import type { ClusterConfig, Config } from '../config/index.ts';
 import { fault, type Json } from '../kernel/index.ts';
-import { type AuthTarget, clusterRoot, type ClusterOutput, type Outputs } from './model.ts';
+import { type AuthTarget, type ClusterOutput, clusterRoot, type Outputs } from './model.ts';
 import type { RootStore } from './ports.ts';
 
 type Obj = { readonly [key: string]: Json };

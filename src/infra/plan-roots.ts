@@ -1,8 +1,8 @@
 import { type ClusterName, digest, fault, type Json, type Problem, toJson } from '../kernel/index.ts';
 import {
   badState,
-  engine,
   type Engine,
+  engine,
   execute,
   failureOf,
   guarded,
@@ -26,7 +26,7 @@ import {
   type RootPlan,
 } from './model.ts';
 import { outputsOf } from './outputs.ts';
-import { changesOf, driftOf, planDigest, type PlanFacts, type PlanJson, refuseLoss, unchangedDigest } from './plan.ts';
+import { changesOf, driftOf, type PlanFacts, type PlanJson, planDigest, refuseLoss, unchangedDigest } from './plan.ts';
 import { preflight, preflightError } from './preflight.ts';
 import { envelopeDigest, envelopeOf, fill, rootsOf, waitsFor } from './roots.ts';
 

@@ -7,9 +7,9 @@ import {
   driftOf,
   masked,
   operations,
-  planDigest,
   type PlanFacts,
   type PlanJson,
+  planDigest,
   refuseLoss,
   surplus,
 } from './plan.ts';

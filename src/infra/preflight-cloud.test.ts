@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { memoryCloud, type MemoryWorld } from './adapters/clouds/memory.ts';
+import { type MemoryWorld, memoryCloud } from './adapters/clouds/memory.ts';
 import { askClouds } from './ask-clouds.ts';
 import { CloudError } from './cloud.ts';
 import { refusedBy } from './preflight-cloud.ts';

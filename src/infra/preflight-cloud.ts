@@ -1,7 +1,7 @@
 import type { Config } from '../config/index.ts';
-import { type ClusterName, fault, type Fix, type Problem } from '../kernel/index.ts';
-import type { BuiltCloud, Identity, Offer, QuotaUse, Spot } from './cloud.ts';
+import { type ClusterName, type Fix, fault, type Problem } from '../kernel/index.ts';
 import { loginFix } from './classify.ts';
+import type { BuiltCloud, Identity, Offer, QuotaUse, Spot } from './cloud.ts';
 import { machineType, sizeWords } from './sizes.ts';
 
 /** An answer of a cloud, or why there is none; `refused`: it said no to the credentials themselves. */

@@ -45,7 +45,11 @@ async function verify(e: Engine, t: Tracker, wasDestroy: boolean): Promise<Probl
     return problem;
   }
   if ('ran' in result && result.ran.code === 2)
-    return partial(t, `${result.ran.view.planned} changes are still to do`, 'tw up');
+    return partial(
+      t,
+      `${result.ran.view.planned} ${result.ran.view.planned === 1 ? 'change is' : 'changes are'} still to do`,
+      'tw up',
+    );
   t.to('ready');
   return undefined;
 }
@@ -54,6 +58,7 @@ function partial(t: Tracker, why: string, command: string): Problem {
   const on = t.root.cluster === undefined ? '' : ` --on ${t.root.cluster}`;
   const problem = fault('TW2106', {
     value: t.root.id,
+    where: t.root.cluster === undefined ? [] : [{ cluster: t.root.cluster }],
     why: [why],
     fix: [{ say: 'Finish it:', command: `${command}${on}` }],
   }).problem;

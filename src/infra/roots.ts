@@ -1,5 +1,5 @@
 import type { ClusterConfig, Config } from '../config/index.ts';
-import { canonical, type ClusterName, digest, type Json } from '../kernel/index.ts';
+import { type ClusterName, canonical, digest, type Json } from '../kernel/index.ts';
 import type { Digest, Envelope, ModuleName, OutputRef, Outputs, Root, RootId, Vars } from './model.ts';
 import { clusterRoot } from './model.ts';
 import { machineType } from './sizes.ts';

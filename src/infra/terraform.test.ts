@@ -8,7 +8,7 @@ import { terraformRunner } from './adapters/terraform.ts';
 import { replayTerraform } from './adapters/terraform-twin.ts';
 import { openRuns } from './machine.ts';
 import { type RootId, rootName } from './model.ts';
-import { terraformContract, type TerraformUnderTest } from './terraform.contract.ts';
+import { type TerraformUnderTest, terraformContract } from './terraform.contract.ts';
 import { labPlace } from './testing/lab.ts';
 import { terraformBinary } from './testing/terraform.ts';
 

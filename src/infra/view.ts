@@ -1,4 +1,4 @@
-import { duration, type Row, type Span, text, type Tone, untrusted, type View } from '../kernel/index.ts';
+import { duration, type Row, type Span, type Tone, text, untrusted, type View } from '../kernel/index.ts';
 import type { InfraEvent, RootEvent, RootState } from './model.ts';
 
 const TONE: Readonly<Record<RootState, Tone>> = {

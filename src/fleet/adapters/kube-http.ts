@@ -30,8 +30,14 @@ function urlOf(server: string, call: Call): string {
 }
 
 /** Any failure below HTTP: no answer. */
+/** undici says of a refused CONNECT only its status. */
+const NO_WAY = /^Proxy response \((\d+)\)/;
+
 function silence(e: unknown): KubeError {
-  return new KubeError(0, 'Unreachable', causes(e)[0] ?? 'no answer', { cause: e });
+  const said = causes(e)[0] ?? 'no answer';
+  const status = NO_WAY.exec(said)?.[1];
+  const why = status === undefined ? said : `no connection to the API server: the proxy answers ${status}`;
+  return new KubeError(0, 'Unreachable', why, { cause: e });
 }
 
 interface Status {

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { checkConfig, type Config } from '../../config/index.ts';
+import { type Config, checkConfig } from '../../config/index.ts';
 import { type Journal, memoryJournal, systemClock } from '../../kernel/index.ts';
 import { openTerraform } from '../adapters/find.ts';
 import type { InfraContext } from '../engine.ts';

@@ -9,7 +9,7 @@ import { insideNamespaces, killAll, type Marked, namespacesOf, scanMarked } from
 /** Users first, the network after what lives in it; the supervisor before all, or it would start them again. */
 const ORDER = ['supervisor', 'users', '', 'node', 'control-plane', 'clouds', 'net'];
 /** Roles we did not give (terraform, pods, shells) end with the users. */
-export const rank = (role: string): number => (ORDER.indexOf(role) < 0 ? 2 : ORDER.indexOf(role));
+const rank = (role: string): number => (ORDER.indexOf(role) < 0 ? 2 : ORDER.indexOf(role));
 
 const octal = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, n: string) => String.fromCharCode(Number.parseInt(n, 8)));

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import type { Place } from '../../infra/index.ts';
-import { type Clock, fault, systemClock, toJson, type TwError } from '../../kernel/index.ts';
+import { type Clock, fault, systemClock, type TwError, toJson } from '../../kernel/index.ts';
 import { checkBinaries } from '../binaries.ts';
 import type {
   ChaosChange,
@@ -14,16 +14,16 @@ import type {
   VisitRequest,
 } from '../model.ts';
 import { layout } from '../plan/layout.ts';
+import { namespaceOf } from '../plan/places.ts';
 import { preflightFault } from '../plan/preflight.ts';
 import { restingView } from '../plan/view.ts';
-import { namespaceOf } from '../plan/places.ts';
 import type { SandboxPort } from '../ports.ts';
 import { childEnv, commandLines } from '../supervisor/commands.ts';
 import { bringDown, sweep } from './down.ts';
 import { lastWords, readJson } from './files.ts';
 import { ROLE, scanMarked } from './marks.ts';
-import { connectSecret, claim, writeDirectory } from './prepare.ts';
 import { machineFacts } from './preflight.ts';
+import { claim, connectSecret, writeDirectory } from './prepare.ts';
 import { unixHttp } from './unix-http.ts';
 
 /** What the clouds' folder adds: the mirror terraform installs its providers from, and credentials drawn from the seed. */

@@ -25,7 +25,7 @@ export function claim(dir: string): string {
 }
 
 /** What tw-net builds. */
-export function netFile(spec: SandboxSpec, o: { id: string; rootless: boolean; secret: string }) {
+function netFile(spec: SandboxSpec, o: { id: string; rootless: boolean; secret: string }) {
   return {
     id: o.id,
     rootless: o.rootless,
@@ -40,7 +40,7 @@ export function netFile(spec: SandboxSpec, o: { id: string; rootless: boolean; s
 }
 
 /** What the clouds' process serves, and where (sandbox.md section 3). */
-export function cloudsFile(spec: SandboxSpec, id: string) {
+function cloudsFile(spec: SandboxSpec, id: string) {
   const l = layout(spec.dir);
   return {
     id,

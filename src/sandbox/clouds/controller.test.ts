@@ -124,7 +124,7 @@ describe('AWS', () => {
       '/cc/aws-one/loadbalancers/u2',
       service({ name: 'ns', annotations: { 'service.beta.kubernetes.io/aws-load-balancer-eip-allocations': eip } }),
     );
-    expect(bench.machines.vips.has(String(ip))).toBe(true);
+    expect(bench.machines.vips.has(ip as string)).toBe(true);
     const missing = await http(
       'PUT',
       '/cc/aws-one/loadbalancers/u3',

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { memoryMachines } from '../machines.ts';
 import { createEngine } from './adapters/engine.ts';
 import { openWorld } from './adapters/store.ts';
-import type { Chaos, Effect, Input, Obj, Outcome, Who, World } from './model.ts';
-import { RULES } from './rules/index.ts';
 import { decide } from './machine/decide.ts';
 import { applyChanges, emptyWorld } from './machine/draft.ts';
 import { readSchema } from './mirror.ts';
+import type { Chaos, Effect, Input, Obj, Outcome, Who, World } from './model.ts';
+import { RULES } from './rules/index.ts';
 import { type Block, objectFields } from './schema.ts';
 
 const U = { $unknown: true };

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { machinesContract } from '../machines.contract.ts';
-import { type ClusterSeed, memoryMachines, type Machines, type NodeSeed, type Vip } from '../machines.ts';
+import { type ClusterSeed, type Machines, memoryMachines, type NodeSeed, type Vip } from '../machines.ts';
 import { httpMachines } from './adapters/machines-http.ts';
 
 /** The supervisor's side of Machines, as the contract of the sandbox spells it. */

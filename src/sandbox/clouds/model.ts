@@ -1,4 +1,4 @@
-import type { ClusterAccess, ClusterSeed, CloudName, NodeSeed, Vip } from '../machines.ts';
+import type { CloudName, ClusterAccess, ClusterSeed, NodeSeed, Vip } from '../machines.ts';
 
 export type { CloudName } from '../machines.ts';
 /** JSON that the rules may build step by step. */

@@ -1,5 +1,5 @@
-import type { CloudName, Resource, World } from './model.ts';
 import { CLUSTER_TYPES } from './machine/pools.ts';
+import type { CloudName, Resource, World } from './model.ts';
 import { str } from './values.ts';
 
 /** One object for people and for the sweep; secrets stay out. */

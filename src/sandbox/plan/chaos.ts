@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nearest } from '../../kernel/index.ts';
-import { CLOUD_CHAOS, type Chaos, type ChaosChange, type ChaosKind, MACHINE_CHAOS } from '../model.ts';
+import { type Chaos, type ChaosChange, type ChaosKind, CLOUD_CHAOS, MACHINE_CHAOS } from '../model.ts';
 
 /** Names a selector may mean right now. */
 export interface Topology {

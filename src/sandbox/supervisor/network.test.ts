@@ -16,8 +16,8 @@ import { localSandbox } from '../adapters/local.ts';
 import { killAll } from '../adapters/marks.ts';
 import { unixHttp } from '../adapters/unix-http.ts';
 import { binsFolder } from '../binaries.ts';
-import { layout } from '../plan/layout.ts';
 import type { Visit } from '../model.ts';
+import { layout } from '../plan/layout.ts';
 import type { SandboxPort } from '../ports.ts';
 import { type Fakes, fakes } from '../testing/fakes.ts';
 

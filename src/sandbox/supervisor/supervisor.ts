@@ -17,9 +17,9 @@ import { listenUnix, supervisorApp } from './server.ts';
 import { World } from './world.ts';
 
 const CHAOS_LOOK_MS = 300;
-export const NET = 'tw-net';
-export const CLOUDS = 'clouds';
-export const usersName = (name: string): string => `users-${name}`;
+const NET = 'tw-net';
+const CLOUDS = 'clouds';
+const usersName = (name: string): string => `users-${name}`;
 const START_MS = 60_000;
 
 export interface SupervisorOptions {

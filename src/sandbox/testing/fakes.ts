@@ -83,7 +83,7 @@ const executable = (path: string, text: string): void => {
 };
 
 /** A root whose supervisor is the real one and whose clouds are `cloudsMain` (default: a server that says yes). */
-export function fakeRoot(base: string, cloudsMain?: string): string {
+function fakeRoot(base: string, cloudsMain?: string): string {
   const inside = join(base, 'root', 'src', 'sandbox');
   mkdirSync(join(inside, 'clouds'), { recursive: true });
   for (const part of ['supervisor', 'users']) symlinkSync(join(HERE, part), join(inside, part));

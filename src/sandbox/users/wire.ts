@@ -1,9 +1,9 @@
 import {
-  type Answer as Packeted,
-  decode,
   type DecodedPacket,
+  decode,
   encode,
   type Packet,
+  type Answer as Packeted,
   RECURSION_DESIRED,
 } from 'dns-packet';
 import { type Answer, canonicalName, type QType, type Rec, type Resolved } from './model.ts';

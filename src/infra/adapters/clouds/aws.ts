@@ -1,7 +1,7 @@
 import type { CloudPort, Identity, Offer, QuotaUse, Spot } from '../../cloud.ts';
-import { dict, list, type Reach, text } from './http.ts';
-import { awsLeftovers, removeAws } from './aws-sweep.ts';
 import { describe, jsonTarget, query, restGet } from './aws-call.ts';
+import { awsLeftovers, removeAws } from './aws-sweep.ts';
+import { dict, list, type Reach, text } from './http.ts';
 import { elements, textAt, type Xml } from './xml.ts';
 
 /** The bucket of quota L-1216C47A: On-Demand Standard (A, C, D, H, I, M, R, T, Z). */

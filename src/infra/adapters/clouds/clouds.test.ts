@@ -1,8 +1,8 @@
 /** The three adapters against the simulated clouds' APIs (real wire formats, verified signatures), and the twin. */
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../kernel/index.ts';
-import { type Bench, openBench } from '../../../sandbox/clouds/harness.ts';
 import { fakeCredentials } from '../../../sandbox/clouds/credentials.ts';
+import { type Bench, openBench } from '../../../sandbox/clouds/harness.ts';
 import type { Obj, Who } from '../../../sandbox/clouds/model.ts';
 import { type CloudUnderTest, cloudContract } from '../../cloud.contract.ts';
 import { CloudError, type Spot } from '../../cloud.ts';

@@ -1,11 +1,11 @@
 import type { Context } from 'hono';
 import { type Verdict, verify } from '../auth/sigv4.ts';
 import type { CloudError } from '../model.ts';
+import { VERSIONS } from '../offers.ts';
 import { type ApiDeps, requestId, spoiled, vcpu } from './api.ts';
 import { ec2 } from './apis-ec2.ts';
 import { balancing } from './apis-elb.ts';
 import { escape, unknownAction } from './query.ts';
-import { VERSIONS } from '../offers.ts';
 
 const XML = { 'content-type': 'text/xml;charset=UTF-8' };
 /** EC2 has an error form of its own; the other query services share one. */

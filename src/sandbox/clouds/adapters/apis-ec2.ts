@@ -1,7 +1,7 @@
+import { ownerOf } from '../machine/sweep.ts';
 import type { CloudError, Resource } from '../model.ts';
 import { MACHINE_TYPES, zonesOf } from '../offers.ts';
 import { num, str, stringMap, strings } from '../values.ts';
-import { ownerOf } from '../machine/sweep.ts';
 import { erase, visible, withheld } from './api.ts';
 import { type Answer, type Call, escape, unknownAction } from './query.ts';
 

@@ -1,8 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import packet from 'dns-packet';
-import { drawOf } from '../draw.ts';
 import { answer, type Reply } from '../dns/plan.ts';
+import { drawOf } from '../draw.ts';
 import type { World } from '../model.ts';
 
 export interface DnsServer {

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../../kernel/index.ts';
 import type { Machines } from '../../machines.ts';
-import { applyChanges } from '../machine/draft.ts';
 import { decide } from '../machine/decide.ts';
+import { applyChanges } from '../machine/draft.ts';
 import { resume } from '../machine/resume.ts';
 import type { Chaos, CloudError, Effect, Input, Outcome, World } from '../model.ts';
 import { loadChaos, type WorldStore } from './store.ts';

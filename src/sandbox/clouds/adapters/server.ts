@@ -2,9 +2,9 @@ import { chmodSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
-import { type Chaos, CHAOS_KINDS } from '../model.ts';
-import { errorOf } from '../words.ts';
+import { CHAOS_KINDS, type Chaos } from '../model.ts';
 import { summaryOf, viewOf } from '../view.ts';
+import { errorOf } from '../words.ts';
 import { controllerRoutes } from './controller.ts';
 import { PROVIDER, type ProviderDeps, type ProviderRequest } from './provider.ts';
 

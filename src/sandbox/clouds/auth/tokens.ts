@@ -1,9 +1,9 @@
 import {
+  checkPrimeSync,
   createHmac,
   createPrivateKey,
   createPublicKey,
   createVerify,
-  checkPrimeSync,
   type KeyObject,
   timingSafeEqual,
 } from 'node:crypto';

@@ -63,10 +63,9 @@ function delegation(zone: Zone, name: string): RecordSet | undefined {
 }
 
 function referral(zone: Zone, cut: RecordSet): Reply {
-  const authorities = cut.values.map(
-    (v): Answer => ({ name: cut.name, type: 'NS', ttl: cut.ttl, data: v.replace(/\.$/, '') }),
-  );
-  const hosts = new Set(authorities.map((a) => String(a.data).toLowerCase()));
+  const names = cut.values.map((v) => v.replace(/\.$/, ''));
+  const authorities = names.map((data): Answer => ({ name: cut.name, type: 'NS', ttl: cut.ttl, data }));
+  const hosts = new Set(names.map((name) => name.toLowerCase()));
   const glue = zone.records.filter((r) => r.type === 'A' && hosts.has(r.name)).flatMap((r) => plain(r, r.name));
   return { rcode: 'NOERROR', authoritative: false, answers: [], authorities, additionals: glue };
 }

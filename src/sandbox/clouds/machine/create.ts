@@ -1,12 +1,12 @@
 import { drawOf } from '../draw.ts';
 import type { CloudError, Data, Input, Obj, Op, Resource, Who, World } from '../model.ts';
 import { resolve } from '../plan.ts';
-import { type Ctx, type Duration, RULES_OF, type TypeRule } from './rules.ts';
 import { hasUnknown, isObj, num, str } from '../values.ts';
 import { lateFailure, refusal } from './checks.ts';
 import type { Answer, Case } from './decide.ts';
 import type { Draft } from './draft.ts';
 import { CLUSTER_TYPES, clusterOf, instance, type Pool, poolsOf } from './pools.ts';
+import { type Ctx, type Duration, RULES_OF, type TypeRule } from './rules.ts';
 import { seedOf } from './seed.ts';
 import { inForce, nameOf, regionOf, type Target, targetOf } from './target.ts';
 

@@ -2,7 +2,7 @@ import type { ClusterSeed } from '../../machines.ts';
 import type { Resource } from '../model.ts';
 import { DEFAULT_VERSION, minorOf, zonesOf } from '../offers.ts';
 import { lastOf } from '../rules/gcp-base.ts';
-import { clusterLabel, type Ctx, find } from '../rules/rule.ts';
+import { type Ctx, clusterLabel, find } from '../rules/rule.ts';
 import { str, stringMap, strings } from '../values.ts';
 
 const POD_CIDR = '10.244.0.0/16';

@@ -2,9 +2,9 @@ import type { CloudError, Input, Resource, Who } from '../model.ts';
 import { fail } from '../rules/rule.ts';
 import { str } from '../values.ts';
 import { controllerOf, remove } from './balancer.ts';
+import { throttled } from './checks.ts';
 import type { Answer, Case } from './decide.ts';
 import { blocked } from './delete.ts';
-import { throttled } from './checks.ts';
 import { RULES_OF } from './rules.ts';
 import type { Target } from './target.ts';
 

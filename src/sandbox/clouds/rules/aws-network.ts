@@ -1,6 +1,6 @@
 import { str, strings } from '../values.ts';
 import { arn, aws, awsPlain, ec2Blocker, ec2Need, prefixed, vpcOfSubnet } from './aws-base.ts';
-import { fail, find, publicAddress, secs, takenAddresses, type TypeRule } from './rule.ts';
+import { fail, find, publicAddress, secs, type TypeRule, takenAddresses } from './rule.ts';
 
 const vpc: TypeRule = aws({
   type: 'aws_vpc',

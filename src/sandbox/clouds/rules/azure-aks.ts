@@ -1,5 +1,5 @@
-import { DEFAULT_VERSION, minorOf, patchOf } from '../offers.ts';
 import type { Data } from '../model.ts';
+import { DEFAULT_VERSION, minorOf, patchOf } from '../offers.ts';
 import { at, num, str, strings } from '../values.ts';
 import { azure, group, groupNeed, idNeed, sub } from './azure-base.ts';
 import { type Ctx, find, secs, type TypeRule } from './rule.ts';

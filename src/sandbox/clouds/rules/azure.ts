@@ -1,6 +1,6 @@
 import { str } from '../values.ts';
 import { azure, group, groupNeed, idNeed, sub } from './azure-base.ts';
-import { type Ctx, fail, find, publicAddress, secs, takenAddresses, type TypeRule } from './rule.ts';
+import { type Ctx, fail, find, publicAddress, secs, type TypeRule, takenAddresses } from './rule.ts';
 
 const resourceGroup: TypeRule = azure({
   type: 'azurerm_resource_group',

@@ -1,5 +1,5 @@
-import { DEFAULT_VERSION, minorOf, patchOf, zonesOf } from '../offers.ts';
 import type { Data } from '../model.ts';
+import { DEFAULT_VERSION, minorOf, patchOf, zonesOf } from '../offers.ts';
 import { num, str, strings } from '../values.ts';
 import { gcp, gcpNeed, labelled, lastOf, projectPath } from './gcp-base.ts';
 import { type Ctx, fail, find, secs, type TypeRule } from './rule.ts';

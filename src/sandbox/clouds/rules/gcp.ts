@@ -1,7 +1,7 @@
 import type { Resource } from '../model.ts';
 import { str } from '../values.ts';
 import { gcp, gcpNeed, inUse, lastOf, projectPath, regionPath, selfLink } from './gcp-base.ts';
-import { type Blocker, fail, find, iso, publicAddress, secs, takenAddresses, type TypeRule } from './rule.ts';
+import { type Blocker, fail, find, iso, publicAddress, secs, type TypeRule, takenAddresses } from './rule.ts';
 
 const service: TypeRule = gcp({
   type: 'google_project_service',

@@ -1,4 +1,3 @@
-import type { TypeRule } from './rule.ts';
 import { awsDns } from './aws-dns.ts';
 import { awsEks } from './aws-eks.ts';
 import { awsIam } from './aws-iam.ts';
@@ -7,6 +6,7 @@ import { azureBasic } from './azure.ts';
 import { azureAks } from './azure-aks.ts';
 import { gcpBasic } from './gcp.ts';
 import { gcpGke } from './gcp-gke.ts';
+import type { TypeRule } from './rule.ts';
 
 export type { Ctx, Duration, TypeRule } from './rule.ts';
 
