@@ -1,6 +1,6 @@
 /** The entry of every process of the product: argv → CLI, or a process of the data plane. */
 import { join } from 'node:path';
-import { cli } from './cli/index.ts';
+import { cli } from './cli/main.ts';
 import type { Context, Engine, Invocation, SandboxDoor } from './commands/index.ts';
 import { configPath, readProject, rememberProject, sandboxDir, stateDirOf } from './compose/place.ts';
 import type { Config } from './config/index.ts';
@@ -66,5 +66,9 @@ async function credential(argv: readonly string[]): Promise<void> {
 await cli({
   argv: process.argv.slice(2),
   engine: async (call) => contextOf(call),
-  processes: { run: runProcess, 'kube-credential': credential },
+  processes: {
+    run: runProcess,
+    'kube-credential': credential,
+    complete: async (argv) => await (await import('./compose/complete.ts')).complete(argv),
+  },
 });

@@ -9,10 +9,8 @@ import {
   runCommand,
 } from '../commands/index.ts';
 import { type Problem, problemOf, TwError } from '../kernel/index.ts';
-import { ask } from './ask.ts';
-import { buildProgram, type GlobalOptions, type Invocation, usageFault } from './program.ts';
-import { painter } from './progress.ts';
-import { problemLines, renderResult, type Style } from './render.ts';
+import type { GlobalOptions, Invocation } from './program.ts';
+import type { Style } from './render.ts';
 
 export interface CliDeps {
   argv: readonly string[];
@@ -46,6 +44,7 @@ function styleOf(global: Pick<GlobalOptions, 'color' | 'ascii'>): Style {
 /** Parses argv; undefined when commander has already answered (help, version). Throws usage faults. */
 async function parse(argv: readonly string[]): Promise<Invocation | undefined> {
   let found: Invocation | undefined;
+  const { buildProgram, usageFault } = await import('./program.ts');
   const program = buildProgram(COMMANDS, version(), (i) => {
     found = i;
   });
@@ -68,7 +67,7 @@ function isCommander(error: unknown): error is CommanderError {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 }
 
-function print(problem: Problem, verb: string, argv: readonly string[], style: Style): void {
+async function print(problem: Problem, verb: string, argv: readonly string[], style: Style): Promise<void> {
   const format = wantedFormat(argv);
   if (format !== 'table') {
     const document: Document = {
@@ -77,13 +76,15 @@ function print(problem: Problem, verb: string, argv: readonly string[], style: S
       problem,
       meta: { verb, at: new Date().toISOString(), ms: 0 },
     };
-    process.stdout.write(renderResult(document, undefined, format, style));
+    const { renderResult } = await import('./render.ts');
+    process.stdout.write(await renderResult(document, undefined, format, style));
   }
-  tell(problem, style);
+  await tell(problem, style);
 }
 
 /** A problem for people, on stderr. */
-function tell(problem: Problem, style: Style): void {
+async function tell(problem: Problem, style: Style): Promise<void> {
+  const { problemLines } = await import('./render.ts');
   const lines = problemLines(problem, style).map((l) => `${l}\n`);
   process.stderr.write(lines.join(''));
 }
@@ -96,6 +97,7 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
     rows: process.stderr.rows ?? 40,
     write: (s: string) => void process.stderr.write(s),
   };
+  const [{ painter }, { ask }] = await Promise.all([import('./progress.ts'), import('./ask.ts')]);
   const paint = painter(screen, style, () => Date.now());
   const [abort, detach] = [new AbortController(), new AbortController()];
   const stop = interrupts(abort, detach, invocation.spec.kind);
@@ -116,7 +118,7 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
     });
     paint.end();
     const painted = screen.isTTY && process.stdout.isTTY === true && paint.shows(outcome.view);
-    show(outcome, { invocation, ms: Date.now() - started, style, painted });
+    await show(outcome, { invocation, ms: Date.now() - started, style, painted });
     await context.close();
   } finally {
     paint.end();
@@ -144,15 +146,17 @@ interface Shown {
   painted: boolean;
 }
 
-function show(outcome: Outcome, s: Shown): void {
+async function show(outcome: Outcome, s: Shown): Promise<void> {
   const format = s.invocation.global.output;
   const silent = format === 'table' ? s.painted : outcome.streamed === true;
   if (!silent) {
     const style = { ...s.style, colour: s.style.colour && process.stdout.isTTY === true };
-    process.stdout.write(renderResult(documentOf(outcome, s.invocation.spec, s.ms), outcome, format, style));
+    const document = documentOf(outcome, s.invocation.spec, s.ms);
+    const { renderResult } = await import('./render.ts');
+    process.stdout.write(await renderResult(document, outcome, format, style));
   }
   const problems = [...(outcome.warnings ?? []), ...(outcome.problem === undefined ? [] : [outcome.problem])];
-  for (const problem of problems) tell(problem, s.style);
+  for (const problem of problems) await tell(problem, s.style);
   process.exitCode = outcome.exit ?? outcome.problem?.exit ?? 0;
 }
 
@@ -195,11 +199,11 @@ function closedReader(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
 }
 
-function failed(error: unknown, argv: readonly string[], style: Style): void {
+async function failed(error: unknown, argv: readonly string[], style: Style): Promise<void> {
   const problem = problemOf(error);
   if (!(error instanceof TwError) && process.env['TW_DEBUG'] !== undefined)
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-  print(problem, argv[0] ?? '', argv, style);
+  await print(problem, argv[0] ?? '', argv, style);
   if (process.exitCode === undefined || process.exitCode === 0) process.exitCode = problem.exit;
 }
 
@@ -216,6 +220,6 @@ export async function cli(deps: CliDeps): Promise<void> {
     style = styleOf(invocation.global);
     await execute(deps, invocation, style);
   } catch (error) {
-    failed(error, deps.argv, style);
+    await failed(error, deps.argv, style);
   }
 }

@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
-import type { ArgSpec, Args, CommandSpec } from '../commands/index.ts';
+import { type ArgSpec, type Args, type CommandSpec, checkArg } from '../commands/index.ts';
 import { fault, nearest } from '../kernel/index.ts';
 
 /** How a result is shown. */
@@ -19,9 +19,9 @@ export interface Invocation {
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 function optionOf(arg: ArgSpec): Option {
-  const value = arg.flag ? '' : ` ${arg.value ?? '<value>'}`;
+  const value = arg.type.is === 'flag' ? '' : ` ${arg.value ?? '<value>'}`;
   const option = new Option(`${arg.short ? `-${arg.short}, ` : ''}--${kebab(arg.name)}${value}`, arg.help);
-  if (arg.many) option.argParser((v: string, previous: string[] | undefined) => [...(previous ?? []), v]);
+  if (arg.type.is === 'list') option.argParser((v: string, previous: string[] | undefined) => [...(previous ?? []), v]);
   return option;
 }
 
@@ -34,20 +34,16 @@ function argumentOf(arg: ArgSpec): Argument {
 function checkArgs(spec: CommandSpec, raw: Readonly<Record<string, unknown>>): Args {
   const out: Record<string, unknown> = {};
   for (const arg of spec.args) {
-    const parsed = arg.schema.safeParse(raw[arg.name]);
-    if (!parsed.success) {
+    const checked = checkArg(arg.type, raw[arg.name]);
+    if ('wrong' in checked) {
       const shown = arg.position ? `<${arg.name}>` : `--${kebab(arg.name)}`;
       throw fault('TW6002', {
         value: shown,
-        why: [
-          raw[arg.name] === undefined
-            ? `${shown} is missing: ${arg.help}`
-            : (parsed.error.issues[0]?.message ?? 'not valid'),
-        ],
+        why: [raw[arg.name] === undefined ? `${shown} is missing: ${arg.help}` : checked.wrong],
         fix: spec.examples.map((command) => ({ say: 'For example:', command })),
       });
     }
-    out[arg.name] = parsed.data;
+    out[arg.name] = checked.value;
   }
   return out;
 }

@@ -1,6 +1,5 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
-import { stringify } from 'yaml';
 import type { Document, Outcome } from '../commands/index.ts';
 import { clean, duration, type Problem, type Row, type Span, type Tone, type View } from '../kernel/index.ts';
 import type { OutputFormat } from './program.ts';
@@ -120,14 +119,14 @@ export function problemLines(p: Problem, style: Style): string[] {
 }
 
 /** What goes to stdout for a result, one text. */
-export function renderResult(
+export async function renderResult(
   document: Document,
   outcome: Outcome | undefined,
   format: OutputFormat,
   style: Style,
-): string {
+): Promise<string> {
   if (format === 'json') return `${JSON.stringify(document, null, 2)}\n`;
-  if (format === 'yaml') return stringify(document);
+  if (format === 'yaml') return (await import('yaml')).stringify(document);
   return outcome === undefined
     ? ''
     : tableLines(outcome.view, style)

@@ -1,5 +1,6 @@
+export { checkArg } from './args.ts';
 export type { Context, Invocation, Io, Question } from './context.ts';
-export type { ArgSpec, Args, CommandSpec, Document, Outcome } from './model.ts';
+export type { ArgSpec, Args, ArgType, CommandSpec, Document, Outcome, ValueSource } from './model.ts';
 export {
   type ChaosWish,
   type DownFacts,
@@ -16,4 +17,4 @@ export {
   type WhyFacts,
 } from './ports.ts';
 export { runCommand } from './run.ts';
-export { COMMANDS } from './table.ts';
+export { CHAOS_WORDS, COMMANDS, SHELLS } from './table.ts';

@@ -1,25 +1,31 @@
-import type { z } from 'zod';
 import type { Json, Problem, View } from '../kernel/index.ts';
 
 /** look: reads only. forward: changes the world. safe: makes it safer. rule: sets policy. */
 export type CommandKind = 'look' | 'forward' | 'safe' | 'rule';
+
+/** What the value of an argument may be: plain data, so that help loads no schema library. */
+export type ArgType =
+  | { is: 'text'; needed?: boolean; initial?: string }
+  | { is: 'list'; needed?: boolean }
+  | { is: 'int'; min: number; max?: number; initial?: number }
+  | { is: 'flag' };
+
+/** Where completion finds values: fixed words, or live names of the project. */
+export type ValueSource = readonly string[] | 'on' | 'cluster' | 'app' | 'fleet' | 'host' | 'code' | 'target' | 'place';
 
 /** A positional argument or an option, as data: help, docs and completion are made from it. */
 export interface ArgSpec {
   /** camelCase name in the parsed arguments; the flag is its kebab-case form. */
   name: string;
   help: string;
-  schema: z.ZodType;
+  type: ArgType;
   /** Positional: in the order of the list. `rest` takes all that follow. */
   position?: 'one' | 'optional' | 'rest';
-  /** Flag without a value. */
-  flag?: boolean;
-  /** May be given several times. */
-  many?: boolean;
   /** One letter. */
   short?: string;
   /** Placeholder in help, such as `<cluster>`. */
   value?: string;
+  from?: ValueSource;
 }
 
 /** One verb of the command table: pure data, so that help costs no adapter. */

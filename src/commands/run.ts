@@ -19,6 +19,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   logs: async (c, { args }, io) => (await import('./logs.ts')).logs(c, args, io),
   exec: async (c, { args }, io) => (await import('./logs.ts')).exec(c, args, io),
   explain: async (_, { args }) => (await import('./explain.ts')).explain(args['topic'] as string),
+  completion: async (_, { args }, io) => (await import('./completion.ts')).completion(args['shell'] as string, io),
   kubeconfig: async (c, { args }, io) => (await import('./status.ts')).kubeconfig(c, args, io.out),
   'sandbox up': async (c, _, io) => (await import('./sandbox.ts')).sandboxUp(c, io),
   'sandbox down': async (c, { args }) => (await import('./sandbox.ts')).sandboxDown(c, args),

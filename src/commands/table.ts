@@ -1,32 +1,59 @@
-import { z } from 'zod';
-import type { ArgSpec, CommandSpec } from './model.ts';
+import type { ArgSpec, ArgType, CommandSpec } from './model.ts';
 
-const text = z.string();
+const needed: ArgType = { is: 'text', needed: true };
+const text: ArgType = { is: 'text' };
+const list: ArgType = { is: 'list' };
 const flag = (name: string, help: string, short?: string): ArgSpec => ({
   name,
   help,
-  schema: z.boolean().default(false),
-  flag: true,
+  type: { is: 'flag' },
   ...(short === undefined ? {} : { short }),
 });
 const on: ArgSpec = {
   name: 'on',
   help: 'only these clusters: name, cloud:<cloud> or region:<region>; may be repeated',
-  schema: z.array(text).default([]),
-  many: true,
+  type: list,
+  from: 'on',
   value: '<cluster>',
 };
 const yes = flag('yes', 'do not ask', 'y');
 const sandbox = flag('sandbox', 'use the simulated clouds of this machine');
-const app: ArgSpec = { name: 'app', help: 'name of the app', schema: text.optional(), position: 'optional' };
+const app: ArgSpec = { name: 'app', help: 'name of the app', type: text, position: 'optional', from: 'app' };
 const confirm: ArgSpec = {
   name: 'confirm',
   help: 'name of the fleet, to confirm destruction',
-  schema: text.optional(),
+  type: text,
   value: '<fleet>',
+  from: 'fleet',
 };
-const cluster: ArgSpec = { name: 'cluster', help: 'name of the cluster', schema: text, position: 'one' };
-const why: ArgSpec = { name: 'because', help: 'reason, kept in the journal', schema: text.optional(), value: '<text>' };
+const cluster: ArgSpec = {
+  name: 'cluster',
+  help: 'name of the cluster',
+  type: needed,
+  position: 'one',
+  from: 'cluster',
+};
+const why: ArgSpec = { name: 'because', help: 'reason, kept in the journal', type: text, value: '<text>' };
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+/** Faults of the sandbox by name; a test compares them with the sandbox. */
+export const CHAOS_WORDS = [
+  'kill',
+  'pause',
+  'partition',
+  'link',
+  'quota',
+  'typeMissing',
+  'credentials',
+  'slow',
+  'fail',
+  'drift',
+  'leak',
+  'throttle',
+  'ignoreStop',
+  'heal',
+] as const;
 
 /** Every verb. CLI, help, completion and reference are generated from this table. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -35,15 +62,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'write a config file for this folder',
     kind: 'rule',
     args: [
-      { name: 'fleet', help: 'name of the fleet', schema: text.optional(), value: '<name>' },
+      { name: 'fleet', help: 'name of the fleet', type: text, value: '<name>' },
       {
         name: 'cluster',
         help: 'name=cloud/region; may be repeated',
-        schema: z.array(text).default([]),
-        many: true,
+        type: list,
         value: '<spec>',
       },
-      { name: 'manifests', help: 'folder or file of the app', schema: text.optional(), value: '<path>' },
+      { name: 'manifests', help: 'folder or file of the app', type: text, value: '<path>' },
       yes,
     ],
     examples: ['tw init', 'tw init --fleet shop --cluster eu=aws/eu-west-1 --manifests ./k8s --yes'],
@@ -69,12 +95,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'up',
     summary: 'build the clusters, deploy the apps, route the users',
     kind: 'forward',
-    args: [
-      on,
-      sandbox,
-      yes,
-      { name: 'plan', help: 'apply exactly the plan with this id', schema: text.optional(), value: '<id>' },
-    ],
+    args: [on, sandbox, yes, { name: 'plan', help: 'apply exactly the plan with this id', type: text, value: '<id>' }],
     examples: ['tw up', 'tw up --sandbox --yes'],
     result: 'Up',
   },
@@ -107,8 +128,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'why does a user land where they land?',
     kind: 'look',
     args: [
-      { name: 'ip', help: 'address of the user or resolver', schema: text, position: 'one' },
-      { name: 'host', help: 'host name; default: the app with traffic', schema: text.optional(), value: '<host>' },
+      { name: 'ip', help: 'address of the user or resolver', type: needed, position: 'one' },
+      { name: 'host', help: 'host name; default: the app with traffic', type: text, value: '<host>', from: 'host' },
     ],
     examples: ['tw why 198.19.101.2'],
     result: 'Why',
@@ -140,11 +161,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: 'tail',
         help: 'last lines of each container',
-        schema: z.coerce.number().int().min(0).default(20),
+        type: { is: 'int', min: 0, initial: 20 },
         value: '<n>',
       },
-      { name: 'since', help: 'seconds back', schema: z.coerce.number().int().min(1).optional(), value: '<s>' },
-      { name: 'container', help: 'name of the container', schema: text.optional(), short: 'c', value: '<name>' },
+      { name: 'since', help: 'seconds back', type: { is: 'int', min: 1 }, value: '<s>' },
+      { name: 'container', help: 'name of the container', type: text, short: 'c', value: '<name>' },
     ],
     examples: ['tw logs guestbook', 'tw logs guestbook --on syd -f'],
     result: 'Logs',
@@ -154,10 +175,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'run a command in pods of an app',
     kind: 'forward',
     args: [
-      { name: 'app', help: 'name of the app', schema: text, position: 'one' },
-      { name: 'argv', help: 'command and its arguments, after --', schema: z.array(text).min(1), position: 'rest' },
+      { name: 'app', help: 'name of the app', type: needed, position: 'one', from: 'app' },
+      {
+        name: 'argv',
+        help: 'command and its arguments, after --',
+        type: { is: 'list', needed: true },
+        position: 'rest',
+      },
       on,
-      { name: 'container', help: 'name of the container', schema: text.optional(), short: 'c', value: '<name>' },
+      { name: 'container', help: 'name of the container', type: text, short: 'c', value: '<name>' },
     ],
     examples: ['tw exec guestbook --on sao -- env'],
     result: 'Exec',
@@ -166,7 +192,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'explain',
     summary: 'what an error code or a config field means',
     kind: 'look',
-    args: [{ name: 'topic', help: 'TWnnnn or a config path', schema: text, position: 'one' }],
+    args: [{ name: 'topic', help: 'TWnnnn or a config path', type: needed, position: 'one', from: 'code' }],
     examples: ['tw explain TW2102', 'tw explain apps.*.traffic.ttl'],
     result: 'Explain',
   },
@@ -177,6 +203,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: [flag('printPath', 'print the path only')],
     examples: ['kubectl --kubeconfig $(tw kubeconfig --print-path) --context sao get pods -A'],
     result: 'Kubeconfig',
+  },
+  {
+    verb: 'completion',
+    summary: 'print the completion script of a shell',
+    kind: 'look',
+    args: [{ name: 'shell', help: 'bash, zsh or fish', type: needed, position: 'one', from: SHELLS }],
+    examples: ['eval "$(tw completion bash)"', 'tw completion fish > ~/.config/fish/completions/tw.fish'],
+    result: 'Completion',
   },
   {
     verb: 'sandbox up',
@@ -210,21 +244,22 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: 'what',
         help: 'kill, pause, resume, partition, link, quota, credentials, …, heal',
-        schema: text,
+        type: needed,
         position: 'one',
+        from: CHAOS_WORDS,
       },
       {
         name: 'where',
         help: 'cluster:<name>, node:<name>, region:<name>, <a>-<b>, a cloud',
-        schema: text.optional(),
+        type: text,
         position: 'optional',
+        from: 'target',
       },
-      { name: 'for', help: 'heal by itself after this long, such as 30s', schema: text.optional(), value: '<time>' },
+      { name: 'for', help: 'heal by itself after this long, such as 30s', type: text, value: '<time>' },
       {
         name: 'set',
         help: 'key=value of the fault; may be repeated',
-        schema: z.array(text).default([]),
-        many: true,
+        type: list,
         value: '<k=v>',
       },
     ],
@@ -236,15 +271,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'visit the app as a user of a region',
     kind: 'look',
     args: [
-      { name: 'from', help: 'user region', schema: text, value: '<region>' },
+      { name: 'from', help: 'user region', type: needed, value: '<region>', from: 'cluster' },
       {
         name: 'times',
         help: 'how many visits',
-        schema: z.coerce.number().int().min(1).max(100000).default(1),
+        type: { is: 'int', min: 1, max: 100_000, initial: 1 },
         value: '<n>',
       },
-      { name: 'path', help: 'path of the page', schema: text.default('/'), value: '<path>' },
-      { name: 'host', help: 'host name; default: the app with traffic', schema: text.optional(), value: '<host>' },
+      { name: 'path', help: 'path of the page', type: { is: 'text', initial: '/' }, value: '<path>' },
+      { name: 'host', help: 'host name; default: the app with traffic', type: text, value: '<host>', from: 'host' },
       flag('body', 'show the answer itself'),
     ],
     examples: ['tw sandbox visit --from sao', 'tw sandbox visit --from syd --times 20 -o json'],
@@ -255,11 +290,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'run a command inside a place of the sandbox',
     kind: 'look',
     args: [
-      { name: 'place', help: 'operator, clouds, users-<name>, a region or machine', schema: text, position: 'one' },
+      {
+        name: 'place',
+        help: 'operator, clouds, users-<name>, a region or machine',
+        type: needed,
+        position: 'one',
+        from: 'place',
+      },
       {
         name: 'argv',
         help: 'command and its arguments, after --',
-        schema: z.array(text).default([]),
+        type: list,
         position: 'rest',
       },
     ],

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { findConfig } from '../config/index.ts';
+import { findConfig } from '../config/find.ts';
 import type { Place } from '../infra/index.ts';
 import { fault } from '../kernel/index.ts';
 

@@ -1,4 +1,5 @@
-export { checkConfig, configJsonSchema, defineConfig, findConfig, loadConfig, readSecret } from './load.ts';
+export { findConfig } from './find.ts';
+export { checkConfig, configJsonSchema, defineConfig, loadConfig, readSecret } from './load.ts';
 export type {
   AppConfig,
   ClusterConfig,

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -9,8 +9,6 @@ import type { Config, ConfigFault, SecretRef } from './model.ts';
 import { normalise } from './normalise.ts';
 import { type ConfigInput, configSchema } from './schema.ts';
 
-const NAMES = ['tradewind.config.ts', 'tradewind.config.js', 'tradewind.yaml', 'tradewind.yml', 'tradewind.json'];
-
 /** Gives a literal config its type; the value is returned as it is. */
 export function defineConfig(config: ConfigInput): ConfigInput {
   return config;
@@ -19,22 +17,6 @@ export function defineConfig(config: ConfigInput): ConfigInput {
 /** JSON Schema of what a person writes, for editors and the reference. */
 export function configJsonSchema(): unknown {
   return z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
-}
-
-/** The config file at or above `from`. Throws TW1001. */
-export function findConfig(from: string): string {
-  for (let dir = resolve(from); ; dir = dirname(dir)) {
-    for (const name of NAMES) if (existsSync(join(dir, name))) return join(dir, name);
-    if (dirname(dir) === dir) break;
-  }
-  throw fault('TW1001', {
-    value: from,
-    why: [`looked for ${NAMES.join(', ')} here and in the folders above`],
-    fix: [
-      { say: 'Name it:', command: 'tw --config path/to/tradewind.config.ts …' },
-      { say: 'Or make one:', command: 'tw init' },
-    ],
-  });
 }
 
 function invalid(file: string, faults: readonly ConfigFault[]): TwError {
