@@ -21,18 +21,19 @@ const ended = (e: Engine, key: string): void => {
   e.ctx.journal.append({ kind: 'infra.run', run: e.run, data: toJson({ state: 'ended', key, code: null }) });
 };
 
-/** What became of a root whose run ended unseen: a plan tells, events never do. */
-async function verify(e: Engine, t: Tracker, wasDestroy: boolean): Promise<Problem | undefined> {
+/** A destroy that ended unseen is done when the state is empty. */
+async function verifyDestroy(e: Engine, t: Tracker): Promise<Problem | undefined> {
   const { roots } = e.ctx.tf;
   const left = (await roots.state(t.root.id))?.resources ?? 0;
-  if (wasDestroy) {
-    if (left === 0) {
-      await roots.remove(t.root.id);
-      t.to('gone');
-      return undefined;
-    }
-    return partial(t, `${left} resources are still there`, 'tw down');
-  }
+  if (left > 0) return partial(t, `${left} resources are still there`, 'tw down');
+  await roots.remove(t.root.id);
+  t.to('gone');
+  return undefined;
+}
+
+/** What became of a root whose run ended unseen: a plan tells, events never do. */
+async function verify(e: Engine, t: Tracker, wasDestroy: boolean): Promise<Problem | undefined> {
+  if (wasDestroy) return await verifyDestroy(e, t);
   const args = ['plan', '-json', '-input=false', lockArg(e), '-detailed-exitcode'];
   const result = await inRoot(e, t, 'verifying', async () => {
     t.begin(0);
@@ -44,12 +45,10 @@ async function verify(e: Engine, t: Tracker, wasDestroy: boolean): Promise<Probl
     t.to('failed', { problem });
     return problem;
   }
-  if ('ran' in result && result.ran.code === 2)
-    return partial(
-      t,
-      `${result.ran.view.planned} ${result.ran.view.planned === 1 ? 'change is' : 'changes are'} still to do`,
-      'tw up',
-    );
+  if ('ran' in result && result.ran.code === 2) {
+    const n = result.ran.view.planned;
+    return partial(t, `${n} ${n === 1 ? 'change is' : 'changes are'} still to do`, 'tw up');
+  }
   t.to('ready');
   return undefined;
 }
