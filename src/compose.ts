@@ -1,7 +1,8 @@
 /** The entry of every process of the product: argv → CLI, or a process of the data plane. */
 import { join } from 'node:path';
+import { ulid } from 'ulid';
 import { cli } from './cli/main.ts';
-import type { Context, Engine, Invocation, SandboxDoor } from './commands/index.ts';
+import { type Context, type Engine, type Invocation, isRun, runJournal, type SandboxDoor } from './commands/index.ts';
 import { configPath, readProject, rememberProject, sandboxDir, stateDirOf } from './compose/place.ts';
 import type { Config } from './config/index.ts';
 import { fault, type Journal, openJournal, systemClock } from './kernel/index.ts';
@@ -21,9 +22,15 @@ async function engineOf(c: Context, place: 'sandbox' | 'real'): Promise<Engine> 
   return await createEngine({ ...common, place: at, known: knownOf(await port.status(), config) });
 }
 
+function opened(stateDir: string, run: string | undefined): Journal {
+  const journal = openJournal(join(stateDir, 'journal.db'));
+  return run === undefined ? journal : runJournal(journal, run);
+}
+
 function contextOf(call: Invocation): Context {
   const cwd = process.cwd();
   const stateDir = stateDirOf(cwd, process.env);
+  const run = isRun(call.verb) ? ulid() : undefined;
   let journal: Journal | undefined;
   let config: Promise<Config> | undefined;
   let engine: Promise<Engine> | undefined;
@@ -32,7 +39,7 @@ function contextOf(call: Invocation): Context {
     cwd,
     stateDir,
     clock: systemClock,
-    journal: () => (journal ??= openJournal(join(stateDir, 'journal.db'))),
+    journal: () => (journal ??= opened(stateDir, run)),
     config: () =>
       (config ??= import('./config/index.ts').then((m) =>
         m.loadConfig(configPath(cwd, stateDir, call.config, process.env)),

@@ -17,4 +17,5 @@ export {
   type WhyFacts,
 } from './ports.ts';
 export { runCommand } from './run.ts';
-export { CHAOS_WORDS, COMMANDS, SHELLS } from './table.ts';
+export { runJournal } from './runjournal.ts';
+export { CHAOS_WORDS, COMMANDS, isRun, SHELLS } from './table.ts';

@@ -2,6 +2,7 @@ import { type ClusterApi, type ExecResult, fleetExec, fleetLogs, type LogLine, t
 import { clean, EXIT, type ExitCode, fault, type Row, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
+import { redactorOf } from './secrets.ts';
 import { selectApp, selectClusters } from './select.ts';
 
 /** APIs of the chosen clusters, and the pods meant. Throws TW6003, TW6004, TW3012 when none is built. */
@@ -92,7 +93,7 @@ export async function exec(c: Context, args: Args, io: Io): Promise<Outcome> {
     };
   c.journal().append({
     kind: 'command.exec',
-    data: { app: query.app.name, argv, clusters: clusters.map((k) => k.cluster) },
+    data: { app: query.app.name, argv: (await redactorOf(c)).json(argv), clusters: clusters.map((k) => k.cluster) },
   });
   const results = await fleetExec(clusters, query, argv, {
     stdout: take('stdout'),

@@ -1,6 +1,7 @@
 import { fault } from '../kernel/index.ts';
 import type { Context, Invocation, Io } from './context.ts';
 import type { Outcome } from './model.ts';
+import { isRun } from './table.ts';
 
 type Handler = (c: Context, call: Invocation, io: Io) => Promise<Outcome>;
 
@@ -19,6 +20,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   logs: async (c, { args }, io) => (await import('./logs.ts')).logs(c, args, io),
   exec: async (c, { args }, io) => (await import('./logs.ts')).exec(c, args, io),
   explain: async (_, { args }) => (await import('./explain.ts')).explain(args['topic'] as string),
+  report: async (c, { args }, io) => (await import('./report.ts')).report(c, args, io),
   completion: async (_, { args }, io) => (await import('./completion.ts')).completion(args['shell'] as string, io),
   kubeconfig: async (c, { args }, io) => (await import('./status.ts')).kubeconfig(c, args, io.out),
   'sandbox up': async (c, _, io) => (await import('./sandbox.ts')).sandboxUp(c, io),
@@ -36,5 +38,7 @@ export const HANDLED = Object.keys(HANDLERS);
 export async function runCommand(context: Context, call: Invocation, io: Io): Promise<Outcome> {
   const handler = HANDLERS[call.verb];
   if (handler === undefined) throw fault('TW6001', { value: call.verb });
-  return await handler(context, call, io);
+  if (!isRun(call.verb)) return await handler(context, call, io);
+  const { logged } = await import('./runlog.ts');
+  return await logged(context, call, () => handler(context, call, io));
 }

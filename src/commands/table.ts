@@ -205,6 +205,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     result: 'Kubeconfig',
   },
   {
+    verb: 'report',
+    summary: 'bundle the last run into one file without secrets',
+    kind: 'look',
+    args: [{ name: 'run', help: 'id of the run; default: the last one', type: text, value: '<id>' }],
+    examples: ['tw report'],
+    result: 'Report',
+  },
+  {
     verb: 'completion',
     summary: 'print the completion script of a shell',
     kind: 'look',
@@ -308,3 +316,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     result: 'Enter',
   },
 ];
+
+/** Verbs that change something are kept as runs. */
+export function isRun(verb: string): boolean {
+  const kind = COMMANDS.find((c) => c.verb === verb)?.kind;
+  return kind === 'forward' || kind === 'safe';
+}

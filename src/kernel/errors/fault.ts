@@ -90,7 +90,7 @@ export function problemOf(error: unknown): Problem {
     title: entry.title,
     where: [],
     why: [...causes(error), ...stack.map((l) => l.trim())],
-    fix: [{ say: 'Please report it with the command you typed.' }],
+    fix: [{ say: 'Please report it with the command you typed and the file that this writes:', command: 'tw report' }],
     exit: entry.exit,
   };
 }

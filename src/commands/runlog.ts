@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs';
+import { type Fact, type Journal, type Json, problemOf, toJson } from '../kernel/index.ts';
+import type { Context, Invocation } from './context.ts';
+import type { Outcome } from './model.ts';
+import { redactorOf } from './secrets.ts';
+
+/** All facts of a run and of its parts, in order. */
+export function factsOf(journal: Journal, run: string): Fact[] {
+  const own = journal.read({ run });
+  const parts = new Set(own.flatMap((f) => (f.kind === 'command.part' ? [(f.data as { run: string }).run] : [])));
+  return [...own, ...[...parts].flatMap((p) => journal.read({ run: p }))].toSorted((a, b) => a.offset - b.offset);
+}
+
+/** A folder that is no project gets no journal by a verb that fails in it. */
+async function isProject(c: Context): Promise<boolean> {
+  if (existsSync(c.stateDir)) return true;
+  return await c.config().then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Writes start and end of a run: arguments without secrets, exit code, codes of the problems. */
+export async function logged(c: Context, call: Invocation, work: () => Promise<Outcome>): Promise<Outcome> {
+  if (!(await isProject(c))) return await work();
+  const since = c.clock.monotonic();
+  const journal = c.journal();
+  const args = (await redactorOf(c)).json(toJson(call.args));
+  journal.append({ kind: 'command.start', data: { verb: call.verb, args, pid: process.pid } });
+  const end = (exit: number, codes: readonly string[]): void => {
+    const data: Json = { verb: call.verb, exit, problems: [...codes], ms: Math.round(c.clock.monotonic() - since) };
+    journal.append({ kind: 'command.end', data });
+  };
+  let outcome: Outcome;
+  try {
+    outcome = await work();
+  } catch (error) {
+    const problem = problemOf(error);
+    try {
+      end(problem.exit, [problem.code]);
+    } catch {
+      // The failure of the verb is what matters; a journal that fails too may be its cause.
+    }
+    throw error;
+  }
+  const problems = [...(outcome.problem === undefined ? [] : [outcome.problem]), ...(outcome.warnings ?? [])];
+  end(
+    outcome.exit ?? outcome.problem?.exit ?? 0,
+    problems.map((p) => p.code),
+  );
+  return outcome;
+}
