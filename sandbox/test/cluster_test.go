@@ -57,7 +57,7 @@ func TestCluster(t *testing.T) {
 	}{
 		{"control plane", controlPlane}, {"token webhook", tokenWebhook}, {"nodes", nodes}, {"cluster DNS", clusterDNS}, {"workloads", deploy}, {"services and names", services},
 		{"logs, exec, port-forward", streams}, {"images", images}, {"isolation", isolation}, {"root in a pod", confined}, {"users and memory", usersAndMemory},
-		{"load balancer", loadBalancer}, {"volumes", volumes}, {"control plane killed", controlPlaneKilled}, {"node killed", nodeKilled}, {"all killed", allKilled},
+		{"load balancer", loadBalancer}, {"metrics", measured}, {"log rotation", rotated}, {"host port and network", onMachine}, {"volumes", volumes}, {"control plane killed", controlPlaneKilled}, {"node killed", nodeKilled}, {"all killed", allKilled},
 	} {
 		ok := t.Run(s.name, func(st *testing.T) {
 			r.t = st
@@ -175,8 +175,11 @@ func nodes(r *rig) {
 }
 
 func clusterDNS(r *rig) {
-	took := r.until("CoreDNS", 40*time.Second, r.wants("1/1", "-n", "kube-system", "get", "deploy", "coredns"))
+	took := r.until("CoreDNS", 40*time.Second, r.wants("2/2", "-n", "kube-system", "get", "deploy", "coredns"))
 	r.t.Logf("CoreDNS Ready after the nodes: %s", took.Round(10*time.Millisecond))
+	if out := r.k("-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-dns", "-o", "jsonpath={.items[*].spec.nodeName}"); !strings.Contains(out, "n1") || !strings.Contains(out, "n2") {
+		r.t.Errorf("the DNS servers run on %s", out)
+	}
 }
 
 func deploy(r *rig) {
@@ -204,9 +207,10 @@ func services(r *rig) {
 		r.t.Error(out)
 	}
 	// The control plane itself reaches pods: proxies, webhooks and aggregated APIs need that.
-	dns := strings.TrimPrefix(strings.TrimSpace(r.k("-n", "kube-system", "get", "pod", "-l", "k8s-app=kube-dns", "-o", "name")), "pod/")
-	if out := r.k("get", "--raw", "/api/v1/namespaces/kube-system/pods/"+dns+":8080/proxy/health"); out != "OK" {
-		r.t.Errorf("proxy to a pod: %q", out)
+	for dns := range strings.FieldsSeq(r.k("-n", "kube-system", "get", "pod", "-l", "k8s-app=kube-dns", "-o", "jsonpath={.items[*].metadata.name}")) {
+		if out := r.k("get", "--raw", "/api/v1/namespaces/kube-system/pods/"+dns+":8080/proxy/health"); out != "OK" {
+			r.t.Errorf("proxy to a pod: %q", out)
+		}
 	}
 }
 

@@ -77,13 +77,23 @@ func TestMetricsEndpoint(t *testing.T) {
 }
 
 func TestServersFollowNodes(t *testing.T) {
-	n := func(off bool) *v1.Node { return &v1.Node{Spec: v1.NodeSpec{Unschedulable: off}} }
-	for want, nodes := range map[int][]any{1: {n(false), n(true)}, 2: {n(false), n(false), n(false)}} {
-		if got := servers(nodes); got != want {
-			t.Errorf("%d servers for %d nodes, want %d", got, len(nodes), want)
+	ok, off := &v1.Node{}, &v1.Node{Spec: v1.NodeSpec{Unschedulable: true}}
+	ill := &v1.Node{Spec: v1.NodeSpec{Taints: []v1.Taint{{Key: v1.TaintNodeUnreachable, Effect: v1.TaintEffectNoSchedule}}}}
+	for _, c := range []struct {
+		what       string
+		nodes      []any
+		have, want int
+	}{
+		{"before the first node", nil, 0, 1},
+		{"the second node is not ready yet", []any{ok, ill}, 1, 1},
+		{"two nodes", []any{ok, ok}, 1, 2},
+		{"many nodes", []any{ok, ok, ok}, 2, 2},
+		{"a node falls ill", []any{ok, ill}, 2, 2},
+		{"a node is cordoned", []any{off, ok}, 2, 2},
+		{"a node is gone", []any{ok}, 2, 1},
+	} {
+		if got := servers(c.nodes, c.have); got != c.want {
+			t.Errorf("%s: %d, want %d", c.what, got, c.want)
 		}
-	}
-	if got := servers(nil); got != 1 {
-		t.Errorf("%d servers before the first node", got)
 	}
 }

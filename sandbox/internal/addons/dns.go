@@ -37,7 +37,7 @@ func KeepDNS(ctx context.Context, cfg *rest.Config) error {
 		default:
 		}
 	}
-	if _, err := nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: wake, DeleteFunc: wake}); err != nil {
+	if _, err := nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: wake, UpdateFunc: func(_, o any) { wake(o) }, DeleteFunc: wake}); err != nil {
 		return err
 	}
 	f.Start(ctx.Done())
@@ -56,7 +56,7 @@ func keep(ctx context.Context, c kubernetes.Interface, changed <-chan struct{}, 
 		case <-changed:
 		case <-tick.C:
 		}
-		want := servers(nodes())
+		want := servers(nodes(), have)
 		if want == have {
 			continue
 		}
@@ -70,13 +70,30 @@ func keep(ctx context.Context, c kubernetes.Interface, changed <-chan struct{}, 
 	}
 }
 
-// servers is how many DNS servers the nodes carry: those that are leaving do not count.
-func servers(nodes []any) int {
-	n := 0
+// servers is how many DNS servers there should be. A second one comes when a second node can take it, or the
+// scheduler would put both on the first; it goes when the node goes, not when the node is ill.
+func servers(nodes []any, have int) int {
+	usable, there := 0, 0
 	for _, o := range nodes {
-		if node, ok := o.(*v1.Node); ok && node.DeletionTimestamp == nil && !node.Spec.Unschedulable {
-			n++
+		n, ok := o.(*v1.Node)
+		if !ok || n.DeletionTimestamp != nil {
+			continue
+		}
+		there++
+		if open(n) {
+			usable++
 		}
 	}
-	return max(1, min(n, dnsMost))
+	few := func(n int) int { return max(1, min(n, dnsMost)) }
+	return max(few(usable), min(have, few(there)))
+}
+
+// open says whether the scheduler may put a pod on the node.
+func open(n *v1.Node) bool {
+	for _, t := range n.Spec.Taints {
+		if t.Effect != v1.TaintEffectPreferNoSchedule {
+			return false
+		}
+	}
+	return !n.Spec.Unschedulable
 }

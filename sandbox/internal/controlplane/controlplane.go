@@ -24,6 +24,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"tradewind.dev/sandbox/internal/addons"
+	"tradewind.dev/sandbox/internal/autoscale"
 	"tradewind.dev/sandbox/internal/cloud"
 	"tradewind.dev/sandbox/internal/metrics"
 	"tradewind.dev/sandbox/internal/pki"
@@ -162,6 +163,9 @@ func (p *plane) waitReady(ctx context.Context, cfg *rest.Config) error {
 func (p *plane) startCloud(ctx context.Context, cfg *rest.Config) error {
 	c := cloud.NewClient(p.spec.CloudsSocket, p.spec.ID)
 	if err := cloud.Start(ctx, cfg, cloud.NewProvider(p.spec.Cloud, c), p.spec.Cluster); err != nil {
+		return err
+	}
+	if err := autoscale.Start(ctx, cfg, c, autoscale.Defaults); err != nil {
 		return err
 	}
 	client, err := kubernetes.NewForConfig(rest.AddUserAgent(cfg, "pod-routes"))
