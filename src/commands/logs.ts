@@ -24,9 +24,9 @@ async function targets(c: Context, args: Args): Promise<{ clusters: ClusterApi[]
 }
 
 /** One line of a terminal: whatever a pod printed, it stays inside its own line and column. */
-export function logLine(l: LogLine): string {
+export function logLine(l: LogLine, follow: boolean): string {
   if (l.kind === 'gap')
-    return `… ${l.cluster} ${l.pod ?? ''} ${l.seconds === undefined ? `lost: ${clean(l.why)}, retrying` : `back after ${l.seconds} s`}\n`;
+    return `… ${l.cluster} ${l.pod ?? ''} ${l.seconds === undefined ? `lost: ${clean(l.why)}${follow ? ', retrying' : ''}` : `back after ${l.seconds} s`}\n`;
   return `${l.late ? 'late ' : ''}${l.cluster} ${l.pod} ${l.container} ${clean(l.text)}\n`;
 }
 
@@ -48,7 +48,7 @@ export async function logs(c: Context, args: Args, io: Io): Promise<Outcome> {
   );
   for await (const l of all) {
     lines += 1;
-    io.out(io.machine ? `${JSON.stringify(l)}\n` : logLine(l));
+    io.out(io.machine ? `${JSON.stringify(l)}\n` : logLine(l, args['follow'] === true));
   }
   return { data: { lines }, view: { at: c.clock.now(), rows: [] }, streamed: true };
 }

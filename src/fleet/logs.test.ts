@@ -117,6 +117,67 @@ describe('logs', () => {
     ]);
   });
 
+  test('without follow the order is exact, however slow a cluster answers and whoever reads slowly', async () => {
+    class Slow extends KubeTwin {
+      override async *logs(): AsyncIterable<string> {
+        await systemClock.sleep(150);
+        yield `${stamp(1)} first`;
+        await systemClock.sleep(100);
+        yield `${stamp(4)} fourth`;
+      }
+    }
+    const slow = new Slow('slow');
+    for (const o of pods('slow', ['a'])
+      .all()
+      .filter((x) => x.kind === 'Pod' || x.kind === 'Namespace'))
+      slow.put(o, 'x');
+    // Two outputs of one container out of step: no line is lost, its own order stays.
+    const fast = pods('fast', ['b'], {
+      logs: () => [`${stamp(2)} second`, `${stamp(5)} fifth`, `${stamp(3)} err`, `${stamp(5)} fifth`],
+    });
+    const clusters = [
+      { cluster: 'fast', api: fast },
+      { cluster: 'slow', api: slow },
+    ];
+    const query = { clusters, app: APP, follow: false, clock: systemClock, windowMs: 1 };
+    const lines: LogLine[] = [];
+    for await (const l of fleetLogs(query, AbortSignal.timeout(5000))) {
+      lines.push(l);
+      await systemClock.sleep(20);
+    }
+    expect(lines.map(say)).toEqual([
+      'slow/a first',
+      'fast/b second',
+      'slow/a fourth',
+      'fast/b fifth',
+      'fast/b err',
+      'fast/b fifth',
+    ]);
+    expect(lines.every((l) => l.kind === 'line' && !l.late)).toBe(true);
+  });
+
+  test('an interrupt ends the wait for a cluster that says nothing, and tells what is there', async () => {
+    class Mute extends KubeTwin {
+      override async *logs(): AsyncIterable<string> {
+        yield* [];
+        await new Promise<void>(() => undefined);
+      }
+    }
+    const mute = new Mute('mute');
+    for (const o of pods('mute', ['a'])
+      .all()
+      .filter((x) => x.kind === 'Pod' || x.kind === 'Namespace'))
+      mute.put(o, 'x');
+    const clusters = [
+      { cluster: 'mute', api: mute },
+      { cluster: 'syd', api: pods('syd', ['c'], { logs: () => [`${stamp(1)} here`] }) },
+    ];
+    const lines = await take(
+      fleetLogs({ clusters, app: APP, follow: false, clock: systemClock }, AbortSignal.timeout(200)),
+    );
+    expect(lines.map(say)).toEqual(['syd/c here']);
+  });
+
   test('a slow reader pauses the source instead of filling the memory', async () => {
     const merge = new TimeMerge<number>(systemClock, 10);
     merge.open('a');

@@ -1,7 +1,7 @@
 import { type Clock, clean } from '../kernel/index.ts';
 import { TimeMerge } from './merge.ts';
 import { type ClusterApi, type PodQuery, type Target, targetsOf } from './pods.ts';
-import { KubeError } from './ports.ts';
+import { KubeError, type LogOptions } from './ports.ts';
 
 /** One line of one container. `at` is the kubelet's RFC 3339 nano time; `text` is from outside, cleaned. */
 export interface LogText {
@@ -35,7 +35,7 @@ export interface LogQuery extends PodQuery {
   /** Seconds back. */
   sinceSeconds?: number;
   clock: Clock;
-  /** Milliseconds; default 250. */
+  /** Milliseconds that a line waits for an earlier one while following; default 250. */
   windowMs?: number;
 }
 
@@ -83,24 +83,28 @@ function isNews(c: Cursor, at: string, text: string): boolean {
   return true;
 }
 
+/** What to ask the kubelet: from where the stream stood, at its last whole second, else as the query says. */
+function optionsOf(query: LogQuery, cursor: Cursor): LogOptions {
+  const { follow, tail, sinceSeconds: s } = query;
+  const began = cursor.at !== '';
+  const since = began ? cursor.at : s === undefined ? undefined : iso(query.clock.now() - s * 1000);
+  return {
+    follow,
+    ...(since === undefined ? {} : { sinceTime: `${since.slice(0, 19)}Z` }),
+    ...(tail === undefined || began ? {} : { tailLines: tail }),
+  };
+}
+
 async function read(run: Run, t: Target, cursor: Cursor): Promise<void> {
   const { query, signal } = run;
   const began = cursor.at !== '';
-  const since = began
-    ? cursor.at
-    : query.sinceSeconds === undefined
-      ? undefined
-      : iso(query.clock.now() - query.sinceSeconds * 1000);
-  const options = {
-    follow: query.follow,
-    ...(since === undefined ? {} : { sinceTime: `${since.slice(0, 19)}Z` }),
-    ...(query.tail === undefined || began ? {} : { tailLines: query.tail }),
-  };
+  const options = optionsOf(query, cursor);
   for await (const raw of t.api.logs(t.pod, options, signal)) {
     const line = split(raw);
     if (line === undefined) continue;
     const at = sortable(line.at);
-    if (!isNews(cursor, at, line.text)) continue;
+    // Only a stream that was opened again repeats; in a first pass two outputs of a container may be out of step.
+    if (!isNews(cursor, at, line.text) && began) continue;
     if (cursor.lost !== undefined) await gap(run, t, 'back', (query.clock.monotonic() - cursor.lost) / 1000);
     cursor.lost = undefined;
     const value: LogLine = {
@@ -112,7 +116,7 @@ async function read(run: Run, t: Target, cursor: Cursor): Promise<void> {
       text: clean(line.text),
       late: false,
     };
-    await run.merge.push(idOf(t), at, value);
+    await run.merge.push(idOf(t), cursor.at, value);
   }
 }
 
@@ -209,7 +213,8 @@ export async function* fleetLogs(query: LogQuery, signal: AbortSignal): AsyncGen
   const run: Run = {
     query,
     signal: AbortSignal.any([signal, stop.signal]),
-    merge: new TimeMerge(query.clock, query.windowMs ?? WINDOW_MS),
+    // What has an end is merged whole: no line is late, however slow a cluster is.
+    merge: new TimeMerge(query.clock, query.follow ? (query.windowMs ?? WINDOW_MS) : undefined),
     known: new Set(),
     tasks: new Set(),
   };

@@ -13,19 +13,20 @@ const FULL = 1000;
 
 /**
  * Merges streams that are each in order of time into one. A line waits until every open source has
- * shown a later one, or for the window (ms) at most; what comes later still is marked late. A full
- * queue pauses its writer, so a slow reader bounds the memory.
+ * shown a later one, or for the window (ms) at most; what comes later still is marked late. Without a
+ * window it waits until every source has shown a line or ended: the order is exact. A full queue
+ * pauses its writer, so a slow reader bounds the memory.
  */
 export class TimeMerge<T> {
   readonly #sources = new Map<string, Source<T>>();
   readonly #clock: Clock;
-  readonly #window: number;
+  readonly #window: number | undefined;
   #wake: () => void = () => undefined;
   readonly #ended = new Set<string>();
   #closed = false;
   #last = '';
 
-  constructor(clock: Clock, windowMs: number) {
+  constructor(clock: Clock, windowMs: number | undefined) {
     this.#clock = clock;
     this.#window = windowMs;
   }
@@ -69,10 +70,13 @@ export class TimeMerge<T> {
         await this.#sleep();
         continue;
       }
-      const age = this.#clock.monotonic() - head.line.arrived;
-      if (!this.#closed && this.#isOpenEnded() && age < this.#window) {
-        await this.#sleep(this.#window - age);
-        continue;
+      if (!this.#closed && this.#isOpenEnded()) {
+        const left =
+          this.#window === undefined ? undefined : this.#window - this.#clock.monotonic() + head.line.arrived;
+        if (left === undefined || left > 0) {
+          await this.#sleep(left);
+          continue;
+        }
       }
       yield this.#take(head.id);
     }
