@@ -1,4 +1,4 @@
-// What it costs to start the CLI: help and explain beside an empty Node program.
+// What it costs to start the CLI: help, completion and explain beside an empty Node program.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ try {
     {
       empty: () => run([process.execPath, '-e', '0'], { cwd, env }),
       help: () => run([tw, '--help'], { cwd, env }),
+      complete: () => run([tw, 'complete', '--', 'explain', 'TW'], { cwd, env }),
       explain: () => run([tw, 'explain', 'TW2102'], { cwd, env }),
     },
     { warm: true },
@@ -20,6 +21,7 @@ try {
   const peer = { ...got.empty, name: 'node -e 0' };
   table('CLI start (median of 9, in turn)', [
     ...compare('tw --help', got.help, peer, '≤ 4×, ≤ 120 ms'),
+    ...compare('completion of the error codes', got.complete, peer, '≤ 3×'),
     ...compare('tw explain TW2102', got.explain, peer),
   ]);
 } finally {

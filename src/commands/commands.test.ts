@@ -127,9 +127,9 @@ it('board: rows keep their order, cells can go, busy rows know since when', () =
   expect(seen).toEqual([1, 2, 2]);
 });
 
-it('explain: codes and config fields, and the nearest of both', () => {
-  expect(explain('TW2102').data).toMatchObject({ code: 'TW2102', exit: 4 });
-  expect(explain('apps.x.traffic.ttl').data).toMatchObject({ default: 30 });
-  expect(() => explain('TW21020')).toThrow(/TW8001/);
-  expect(() => explain('apps.x.trafic')).toThrow(/did you mean "traffic"/);
+it('explain: codes and config fields, and the nearest of both', async () => {
+  expect((await explain('TW2102')).data).toMatchObject({ code: 'TW2102', exit: 4 });
+  expect((await explain('apps.x.traffic.ttl')).data).toMatchObject({ default: 30 });
+  await expect(explain('TW21020')).rejects.toThrow(/TW8001/);
+  await expect(explain('apps.x.trafic')).rejects.toThrow(/did you mean "traffic"/);
 });

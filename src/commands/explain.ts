@@ -1,4 +1,3 @@
-import { configJsonSchema } from '../config/index.ts';
 import { CATALOGUE, type Code, entryOf, fault, nearest, type Row, text, toJson } from '../kernel/index.ts';
 import type { Outcome } from './model.ts';
 
@@ -46,7 +45,9 @@ function step(schema: Schema, key: string): Schema | undefined {
   return schema.properties?.[key] ?? valuesOf(schema) ?? schema.items?.properties?.[key];
 }
 
-function fieldAt(topic: string): Schema {
+async function fieldAt(topic: string): Promise<Schema> {
+  // Codes are explained without the schema library.
+  const { configJsonSchema } = await import('../config/index.ts');
   let schema: Schema = configJsonSchema() as Schema;
   for (const key of topic.split('.')) {
     const next = step(schema, key);
@@ -63,8 +64,8 @@ function fieldAt(topic: string): Schema {
   return schema;
 }
 
-function explainField(topic: string): Outcome {
-  const schema = fieldAt(topic);
+async function explainField(topic: string): Promise<Outcome> {
+  const schema = await fieldAt(topic);
   const fields = keysOf(schema);
   const meaning = schema.description ?? schema.type ?? '';
   const initial = toJson(schema.default ?? null);
@@ -79,10 +80,10 @@ function explainField(topic: string): Outcome {
   };
 }
 
-/** What an error code or a config field means; offline. Throws TW8001. */
-export function explain(topic: string): Outcome {
+/** What an error code or a config field means; offline. Rejects with TW8001. */
+export async function explain(topic: string): Promise<Outcome> {
   if (Object.hasOwn(CATALOGUE, topic)) return explainCode(topic as Code);
-  if (!/^TW\d*$/i.test(topic)) return explainField(topic);
+  if (!/^TW\d*$/i.test(topic)) return await explainField(topic);
   const near = nearest(topic.toUpperCase(), Object.keys(CATALOGUE));
   throw fault('TW8001', { value: topic, why: near === undefined ? [] : [`the nearest one is ${near}`] });
 }
