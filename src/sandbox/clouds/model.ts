@@ -137,8 +137,17 @@ export type Input =
   | { kind: 'drift'; where: Selector; args: Obj }
   | { kind: 'balance'; cluster: string; uid: string; wish: BalancerWish }
   | { kind: 'unbalance'; cluster: string; uid: string }
+  | { kind: 'grow'; cluster: string; unschedulable: Demand[]; ready: string[] }
+  | { kind: 'shrink'; cluster: string; nodes: string[] }
   | { kind: 'volume'; cluster: string; wish: VolumeWish }
   | { kind: 'sweep'; key: string };
+
+/** What a pod asks for that no node can take. `like`: nodes whose empty twin would take it; absent = any. */
+export interface Demand {
+  cpuMilli: number;
+  memoryBytes: number;
+  like?: string[];
+}
 
 /** A persistent volume as its cluster's storage driver asks for it. */
 export interface VolumeWish {

@@ -20,7 +20,7 @@ function wishOf(b: Loose): BalancerWish {
   };
 }
 
-const refusal = (e: CloudError): [{ code: string; message: string }, 400 | 404 | 409 | 500 | 503] => {
+export const refusal = (e: CloudError): [{ code: string; message: string }, 400 | 404 | 409 | 500 | 503] => {
   const status = ([400, 404, 409, 500, 503] as const).find((s) => s === e.status) ?? 500;
   return [{ code: e.code, message: e.message }, status];
 };

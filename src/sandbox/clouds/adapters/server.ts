@@ -6,6 +6,7 @@ import { CHAOS_KINDS, type Chaos } from '../model.ts';
 import { summaryOf, viewOf } from '../view.ts';
 import { errorOf } from '../words.ts';
 import { controllerRoutes } from './controller.ts';
+import { scaleRoute } from './scale.ts';
 import { PROVIDER, type ProviderDeps, type ProviderRequest } from './provider.ts';
 
 /** Routes of the Unix socket: provider, views, chaos, health. */
@@ -23,6 +24,7 @@ export function socketApp(d: ProviderDeps): Hono {
     }
   });
   controllerRoutes(app, d.engine);
+  scaleRoute(app, d.engine);
   app.get('/health', (c) =>
     c.json({ ok: true, running: [...d.engine.world().ops.values()].filter((o) => o.phase === 'running').length }),
   );

@@ -2,7 +2,7 @@ import type { Chaos, CloudError, World } from '../model.ts';
 import { DEFAULT_EIPS, DEFAULT_VCPU, DEFAULT_VPCS, MACHINE_TYPES, minorOf, VERSIONS, zonesOf } from '../offers.ts';
 import { type Ctx, fail, type TypeRule } from '../rules/rule.ts';
 import { at, num, str, strings } from '../values.ts';
-import { poolsOf } from './pools.ts';
+import { type Pool, poolsOf } from './pools.ts';
 import { inForce, type Target } from './target.ts';
 
 export interface CheckInput {
@@ -11,6 +11,8 @@ export interface CheckInput {
   target: Target;
   chaos: readonly Chaos[];
   now: number;
+  /** Nodes that are asked for; those of the object itself by default. */
+  pools?: Pool[];
 }
 
 /** Why the cloud refuses a create or update at once; undefined = accepted. */
@@ -152,7 +154,7 @@ interface VcpuNeed {
   need: number;
 }
 function vcpuNeed(i: CheckInput): VcpuNeed | undefined {
-  const pools = poolsOf(i.rule.type, i.ctx);
+  const pools = i.pools ?? poolsOf(i.rule.type, i.ctx);
   const need = pools.reduce((sum, p) => sum + p.count * (MACHINE_TYPES[i.target.cloud][p.instanceType]?.cpu ?? 0), 0);
   if (need === 0) return undefined;
   const limit = quotaOf(i, 'vcpu', DEFAULT_VCPU);

@@ -24,7 +24,7 @@ export function acceptCreate(c: Create): Answer {
   const check = { rule, ctx, target, chaos: c.chaos, now: c.now };
   const error = refusal(check) ?? alreadyThere(c.draft.world, rule, ctx);
   if (error) return { error };
-  const resource = newResource(c, rule, ctx);
+  const resource = newResource(c, rule, ctx, salt);
   const late = lateFailure(check);
   const op: Op = {
     ...opOf({ c, rule, target, salt, verb: 'create', who }),
@@ -84,7 +84,7 @@ function alreadyThere(world: World, rule: TypeRule, ctx: Ctx): CloudError | unde
   return undefined;
 }
 
-function newResource(c: Create, rule: TypeRule, ctx: Ctx): Resource {
+function newResource(c: Create, rule: TypeRule, ctx: Ctx, salt: string): Resource {
   const { who, type, planned } = c.input;
   const base: Resource = {
     key: `${type}/${ctx.id}`,
@@ -96,7 +96,7 @@ function newResource(c: Create, rule: TypeRule, ctx: Ctx): Resource {
     phase: 'creating',
     by: who.by,
     attrs: { ...planned },
-    hidden: { ...rule.hidden(ctx), unique: rule.unique?.(ctx) ?? '' },
+    hidden: { ...rule.hidden(ctx), unique: rule.unique?.(ctx) ?? '', salt },
     orphan: false,
     createdAt: c.now,
   };
@@ -185,13 +185,19 @@ function startMachines(s: Start): number {
   return startPools({ ...s, ctx }, poolsOf(resource.type, ctx));
 }
 
-/** Starts nodes `from..count` of every pool. */
-export function startPools(s: Start, pools: Pool[], from = 0): number {
+/** Starts the nodes of every pool. */
+export function startPools(s: Start, pools: Pool[]): number {
   let steps = 0;
   for (const pool of pools) {
-    for (let n = from; n < pool.count; n++) steps += startNode(s, pool, n);
+    const numbers = Array.from({ length: pool.count }, (_, n) => n);
+    steps += startNodes(s, pool, numbers);
   }
   return steps;
+}
+
+/** Starts the machines of a pool with these numbers; how many steps that are. */
+export function startNodes(s: Start, pool: Pool, numbers: readonly number[]): number {
+  return numbers.reduce((steps, n) => steps + startNode(s, pool, n), 0);
 }
 
 function startNode(s: Start, pool: Pool, n: number): number {

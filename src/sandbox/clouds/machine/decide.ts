@@ -6,6 +6,7 @@ import { acceptCreate } from './create.ts';
 import { acceptDelete } from './delete.ts';
 import { type Draft, draftOf } from './draft.ts';
 import { drift } from './drift.ts';
+import { grow, shrink } from './scale.ts';
 import { booted, broken, stepped } from './steps.ts';
 import { sweep } from './sweep.ts';
 import { tick } from './tick.ts';
@@ -47,6 +48,8 @@ const HANDLERS: { [K in Kind]: (c: Of<K>) => Answer } = {
   broken,
   balance,
   unbalance,
+  grow,
+  shrink,
   volume,
   sweep,
   drift,

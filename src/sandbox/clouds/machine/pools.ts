@@ -172,9 +172,14 @@ function googlePool(c: Ctx): Pool {
 /** Types of the machines themselves in the world. */
 const INSTANCE = { aws: 'aws_instance', azure: 'azure_vm', gcp: 'gcp_instance' } as const;
 
-/** The machines of a pool as the world keeps them (`hidden.pool` is the owner's key). */
+const MACHINES: ReadonlySet<string> = new Set(Object.values(INSTANCE));
+
+/** The machines of a pool as the world keeps them (`hidden.owner` is the pool's key). */
 export function instancesOf(world: World, owner: string): Resource[] {
-  return [...world.resources.values()].filter((r) => r.hidden.owner === owner && r.phase !== 'deleting');
+  // AKS clusters also own their node resource group.
+  return [...world.resources.values()].filter(
+    (r) => r.hidden.owner === owner && MACHINES.has(r.type) && r.phase !== 'deleting',
+  );
 }
 
 /** The n-th machine of a pool. */

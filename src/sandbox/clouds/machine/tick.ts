@@ -73,6 +73,8 @@ function finishWrite(c: Case, op: Op, resource: Resource): void {
   });
   const attrs = resolve(RULES_OF(op.type), op.planned ?? {}, ctx);
   c.draft.put({ ...resource, phase: 'ready', attrs });
+  for (const r of c.draft.world.resources.values())
+    if (r.hidden.owner === resource.key && r.phase === 'deleting' && isMachine(r)) c.draft.gone(r.key);
   done(c, op);
 }
 

@@ -1,11 +1,13 @@
+import { drawOf } from '../draw.ts';
 import type { Input, Op, Resource } from '../model.ts';
 import { resolve } from '../plan.ts';
 import { str } from '../values.ts';
 import { lateFailure, refusal } from './checks.ts';
-import { contextOf, opOf, startPools } from './create.ts';
+import { contextOf, opOf, startNodes } from './create.ts';
 import type { Answer, Case } from './decide.ts';
-import { CLUSTER_TYPES, clusterOf, instancesOf, type Pool, poolsOf } from './pools.ts';
+import { CLUSTER_TYPES, clusterOf, instancesOf, poolsOf } from './pools.ts';
 import { type Ctx, fail, RULES_OF } from './rules.ts';
+import { freshNumber, nextNumbers, sizeAfter } from './scaling.ts';
 import { targetOf } from './target.ts';
 
 type Update = Case<Extract<Input, { kind: 'update' }>>;
@@ -19,6 +21,7 @@ export function acceptUpdate(c: Update): Answer {
   const ctx = contextOf(c.draft.world, { who, salt, attrs: planned, now: c.now, id, resource });
   const target = targetOf({ who, type, attrs: planned, verb: 'update', id });
   const check = { rule, ctx: { ...ctx, attrs: resolve(rule, planned, ctx) }, target, chaos: c.chaos, now: c.now };
+  const machines = { ...check.ctx, draw: drawOf(c.draft.world.setting.seed, str(resource.hidden.salt) || salt) };
   // A pool's own nodes do not count against it: quotas are looked at on growth by the machines' count.
   const error = type in GROWS ? undefined : refusal(check);
   if (error) return { error };
@@ -31,7 +34,7 @@ export function acceptUpdate(c: Update): Answer {
     ...(late ? { failure: late } : {}),
   };
   c.draft.put({ ...resource, phase: 'updating' });
-  c.draft.op({ ...op, waitsFor: late ? 0 : resize({ c, op, resource, ctx: check.ctx }) });
+  c.draft.op({ ...op, waitsFor: late ? 0 : resize({ c, op, resource, ctx: machines }) });
   return { op: op.id };
 }
 const GROWS: Record<string, true> = {
@@ -47,11 +50,18 @@ function resize(o: { c: Update; op: Op; resource: Resource; ctx: Ctx }): number 
   let steps = 0;
   for (const pool of poolsOf(resource.type, ctx)) {
     const have = instancesOf(c.draft.world, resource.key);
-    const keep = have.filter((r) => r.hidden.instanceType === pool.instanceType && Number(r.hidden.n) < pool.count);
+    const before =
+      poolsOf(resource.type, { ...ctx, attrs: resource.attrs }).find((p) => p.pool === pool.pool)?.count ?? 0;
+    const size = sizeAfter(resource.type, ctx.attrs, { asked: pool.count, before, have: have.length });
+    const same = have.filter((r) => r.hidden.instanceType === pool.instanceType);
+    const keep = same.toSorted((a, b) => Number(a.hidden.n) - Number(b.hidden.n)).slice(0, size);
     for (const r of have) if (!keep.includes(r)) steps += removeNode(o, r);
-    const next: Pool = { ...pool };
-    const from = Math.max(-1, ...keep.map((r) => Number(r.hidden.n))) + 1;
-    steps += startPools({ draft: c.draft, op, resource, ctx }, [next], from);
+    const from = freshNumber(resource, have);
+    const numbers = nextNumbers({ pool, have: keep, from, count: size - keep.length });
+    const next = Math.max(from, ...numbers.map((n) => n + 1));
+    const grown = { ...resource, phase: 'updating' as const, hidden: { ...resource.hidden, next } };
+    c.draft.put(grown);
+    steps += startNodes({ draft: c.draft, op, resource: grown, ctx }, pool, numbers);
   }
   return steps;
 }
