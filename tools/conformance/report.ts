@@ -19,7 +19,7 @@ const ENTITIES: Readonly<Record<string, string>> = { quot: '"', '#39': "'", '#34
 const plain = (s: string): string => s.replaceAll(/&([a-z#0-9]+);/g, (all, e: string) => ENTITIES[e] ?? all);
 
 /**
- * The specs a run was about: those the focus chose. What the skip expression leaves out (serial, slow, disruptive)
+ * The specs a run was about: those the focus chose, their names without the list of labels ginkgo adds. What the skip expression leaves out (serial, slow, disruptive)
  * or a spec itself declines is `skipped`.
  */
 export function readReport(xml: string, focus: RegExp, skip: RegExp): Spec[] {
@@ -27,7 +27,7 @@ export function readReport(xml: string, focus: RegExp, skip: RegExp): Spec[] {
     (m): Spec[] => {
       const name = plain(m[1] ?? '')
         .replace(/^\[It\] /, '')
-        .replace(/ \[sig-[^\]]*, Conformance\]$/, '');
+        .replace(/ \[sig-[^\]]*, [^\]]*\]$/, '');
       const sig = /\[sig-([^\]]+)\]/.exec(name)?.[1];
       if (sig === undefined || !focus.test(name)) return [];
       const seconds = Number(m[3] ?? 0);

@@ -1,4 +1,4 @@
-// Command userland is nc, dig and nslookup in one file, by the name it is called: the few words of them that
+// Command userland is nc, dig, nslookup and sysctl in one file, by the name it is called: the few words of them that
 // Kubernetes' own suite speaks. Its images have the real ones; this machine may not.
 package main
 
@@ -10,7 +10,7 @@ import (
 )
 
 func main() {
-	tools := map[string]func([]string) error{"nc": netcat, "dig": dig, "nslookup": nslookup}
+	tools := map[string]func([]string) error{"nc": netcat, "dig": dig, "nslookup": nslookup, "sysctl": sysctl}
 	name := filepath.Base(os.Args[0])
 	tool := tools[name]
 	if tool == nil {
