@@ -152,9 +152,7 @@ func (s *scaler) drain(ctx context.Context, name string) error {
 		left := false
 		for i := range there.Items {
 			p := &there.Items[i]
-			// An evicted add-on is over before its kubelet has said goodbye to it; the node waits for both.
-			leaving := addon(p) && p.DeletionTimestamp != nil
-			if p.Spec.NodeName != name || (resident(p) && !leaving) {
+			if p.Spec.NodeName != name || resident(p) {
 				continue
 			}
 			if !addon(p) {

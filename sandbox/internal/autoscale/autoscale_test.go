@@ -221,21 +221,3 @@ func TestAPodThatCameMeanwhileKeepsItsNode(t *testing.T) {
 		t.Fatal("the node is left cordoned")
 	}
 }
-
-func TestAnEvictedAddOnIsWaitedFor(t *testing.T) {
-	now := metav1.Now()
-	leaving := pod("dns", "b", owned("kube-system", "ReplicaSet"), func(p *v1.Pod) {
-		p.DeletionTimestamp, p.Finalizers, p.Status.Phase = &now, []string{"test/kubelet"}, v1.PodSucceeded
-	})
-	s, c := rig(t, &book{}, node("b"), leaving)
-	s.set.Drain = 50 * time.Millisecond
-	if err := s.drain(context.Background(), "b"); err == nil {
-		t.Fatal("the node would go before its pod")
-	}
-	if err := c.Tracker().Delete(v1.SchemeGroupVersion.WithResource("pods"), "kube-system", "dns"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.drain(context.Background(), "b"); err != nil {
-		t.Fatal(err)
-	}
-}
