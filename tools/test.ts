@@ -110,6 +110,7 @@ function count(e: GoEvent, tally: Tally, outputs: Map<string, string[]>): void {
 const RUNNERS: readonly Runner[] = [
   vitest('unit', []),
   goTest('go-sandbox', 'sandbox', ['./internal/...']),
+  goTest('go-conformance', 'sandbox/conformance', ['./userland/...']),
   goTest('go-guestbook', 'examples/guestbook/app', ['./...']),
   vitest('e2e', ['--config', 'vitest.e2e.config.ts']),
 ];
