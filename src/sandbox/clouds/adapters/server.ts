@@ -6,8 +6,8 @@ import { CHAOS_KINDS, type Chaos } from '../model.ts';
 import { summaryOf, viewOf } from '../view.ts';
 import { errorOf } from '../words.ts';
 import { controllerRoutes } from './controller.ts';
-import { scaleRoute } from './scale.ts';
 import { PROVIDER, type ProviderDeps, type ProviderRequest } from './provider.ts';
+import { scaleRoute } from './scale.ts';
 
 /** Routes of the Unix socket: provider, views, chaos, health. */
 export function socketApp(d: ProviderDeps): Hono {
