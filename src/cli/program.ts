@@ -124,7 +124,8 @@ export function usageFault(error: CommanderError, argv: readonly string[], table
       fix: [{ say: 'See', command: `tw ${verbWords(argv, table)} --help` }],
     });
   }
-  const typed = argv.filter((a) => !a.startsWith('-')).slice(0, 2);
+  const flag = argv.findIndex((a) => a.startsWith('-'));
+  const typed = argv.slice(0, flag < 0 ? 2 : Math.min(2, flag));
   const verbs = table.filter((c) => !c.hidden).map((c) => c.verb);
   const near = nearest(typed.join(' '), verbs) ?? nearest(typed[0] ?? '', verbs);
   return fault('TW6001', {

@@ -11,12 +11,20 @@ export interface Ran {
   stdout: string;
   stderr: string;
 }
+/** A problem as the JSON document tells it. */
+export interface Told {
+  code: string;
+  value?: string;
+  why: string[];
+  where: { cluster?: string; resource?: string }[];
+  fix: { say: string; command?: string }[];
+}
 export interface Doc {
   apiVersion: string;
   kind: string;
   data: never;
-  problem?: { code: string; why: string[]; where: { cluster?: string }[] };
-  warnings?: { code: string; where: { cluster?: string }[] }[];
+  problem?: Told;
+  warnings?: Told[];
 }
 
 /** A project folder of its own: state, sandbox and kubeconfig; short, since Unix sockets live in it. */
@@ -105,5 +113,6 @@ export async function eventually<T>(ms: number, check: () => Promise<T>): Promis
     } catch (error) {
       if (Date.now() > until) throw error;
     }
+    await new Promise((r) => setTimeout(r, 100));
   }
 }
