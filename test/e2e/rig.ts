@@ -16,7 +16,7 @@ export interface Told {
   code: string;
   value?: string;
   why: string[];
-  where: { cluster?: string; resource?: string }[];
+  where: { cluster?: string; resource?: string; file?: string; line?: number }[];
   fix: { say: string; command?: string }[];
 }
 export interface Doc {
