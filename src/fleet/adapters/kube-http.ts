@@ -36,8 +36,8 @@ const NO_WAY = /^Proxy response \((\d+)\)/;
 function silence(e: unknown): KubeError {
   const said = causes(e)[0] ?? 'no answer';
   const status = NO_WAY.exec(said)?.[1];
-  const why = status === undefined ? said : `no connection to the API server: the proxy answers ${status}`;
-  return new KubeError(0, 'Unreachable', why, { cause: e });
+  if (status === undefined) return new KubeError(0, 'Unreachable', said, { cause: e });
+  return new KubeError(0, 'Unreachable', `no connection to the API server: the proxy answers ${status}`);
 }
 
 interface Status {
