@@ -53,9 +53,9 @@ function fit(line: string, columns: number): string {
   return bare.length <= columns ? line : `${clean(bare).slice(0, Math.max(0, columns - 1))}…`;
 }
 
-/** What makes a row worth a new line: its tone, its phase, and the reason when it is a bad one. */
+/** What makes a row worth a new line: its tone, its phase, a note, and the reason when it is a bad one. */
 function news(row: Row): string {
-  const phase = ['phase', 'step', 'state', 'changes', 'id'].map((c) => plain(row.cells[c] ?? [])).join(' ');
+  const phase = ['phase', 'step', 'state', 'changes', 'id', 'note'].map((c) => plain(row.cells[c] ?? [])).join(' ');
   return `${row.tone} ${phase} ${row.tone === 'busy' ? '' : plain(row.why ?? [])}`;
 }
 

@@ -47,7 +47,6 @@ const short = (address: string): string => address.replace(/^module\.this\./, ''
 
 function row(e: RootEvent): Row {
   const why = e.problem === undefined ? [] : [untrusted(e.problem.why[0] ?? e.problem.title)];
-  const note = e.note ?? (e.address === undefined ? undefined : short(e.address));
   return {
     key: e.root,
     tone: TONE[e.state],
@@ -57,7 +56,8 @@ function row(e: RootEvent): Row {
       units: e.planned === 0 ? [] : [text(`${e.done}/${e.planned}`)],
       time: [{ t: 'time', ms: e.elapsedMs }],
       usual: expectation(e),
-      now: note === undefined ? [] : [untrusted(note)],
+      now: e.address === undefined ? [] : [untrusted(short(e.address))],
+      note: e.note === undefined ? [] : [untrusted(e.note)],
     },
     ...(why.length === 0 ? {} : { why }),
     kids: [],

@@ -137,7 +137,7 @@ async function creating(): Promise<ReturnType<Rig['start']>> {
 describe('somebody pulls the plug of tw', () => {
   it('Ctrl-C in the middle of a create: says what it waits for; nothing is lost; up finishes', async () => {
     await gone('syd');
-    await chaos('slow', 'cloud:gcp,type:google_container_cluster,verb:create', '--set', 'factor=10');
+    await chaos('slow', 'cloud:gcp,type:google_container_cluster,verb:create', '--set', 'factor=4');
     // The provider waits for what the cloud has begun, as the real ones do.
     await chaos('ignoreStop', 'cloud:gcp');
     const run = await creating();
