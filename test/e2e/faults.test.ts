@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Doc, eventually, kinds, type Ran, Rig, visits } from './rig.ts';
+import { type Doc, eventually, type Ran, Rig, visits } from './rig.ts';
 
 /** The clouds' bad days with the real terraform: one sandbox, one fault after the other. */
 const rig = new Rig({ TW_CLOUD_TIME: '600' });
@@ -35,6 +35,18 @@ async function servedBy(...clusters: string[]): Promise<void> {
     for (const v of seen) expect(clusters).toContain(v.cluster);
   }
 }
+async function world(): Promise<{ clouds: Record<string, number>; clusters: { id: string }[]; orphans: number }> {
+  const socket = `${rig.state}/sandbox/run/clouds.sock`;
+  const said = await rig.run('curl', ['-s', '--unix-socket', socket, 'http://clouds/world/summary']);
+  return JSON.parse(said.stdout) as { clouds: Record<string, number>; clusters: { id: string }[]; orphans: number };
+}
+async function stateOf(root: string): Promise<{ type: string; tainted: boolean }[]> {
+  const file = `${rig.state}/sandbox/roots/${root}/terraform.tfstate`;
+  const said = await rig.run('cat', [file]);
+  const state = JSON.parse(said.stdout) as { resources: { type: string; instances: { status?: string }[] }[] };
+  return state.resources.map((r) => ({ type: r.type, tainted: r.instances.some((i) => i.status === 'tainted') }));
+}
+
 beforeAll(async () => {
   expect((await rig.tw('sandbox', 'up')).code).toBe(0);
 }, 120_000);
@@ -68,9 +80,9 @@ describe('one cloud has a bad day', () => {
     await gone('mtl');
     await servedBy('sao', 'syd');
     expect(existsSync(`${rig.state}/sandbox/roots/cluster-mtl`)).toBe(false);
-    const zone = rig.stateOf('zone-demo.tradewind.example');
-    expect(zone).toContain('ns-sao.demo.tradewind.example');
-    expect(zone).not.toContain('ns-mtl.demo.tradewind.example');
+    const zone = await rig.run('cat', [`${rig.state}/sandbox/roots/zone-demo.tradewind.example/terraform.tfstate`]);
+    expect(zone.stdout).toContain('ns-sao.demo.tradewind.example');
+    expect(zone.stdout).not.toContain('ns-mtl.demo.tradewind.example');
   });
 
   it('a machine type that Azure does not offer there', async () => {
@@ -107,10 +119,39 @@ describe('one cloud has a bad day', () => {
       fix: [{ command: 'tw up --on mtl' }],
     });
     expect(done.problem?.why[0]).toContain('boom');
-    expect(kinds(rig.stateOf('cluster-mtl'))).toContainEqual({ type: 'azurerm_kubernetes_cluster', tainted: true });
+    expect(await stateOf('cluster-mtl')).toContainEqual({ type: 'azurerm_kubernetes_cluster', tainted: true });
     await chaos('heal');
     const again = await up();
     expect([again.code, dataOf(again).clusters], again.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
     await eventually(20_000, async () => expect((await visits(rig, 'mtl'))[0]?.cluster).toBe('mtl'));
+  });
+});
+
+describe('taking down what does not let go', () => {
+  it('a load balancer leaked before: the cloud refuses, the sweep frees it, nothing is left', async () => {
+    await chaos('leak', 'cloud:aws');
+    const done = await down('sao');
+    expect([done.code, (done.data as { left: object[] }).left], done.stderr).toEqual([0, []]);
+    expect(done.stderr).toContain('DependencyViolation');
+    expect((await world()).clusters.map((c) => c.id).filter((id) => id.includes('sao'))).toEqual([]);
+    await chaos('heal');
+  });
+
+  it('a cluster that does not answer is not destroyed unsaid: TW2304, then --skip-drain', async () => {
+    await chaos('kill', 'cluster:syd');
+    const refused = await down('syd');
+    expect(refused.code).toBe(4);
+    expect(refused.problem).toMatchObject({
+      code: 'TW2304',
+      where: [{ cluster: 'syd' }],
+      fix: [{ command: 'tw down --on syd --skip-drain' }],
+    });
+    expect((refused.data as { left: object[] }).left).toHaveLength(1);
+    const forced = await down('syd', '--skip-drain');
+    expect([forced.code, (forced.data as { left: object[] }).left], forced.stderr).toEqual([0, []]);
+    await servedBy('mtl');
+    const rest = await rig.json('down', '--yes', CONFIRM);
+    expect(rest.code, rest.stderr).toBe(0);
+    expect(await world()).toMatchObject({ clouds: { aws: 0, azure: 0, gcp: 0 }, clusters: [], orphans: 0 });
   });
 });
