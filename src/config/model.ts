@@ -27,6 +27,8 @@ export type Replicas = ParsedApp['replicas'];
 export type PullSecret = ParsedApp['pull'][number];
 export type SecretRef = PullSecret['username'];
 export type TrafficConfig = NonNullable<ParsedApp['traffic']>;
+export type ReleaseConfig = NonNullable<ParsedApp['release']>;
+export type GatewayConfig = ConfigParsed['gateway'];
 export type Serve = TrafficConfig['serve'];
 export type SandboxConfig = NonNullable<ConfigParsed['sandbox']>;
 
@@ -41,6 +43,7 @@ export interface AppConfig {
   replicas: Replicas;
   pull: readonly PullSecret[];
   traffic?: TrafficConfig;
+  release?: ReleaseConfig;
   state: ParsedApp['state'];
 }
 
@@ -53,6 +56,7 @@ export interface Config {
   clusters: readonly ClusterConfig[];
   apps: readonly AppConfig[];
   dns?: NonNullable<ConfigParsed['dns']>;
+  gateway: GatewayConfig;
   accounts: ConfigParsed['accounts'];
   protect: boolean;
   infra: ConfigParsed['infra'];

@@ -76,6 +76,8 @@ function* clusterRefs(name: string, a: ConfigParsed['apps'][string]): Generator<
   if (a.replicas !== 'same')
     for (const c of Object.keys(a.replicas.weights ?? {})) if (c !== '*') yield [`${at}.replicas.weights`, c];
   yield* trafficRefs(at, a.traffic);
+  for (const [i, w] of (a.release?.waves ?? []).entries())
+    for (const c of w.clusters) yield [`${at}.release.waves.${i}.clusters`, c];
 }
 
 function* trafficRefs(
@@ -89,6 +91,19 @@ function* trafficRefs(
   for (const c of Object.keys(t.capacity)) yield [`${at}.traffic.capacity`, c];
 }
 
+/** A release needs a Service to find the pods, and waves that name each cluster once. */
+function* releaseFaults(name: string, a: ConfigParsed['apps'][string]): Generator<ConfigFault> {
+  if (a.release === undefined) return;
+  const at = `apps.${name}`;
+  if (a.traffic === undefined)
+    yield { path: `${at}.release`, message: 'needs traffic.service: its pods are what is released' };
+  if (a.release.strategy === 'atomic' && a.release.waves !== undefined)
+    yield { path: `${at}.release.waves`, message: 'strategy atomic has one wave of all clusters' };
+  const all = (a.release.waves ?? []).flatMap((w) => w.clusters);
+  const twice = all.find((c, i) => all.indexOf(c) !== i);
+  if (twice !== undefined) yield { path: `${at}.release.waves`, message: `"${twice}" is in two waves` };
+}
+
 function appFaults(name: string, parsed: ConfigParsed): ConfigFault[] {
   const a = parsed.apps[name];
   if (a === undefined) return [];
@@ -98,6 +113,7 @@ function appFaults(name: string, parsed: ConfigParsed): ConfigFault[] {
     if (known.includes(ref)) continue;
     faults.push(withNear({ path, message: `no cluster "${ref}" in this fleet` }, ref, known));
   }
+  faults.push(...releaseFaults(name, a));
   if (a.traffic !== undefined) {
     if (parsed.dns === undefined)
       faults.push({ path: 'dns', message: `app ${name} has traffic, so the fleet needs dns.zone` });
@@ -131,6 +147,7 @@ function app(name: string, a: ConfigParsed['apps'][string], dir: string): AppCon
     replicas: a.replicas,
     pull: a.pull,
     ...(a.traffic === undefined ? {} : { traffic: a.traffic }),
+    ...(a.release === undefined ? {} : { release: a.release }),
     state: a.state,
   };
 }
@@ -162,6 +179,7 @@ export function normalise(
     clusters: Object.entries(parsed.clusters).map(([name, c], i) => cluster(name, c, i)),
     apps: Object.entries(parsed.apps).map(([name, a]) => app(name, a, dir)),
     ...(parsed.dns === undefined ? {} : { dns: parsed.dns }),
+    gateway: parsed.gateway,
     accounts: parsed.accounts,
     protect: parsed.protect,
     infra: parsed.infra,

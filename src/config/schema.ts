@@ -94,6 +94,16 @@ const override = z.strictObject({
   merge: json.optional().describe('Merge patch.'),
 });
 
+const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+/** `10s`, `1.5m` … as milliseconds. */
+const duration = z
+  .string()
+  .regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'a duration such as 30s, 5m, 1h')
+  .transform((t) => {
+    const [, n = '0', , unit = 's'] = /^(\d+(\.\d+)?)(ms|s|m|h)$/.exec(t) ?? [];
+    return Math.round(Number(n) * (MS[unit] ?? 1000));
+  });
+
 const serve = z.union([
   z.enum(['fastest', 'nearest']).transform((by) => ({ by })),
   z
@@ -129,6 +139,68 @@ const traffic = z.strictObject({
     .default({})
     .describe('Requests per second a cluster can serve.'),
   keepBelow: z.number().positive().max(1).default(0.7).describe('Share of the capacity that a drain may fill.'),
+});
+
+const check = z.strictObject({
+  path: z.string().startsWith('/'),
+  status: z.int().min(100).max(599).default(200),
+});
+
+const release = z.strictObject({
+  driver: z
+    .enum(['httproute', 'service'])
+    .default('httproute')
+    .describe('What decides which version is live: weights of an HTTPRoute behind the gateway, or a Service selector.'),
+  strategy: z
+    .enum(['waves', 'atomic'])
+    .default('waves')
+    .describe('waves: cluster by cluster, least traffic first, or as listed; atomic: all clusters at once.'),
+  waves: z
+    .array(z.strictObject({ clusters: z.array(z.string()).min(1), soak: duration.optional() }))
+    .min(1)
+    .optional()
+    .describe('Clusters of each wave, in order; together all clusters of the app. Default: one cluster each.'),
+  soak: duration.prefault('5m').describe('How long a wave is judged before the next.'),
+  lastSoak: duration.prefault('15m').describe('How long the last wave is judged.'),
+  keepBlue: duration
+    .prefault('1h')
+    .describe('How long the old version keeps running everywhere after the last soak, for an instant rollback.'),
+  prepare: z
+    .strictObject({
+      timeout: duration.prefault('10m').describe('Until green must be ready in every cluster.'),
+      checks: z.array(check).default([]).describe('Asked through the preview before commit.'),
+      require: z
+        .enum(['all', 'skip'])
+        .default('all')
+        .describe('skip: a cluster that cannot be reached is left out, braked and shown as lagging.'),
+    })
+    .prefault({}),
+  skew: z
+    .strictObject({
+      max: duration.prefault('5s').describe('How long after commit a cluster may still serve the old version.'),
+      onMissed: z.enum(['brake', 'rollback', 'wait']).default('brake'),
+    })
+    .prefault({}),
+  judge: z
+    .strictObject({
+      errors: z.number().min(0).max(1).default(0.01).describe('Share of errors that is always allowed.'),
+      factor: z.number().min(1).default(2).describe('Errors may be this many times the baseline.'),
+      latency: z.number().min(1).default(1.5).describe('p99 may be this many times the baseline.'),
+      requests: z.int().min(1).default(100).describe('Fewer requests than this are no verdict.'),
+      probes: z
+        .number()
+        .min(0)
+        .max(100)
+        .default(10)
+        .describe('Requests per second and cluster that Tradewind itself sends while a wave is judged; 0: none.'),
+      path: z.string().startsWith('/').default('/').describe('Path of these requests.'),
+    })
+    .prefault({}),
+  approve: z
+    .array(z.enum(['commit', 'wave', 'done']))
+    .default([])
+    .describe('Steps that wait for a person.'),
+  acceptLoss: z.boolean().default(false).describe('Accept a switch that cuts connections at the flip.'),
 });
 
 const app = z.strictObject({
@@ -173,6 +245,9 @@ const app = z.strictObject({
     .default([])
     .describe('Registry credentials.'),
   traffic: traffic.optional(),
+  release: release
+    .optional()
+    .describe('Blue/green releases: the Deployments behind `traffic.service` run once per version.'),
   state: z
     .strictObject({ mode: z.literal('isolated') })
     .default({ mode: 'isolated' })
@@ -197,6 +272,20 @@ export const configSchema = z.strictObject({
         .describe('Who answers: the own nameservers, delegated from the zone.'),
     })
     .optional(),
+  gateway: z
+    .strictObject({
+      install: z
+        .enum(['traefik', 'none'])
+        .default('traefik')
+        .describe('none: every cluster has a Gateway of this name already.'),
+      namespace: name.default('tradewind-gateway'),
+      name: name.default('gateway').describe('Name of the Gateway and of its Service.'),
+      lag: duration
+        .prefault('1500ms')
+        .describe('Slowest time until its proxies follow a changed route; measured for what we install.'),
+    })
+    .prefault({})
+    .describe('The gateway in front of apps that are released by `httproute`.'),
   accounts: z
     .strictObject({
       aws: z

@@ -14,5 +14,6 @@ export {
 export { type Entry, type Fact, type Journal, type JournalQuery, memoryJournal, openJournal } from './journal.ts';
 export { canonical, digest, type Json, toJson } from './json.ts';
 export { type Cloud, type ClusterName, LABEL_PREFIX } from './names.ts';
+export type { CasResult, Store } from './store.ts';
 export { clean, duration, nearest } from './text.ts';
 export { code, type Row, type Span, type Tone, text, untrusted, type View } from './view.ts';
