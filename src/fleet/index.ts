@@ -37,6 +37,7 @@ export {
   type FleetPorts,
   type KubeApi,
   KubeError,
+  type PodPort,
   type Renderer,
 } from './ports.ts';
 export {

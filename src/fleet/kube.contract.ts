@@ -216,6 +216,18 @@ export function kubeContract(c: KubeContract): void {
       expect((await apply(map('nogen', { a: '1' }))).object.metadata.generation).toBeUndefined();
     });
 
+    test('proxyGet: a pod that is not there, and one without an address', async () => {
+      const at = { namespace: NS, pod: 'nobody', port: 8080 };
+      expect((await failure(api.proxyGet(at, '/metrics'))).status).toBe(404);
+      // A server without controllers makes no default account, and no pod without one.
+      await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: NS } });
+      const spec = { nodeSelector: { 'tw-contract': 'nowhere' }, containers: [{ name: 'c', image: 'example/c:1' }] };
+      await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'waits', namespace: NS }, spec });
+      expect((await failure(api.proxyGet({ ...at, pod: 'waits' }, '/metrics'))).status).toBe(400);
+      const ended = await failure(api.proxyGet({ ...at, pod: 'waits' }, '/metrics', AbortSignal.abort()));
+      expect(ended.status).toBe(0);
+    });
+
     test('patch: a failed test refuses the whole patch', async () => {
       await apply(map('patched', { a: '1' }));
       const bad = await failure(

@@ -49,6 +49,7 @@ export function patient(api: KubeApi, p: Patience): KubeApi {
     index: () => again(() => api.index()),
     logs: (pod, options, signal) => api.logs(pod, options, signal),
     exec: (pod, options) => api.exec(pod, options),
+    proxyGet: (at, path, signal) => api.proxyGet(at, path, signal),
     close: () => api.close(),
   };
 }

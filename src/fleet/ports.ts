@@ -49,6 +49,13 @@ export interface ExecOptions {
   signal: AbortSignal;
 }
 
+/** A TCP port of a pod. */
+export interface PodPort {
+  namespace: string;
+  pod: string;
+  port: number;
+}
+
 /**
  * One cluster's API. Every method throws KubeError; a lost page, a 401 or a broken connection is
  * never an empty answer. Objects handed in are not kept and not changed.
@@ -72,6 +79,11 @@ export interface KubeApi {
   logs(pod: PodRef, options: LogOptions, signal: AbortSignal): AsyncIterable<string>;
   /** Exit code of the command. */
   exec(pod: PodRef, options: ExecOptions): Promise<number>;
+  /**
+   * GET at a port of a pod, through the API server: the body as text. An answer that is not success is a
+   * KubeError with its status, whoever gave it; the signal ends it as status 0.
+   */
+  proxyGet(at: PodPort, path: string, signal?: AbortSignal): Promise<string>;
   close(): Promise<void>;
 }
 

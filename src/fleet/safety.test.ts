@@ -71,6 +71,7 @@ function through(twin: KubeTwin, p: Process): KubeApi {
     index: () => call(() => twin.index()),
     logs: (pod, o, s) => twin.logs(pod, o, s),
     exec: (pod, o) => twin.exec(pod, o),
+    proxyGet: (at, path, s) => twin.proxyGet(at, path, s),
     close: async () => undefined,
   };
 }

@@ -9,6 +9,7 @@ import type {
   JsonPatch,
   KubeApi,
   LogOptions,
+  PodPort,
   Selector,
 } from '../ports.ts';
 import { KubeError } from '../ports.ts';
@@ -174,6 +175,16 @@ class KubeClient implements KubeApi {
   async exec(pod: PodRef, x: ExecOptions): Promise<number> {
     const { execInPod } = await import('./kube-exec.ts');
     return execInPod(await this.#sessions.get(), pod, x);
+  }
+
+  async proxyGet(at: PodPort, path: string, signal?: AbortSignal): Promise<string> {
+    const { callText } = await http();
+    return callText(this.#sessions, {
+      method: 'GET',
+      path: `/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.pod)}:${at.port}/proxy${path}`,
+      accept: '*/*',
+      ...(signal === undefined ? {} : { signal }),
+    });
   }
 
   close(): Promise<void> {

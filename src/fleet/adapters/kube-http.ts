@@ -110,6 +110,18 @@ export async function callJson(sessions: Sessions, call: Call): Promise<Answer> 
   return { status: answer.statusCode, date, body: parse(text) };
 }
 
+/** One call whose answer is plain text. Throws KubeError, also when the signal ends it. */
+export async function callText(sessions: Sessions, call: Call): Promise<string> {
+  try {
+    const answer = await open(sessions, call);
+    const text = await answer.body.text();
+    if (answer.statusCode >= 400) throw refused(answer.statusCode, text, answer.headers);
+    return text;
+  } catch (e) {
+    throw e instanceof KubeError ? e : silence(e);
+  }
+}
+
 /** Lines of a stream, split at byte 0x0A before decoding. Throws KubeError when it breaks. */
 export async function* callLines(sessions: Sessions, call: Call): AsyncGenerator<string> {
   const answer = await open(sessions, { ...call, stream: true });

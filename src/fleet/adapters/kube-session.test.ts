@@ -45,6 +45,8 @@ function serve(
   if (path === '/version') return { status: 200, body: { gitVersion: 'v1.36.3' } };
   if (path === '/api') return { status: 200, body: DISCOVERY };
   if (path === '/apis') return { status: 200, body: { items: [] } };
+  if (path === '/api/v1/namespaces/n/pods/p:9100/proxy/metrics') return { status: 200, body: 'requests 7\n' };
+  if (path.endsWith('/proxy/gone')) return { status: 404, body: 'no such page' };
   if (path.endsWith('/configmaps/slow'))
     return { status: 429, body: { reason: 'TooManyRequests', message: 'slow down' }, headers: { 'retry-after': '7' } };
   return { status: 200, body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'n' } } };
@@ -83,7 +85,9 @@ beforeAll(async () => {
       return;
     }
     const a = serve(url.pathname, req.headers.authorization);
-    res.writeHead(a.status, { 'content-type': 'application/json', ...a.headers }).end(JSON.stringify(a.body));
+    res
+      .writeHead(a.status, { 'content-type': 'application/json', ...a.headers })
+      .end(typeof a.body === 'string' ? a.body : JSON.stringify(a.body));
   });
   https.on('secureConnection', (s: Socket) => {
     seen.handshakes++;
@@ -210,5 +214,14 @@ describe('a cluster by credentials', () => {
     for await (const l of api.logs({ namespace: 'n', name: 'p' }, { follow: false }, new AbortController().signal))
       lines.push(l);
     expect(lines).toEqual(['2026-01-01T00:00:01Z grüße', '2026-01-01T00:00:02Z zwei']);
+  });
+
+  test('a port of a pod is asked through the proxy of the API server; its refusal keeps the status', async () => {
+    api = openCluster({ cluster: 'sao', credentials: credentials(), clock: manualClock() });
+    const at = { namespace: 'n', pod: 'p', port: 9100 };
+    expect(await api.proxyGet(at, '/metrics?x=1')).toBe('requests 7\n');
+    await expect(api.proxyGet(at, '/gone')).rejects.toMatchObject({ status: 404, message: 'no such page' });
+    const ended = api.proxyGet(at, '/metrics', AbortSignal.abort());
+    await expect(ended).rejects.toMatchObject({ status: 0, name: 'KubeError' });
   });
 });

@@ -3,7 +3,7 @@ import { systemClock } from '../../kernel/index.ts';
 import type { KindRef, KubeObject, ManagedField, PodRef, Ref } from '../model.ts';
 import { content } from '../plan/diff.ts';
 import { jsonPatch, PatchMisfit } from '../plan/jsonpatch.ts';
-import { copy, equal, groupOf, keyOf, refOf } from '../plan/objects.ts';
+import { copy, dictOf, equal, groupOf, keyOf, refOf } from '../plan/objects.ts';
 import type {
   ApiIndex,
   Applied,
@@ -12,6 +12,7 @@ import type {
   JsonPatch,
   KubeApi,
   LogOptions,
+  PodPort,
   Selector,
 } from '../ports.ts';
 import { KubeError } from '../ports.ts';
@@ -37,7 +38,7 @@ interface Stored {
   object: KubeObject;
   managers: Manager[];
 }
-type TwinVerb = 'get' | 'list' | 'apply' | 'dryRun' | 'remove' | 'patch' | 'index' | 'logs' | 'exec';
+type TwinVerb = 'get' | 'list' | 'apply' | 'dryRun' | 'remove' | 'patch' | 'index' | 'logs' | 'exec' | 'proxy';
 export interface TwinCall {
   verb: TwinVerb;
   ref?: Ref;
@@ -51,6 +52,8 @@ export interface TwinOptions {
   after?: (call: TwinCall) => void;
   logs?: (pod: PodRef, options: LogOptions) => readonly string[];
   exec?: (pod: PodRef, options: ExecOptions) => Promise<number>;
+  /** What a pod with an address answers; may throw a KubeError of its own. */
+  proxy?: (at: PodPort, path: string) => string;
 }
 
 const conflict = (message: string): KubeError => new KubeError(409, 'Conflict', message);
@@ -192,6 +195,17 @@ export class KubeTwin implements KubeApi {
   async exec(pod: PodRef, options: ExecOptions): Promise<number> {
     await this.#call({ verb: 'exec' }, () => undefined);
     return (await this.#options.exec?.(pod, options)) ?? 0;
+  }
+
+  async proxyGet(at: PodPort, path: string, signal?: AbortSignal): Promise<string> {
+    const ref = { group: '', kind: 'Pod', namespace: at.namespace, name: at.pod };
+    return this.#call({ verb: 'proxy', ref }, () => {
+      if (signal?.aborted === true) throw new KubeError(0, 'Unreachable', 'aborted');
+      const pod = this.#store.get(keyOf(ref))?.object;
+      if (pod === undefined) throw notFound(ref);
+      if (dictOf(pod['status'])['podIP'] === undefined) throw new KubeError(400, 'BadRequest', 'address not allowed');
+      return this.#options.proxy?.(at, path) ?? '';
+    });
   }
 
   async close(): Promise<void> {}
