@@ -1,10 +1,9 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from './clock.ts';
 import { fault } from './errors/fault.ts';
 import type { Json } from './json.ts';
+import { openSqlite } from './sqlite.ts';
 
 /** What is appended: `kind` is `<room>.<what>`; `run` groups the facts of one command. */
 export interface Entry {
@@ -90,16 +89,14 @@ function factOf(row: Row): Fact {
   };
 }
 
+const SCHEMA = `CREATE TABLE IF NOT EXISTS fact (offset INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,
+    kind TEXT NOT NULL, run TEXT, cluster TEXT, data TEXT NOT NULL);
+  CREATE INDEX IF NOT EXISTS fact_kind ON fact(kind, offset);
+  CREATE INDEX IF NOT EXISTS fact_run ON fact(run, offset);`;
+
 function openDatabase(path: string): DatabaseSync {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const db = new DatabaseSync(path, { timeout: 5000 });
-    db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
-      CREATE TABLE IF NOT EXISTS fact (offset INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,
-        kind TEXT NOT NULL, run TEXT, cluster TEXT, data TEXT NOT NULL);
-      CREATE INDEX IF NOT EXISTS fact_kind ON fact(kind, offset);
-      CREATE INDEX IF NOT EXISTS fact_run ON fact(run, offset);`);
-    return db;
+    return openSqlite(path, SCHEMA);
   } catch (cause) {
     throw fault('TW1010', {
       value: path,

@@ -7,7 +7,10 @@ export type CasResult = 'ok' | 'stale' | 'unknown';
 export interface Store {
   /** `revision` 0 = the key does not exist. Throws TW1020 when the store cannot be asked. */
   get(key: string): Promise<{ value: Json | undefined; revision: number }>;
-  /** Writes `next` if the key still has `revision`; every success moves the revision up. */
+  /**
+   * Writes `next` if the key still has `revision`; every success moves the revision up, also over a key that was
+   * deleted and made again. Throws TW1020 when the store refuses and certainly nothing was written.
+   */
   cas(key: string, revision: number, next: Json): Promise<CasResult>;
   /** Keys with this prefix, sorted. */
   list(prefix: string): Promise<string[]>;

@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Json } from './json.ts';
+import type { Store } from './store.ts';
+
+export interface StoreContract {
+  name: string;
+  /** Two clients of one new, empty store. */
+  open(): Promise<[Store, Store]>;
+}
+
+/** What every Store must do; run by the twin and by each adapter. */
+export function storeContract(c: StoreContract): void {
+  const withStore = async (work: (a: Store, b: Store) => Promise<void>): Promise<void> => {
+    const [a, b] = await c.open();
+    try {
+      await work(a, b);
+    } finally {
+      await a.close();
+      if (b !== a) await b.close();
+    }
+  };
+
+  describe(`Store: ${c.name}`, () => {
+    it('a key that is not there has revision 0 and is made from it, once', () =>
+      withStore(async (a, b) => {
+        expect(await a.get('release/x')).toEqual({ value: undefined, revision: 0 });
+        expect(await a.cas('release/x', 0, { epoch: 1 })).toBe('ok');
+        expect(await b.cas('release/x', 0, { epoch: 2 })).toBe('stale');
+        const seen = await b.get('release/x');
+        expect(seen.value).toEqual({ epoch: 1 });
+        expect(seen.revision).toBeGreaterThan(0);
+      }));
+
+    it('a write from an old revision is stale and changes nothing', () =>
+      withStore(async (a, b) => {
+        await a.cas('k', 0, 'one');
+        const old = (await b.get('k')).revision;
+        expect(await a.cas('k', old, 'two')).toBe('ok');
+        expect(await b.cas('k', old, 'three')).toBe('stale');
+        expect(await b.cas('k', old + 1000, 'four')).toBe('stale');
+        expect((await b.get('k')).value).toBe('two');
+      }));
+
+    it('writing the same value again still moves the revision', () =>
+      withStore(async (a) => {
+        await a.cas('k', 0, 1);
+        const first = (await a.get('k')).revision;
+        expect(await a.cas('k', first, 1)).toBe('ok');
+        expect((await a.get('k')).revision).toBeGreaterThan(first);
+      }));
+
+    it('of many writers of one revision exactly one wins', () =>
+      withStore(async (a, b) => {
+        const results = await Promise.all([a, b, a, b, a, b].map((s, i) => s.cas('k', 0, i)));
+        expect(results.filter((r) => r === 'ok')).toHaveLength(1);
+        expect((await b.get('k')).value).toBe(results.indexOf('ok'));
+      }));
+
+    it('keys are listed by prefix, sorted, wild cards taken as they are', () =>
+      withStore(async (a, b) => {
+        for (const key of ['release/b', 'release/a', 'release%', 'other', 'Release/c']) await a.cas(key, 0, null);
+        expect(await b.list('release/')).toEqual(['release/a', 'release/b']);
+        expect(await b.list('release%')).toEqual(['release%']);
+        expect(await b.list('none')).toEqual([]);
+        expect(await b.list('')).toHaveLength(5);
+      }));
+
+    it('values come back as they were: deep, large, not English, and not shared with the caller', () =>
+      withStore(async (a, b) => {
+        const value = { text: 'Grüße 𝛌\u0000 "', deep: [[{ n: -0.5, none: null }]], large: 'x'.repeat(40_000) };
+        const given = structuredClone(value);
+        await a.cas('k', 0, given);
+        given.deep.length = 0;
+        const got = await b.get('k');
+        expect(got.value).toEqual(value);
+        (got.value as { text: string }).text = 'changed';
+        expect((await b.get('k')).value).toEqual(value);
+      }));
+
+    it('any sequence of writes by two clients agrees with a map of revisions that only grow', () =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.array(
+            fc.record({
+              who: fc.constantFrom(0, 1),
+              key: fc.constantFrom('p', 'q'),
+              // How many revisions behind the writer is.
+              behind: fc.constantFrom(0, 0, 0, 1, 2),
+              value: fc.jsonValue() as fc.Arbitrary<Json>,
+            }),
+            { maxLength: 12 },
+          ),
+          (steps) =>
+            withStore(async (...clients) => {
+              const past = new Map<string, { revision: number; value: Json | undefined }[]>();
+              for (const s of steps) {
+                const store = clients[s.who === 0 ? 0 : 1];
+                const known = past.get(s.key) ?? [{ revision: 0, value: undefined }];
+                const from = known.at(-1 - s.behind) ?? { revision: 0 };
+                const fresh = from.revision === known.at(-1)?.revision;
+                expect(await store.cas(s.key, from.revision, s.value)).toBe(fresh ? 'ok' : 'stale');
+                const seen = await store.get(s.key);
+                if (fresh) expect(seen.revision).toBeGreaterThan(known.at(-1)?.revision ?? 0);
+                past.set(s.key, fresh ? [...known, { revision: seen.revision, value: s.value }] : known);
+                const latest = past.get(s.key)?.at(-1);
+                expect(seen.revision).toBe(latest?.revision);
+                expect(JSON.stringify(seen.value)).toBe(JSON.stringify(latest?.value));
+              }
+            }),
+        ),
+        { numRuns: 25 },
+      ));
+  });
+}
