@@ -83,7 +83,7 @@ export function storeContract(c: StoreContract): void {
         fc.asyncProperty(
           fc.array(
             fc.record({
-              who: fc.constantFrom(0, 1),
+              who: fc.constantFrom<0 | 1>(0, 1),
               key: fc.constantFrom('p', 'q'),
               // How many revisions behind the writer is.
               behind: fc.constantFrom(0, 0, 0, 1, 2),
@@ -93,23 +93,34 @@ export function storeContract(c: StoreContract): void {
           ),
           (steps) =>
             withStore(async (...clients) => {
-              const past = new Map<string, { revision: number; value: Json | undefined }[]>();
-              for (const s of steps) {
-                const store = clients[s.who === 0 ? 0 : 1];
-                const known = past.get(s.key) ?? [{ revision: 0, value: undefined }];
-                const from = known.at(-1 - s.behind) ?? { revision: 0 };
-                const fresh = from.revision === known.at(-1)?.revision;
-                expect(await store.cas(s.key, from.revision, s.value)).toBe(fresh ? 'ok' : 'stale');
-                const seen = await store.get(s.key);
-                if (fresh) expect(seen.revision).toBeGreaterThan(known.at(-1)?.revision ?? 0);
-                past.set(s.key, fresh ? [...known, { revision: seen.revision, value: s.value }] : known);
-                const latest = past.get(s.key)?.at(-1);
-                expect(seen.revision).toBe(latest?.revision);
-                expect(JSON.stringify(seen.value)).toBe(JSON.stringify(latest?.value));
-              }
+              const past = new Map<string, readonly Past[]>();
+              for (const s of steps) past.set(s.key, await step(clients[s.who], past.get(s.key) ?? NEW, s));
             }),
         ),
         { numRuns: 25 },
       ));
   });
+}
+
+interface Past {
+  revision: number;
+  value: Json | undefined;
+}
+const NEW: readonly Past[] = [{ revision: 0, value: undefined }];
+
+/** One write from `behind` revisions ago, compared with what the key's past allows; the past after it. */
+async function step(
+  store: Store,
+  past: readonly Past[],
+  s: { key: string; behind: number; value: Json },
+): Promise<Past[]> {
+  const latest = past.at(-1) ?? { revision: 0, value: undefined };
+  const from = past.at(-1 - s.behind)?.revision ?? 0;
+  const fresh = from === latest.revision;
+  expect(await store.cas(s.key, from, s.value)).toBe(fresh ? 'ok' : 'stale');
+  const seen = await store.get(s.key);
+  if (fresh) expect(seen.revision).toBeGreaterThan(latest.revision);
+  else expect(seen.revision).toBe(latest.revision);
+  expect(JSON.stringify(seen.value)).toBe(JSON.stringify(fresh ? s.value : latest.value));
+  return fresh ? [...past, { revision: seen.revision, value: s.value }] : [...past];
 }
