@@ -96,7 +96,11 @@ export interface ReleasePorts {
 }
 
 /** A Seen from a promise; the reason of a failure is kept. */
-export async function look<T>(now: () => number, ask: () => Promise<T>, sayNo: (e: unknown) => Reason): Promise<Seen<T>> {
+export async function look<T>(
+  now: () => number,
+  ask: () => Promise<T>,
+  sayNo: (e: unknown) => Reason,
+): Promise<Seen<T>> {
   try {
     const value = await ask();
     return { at: now(), value };

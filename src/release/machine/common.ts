@@ -1,0 +1,122 @@
+import type { ClusterName } from '../../kernel/index.ts';
+import type {
+  Action,
+  ClusterView,
+  Decided,
+  Observations,
+  Reason,
+  ReleaseRecord,
+  ReleaseRequest,
+  Seen,
+  SwitchState,
+  VersionId,
+} from '../model.ts';
+
+/** Evidence for the commit must not be older than this. Milliseconds. */
+const FRESH_MS = 10_000;
+
+/** One round of a decision: the record in force, what was seen, and the clock, which only `due` reads. */
+export interface Round {
+  r: ReleaseRecord;
+  seen: Observations;
+  now: number;
+}
+
+export const due = (x: Round, deadline: number): boolean => x.now >= deadline;
+export const valueOf = <T>(s: Seen<T> | undefined): T | undefined =>
+  s !== undefined && 'value' in s ? s.value : undefined;
+export const fresh = (x: Round, s: Seen<unknown>): boolean => 'value' in s && x.now - s.at < FRESH_MS;
+
+/** The view of a member; a cluster nobody looked at is silent. */
+export function viewOf(x: Round, c: ClusterName): ClusterView {
+  const silent = { at: x.now, unreachable: { code: 'TW7012', say: `${c} was not looked at`, cluster: c } };
+  return (
+    x.seen.clusters[c] ?? {
+      sw: silent,
+      green: silent,
+      blue: silent,
+      checked: false,
+      verdict: { is: 'unknown', why: [] },
+      gates: [],
+      quiet: false,
+      braked: false,
+      mayBrake: [{ code: 'TW7012', say: 'unknown', cluster: c }],
+    }
+  );
+}
+
+export const blueOf = (r: ReleaseRecord, c: ClusterName): VersionId => r.blue[c] ?? r.green;
+
+const ours = (r: ReleaseRecord, sw: SwitchState): boolean => sw.release === r.release && !sw.vote;
+/** The vote counts only under the present epoch: a takeover voids it. */
+export const voted = (r: ReleaseRecord, sw: SwitchState | undefined): boolean =>
+  sw !== undefined && sw.vote && sw.release === r.release && sw.epoch === r.epoch;
+/** A flip stands over takeovers. */
+export const flipped = (r: ReleaseRecord, sw: SwitchState | undefined): boolean =>
+  sw !== undefined && ours(r, sw) && sw.live === r.green;
+/** `back` must be read under the present epoch: only then no delayed flip can land any more. */
+export const wentBack = (r: ReleaseRecord, c: ClusterName, sw: SwitchState | undefined): boolean =>
+  sw !== undefined && ours(r, sw) && sw.epoch === r.epoch && sw.live === blueOf(r, c);
+
+export const lastOf = (r: ReleaseRecord, ...kinds: readonly ReleaseRequest['kind'][]): ReleaseRequest | undefined =>
+  r.requests.findLast((q) => kinds.includes(q.kind));
+export const isPaused = (r: ReleaseRecord): boolean => lastOf(r, 'pause', 'resume')?.kind === 'pause';
+export const pausedReason = (r: ReleaseRecord): Reason => ({
+  code: 'TW7008',
+  say: `paused by ${lastOf(r, 'pause', 'resume')?.by ?? 'somebody'}`,
+});
+
+/** Clusters of the waves begun so far that are still members. */
+export const reached = (r: ReleaseRecord): readonly ClusterName[] =>
+  r.terms.waves
+    .slice(0, r.wave + 1)
+    .flatMap((w) => w.clusters)
+    .filter((c) => r.members.includes(c));
+
+export const silence = (s: Seen<unknown>): Reason | undefined => ('unreachable' in s ? s.unreachable : undefined);
+
+type SwitchAction = Extract<Action, { from: unknown }>['do'];
+export const onSwitch = (what: SwitchAction, c: ClusterName, sw: SwitchState, epoch: number): Action => ({
+  do: what,
+  cluster: c,
+  from: { uid: sw.uid, fence: sw.fence },
+  epoch,
+});
+
+/** A decision stands alone: what follows from it is derived in the next round, from the register. */
+export const decideOn = (next: ReleaseRecord, why: readonly Reason[] = []): Decided => ({
+  actions: [{ do: 'decide', next }],
+  why,
+});
+
+/** Brakes of members that serve the right version again are lifted. */
+export function lifts(x: Round, right: (c: ClusterName) => boolean): Action[] {
+  return x.r.members
+    .filter((c) => viewOf(x, c).braked && right(c))
+    .map((c) => ({
+      do: 'lift',
+      cluster: c,
+      why: { code: 'TW7020', say: `${c} serves the right version`, cluster: c },
+    }));
+}
+
+/** A silent member that a person gave up is left out once it is braked: it stays on an older version, marked. */
+export function givenUp(x: Round): ReleaseRecord | undefined {
+  const gone = x.r.members.find(
+    (c) =>
+      viewOf(x, c).braked &&
+      silence(viewOf(x, c).sw) !== undefined &&
+      x.r.requests.some((q) => q.kind === 'giveUp' && q.cluster === c),
+  );
+  if (gone === undefined || x.r.members.length === 1) return undefined;
+  return { ...x.r, members: x.r.members.filter((c) => c !== gone), lagging: [...x.r.lagging, gone] };
+}
+/** Members a person gave up that must be braked before they may be left out. */
+export const brakesOfGivenUp = (x: Round): Action[] =>
+  x.r.members.flatMap((c): Action[] => {
+    const v = viewOf(x, c);
+    const asked = x.r.requests.find((q) => q.kind === 'giveUp' && q.cluster === c);
+    const silent = silence(v.sw);
+    if (asked === undefined || silent === undefined || v.braked || v.mayBrake.length > 0) return [];
+    return [{ do: 'brake', cluster: c, why: silent }];
+  });

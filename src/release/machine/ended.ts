@@ -1,0 +1,37 @@
+import type { ClusterName } from '../../kernel/index.ts';
+import type { Action, Decided, Reason, VersionId } from '../model.ts';
+import { blueOf, due, flipped, lifts, type Round, silence, valueOf, viewOf } from './common.ts';
+import { liftsOfBlue } from './aborting.ts';
+
+/** The version that is over in this cluster, if it is another one than the version that stays. */
+function over(x: Round, c: ClusterName): VersionId | undefined {
+  const blue = blueOf(x.r, c);
+  if (blue === x.r.green) return undefined;
+  return x.r.decision === 'done' ? blue : x.r.green;
+}
+
+/** Retired only where the switch says that another version is live and no request came for a while. */
+function retire(x: Round, c: ClusterName): { actions: Action[]; why: Reason[] } {
+  const version = over(x, c);
+  const v = viewOf(x, c);
+  const sw = valueOf(v.sw);
+  const old = valueOf(x.r.decision === 'done' ? v.blue : v.green);
+  if (version === undefined || sw === undefined || old === undefined) {
+    const silent = version === undefined ? undefined : (silence(v.sw) ?? silence(v.green) ?? silence(v.blue));
+    return { actions: [], why: silent === undefined ? [] : [silent] };
+  }
+  if (!old.exists || sw.live === version) return { actions: [], why: [] };
+  if (!v.quiet && !due(x, x.r.since + x.r.terms.quietMostMs))
+    return { actions: [], why: [{ code: 'TW7008', say: `${version} still gets requests on ${c}`, cluster: c }] };
+  return { actions: [{ do: 'retire', cluster: c, version, fence: old.fence }], why: [] };
+}
+
+/** After the end: brakes are lifted where the right version serves, the version that is over is retired. */
+export function ended(x: Round): Decided {
+  const done = x.r.decision === 'done';
+  const lifted = done
+    ? lifts(x, (c) => flipped(x.r, valueOf(viewOf(x, c).sw)) && valueOf(viewOf(x, c).green)?.healthy === true)
+    : liftsOfBlue(x);
+  const all = x.r.members.map((c) => retire(x, c));
+  return { actions: [...lifted, ...all.flatMap((a) => a.actions)], why: all.flatMap((a) => a.why) };
+}

@@ -1,0 +1,95 @@
+import type { ClusterName } from '../../kernel/index.ts';
+import type { Action, Decided, Reason, ReleaseRecord } from '../model.ts';
+import {
+  brakesOfGivenUp,
+  decideOn,
+  due,
+  fresh,
+  givenUp,
+  isPaused,
+  lastOf,
+  onSwitch,
+  pausedReason,
+  type Round,
+  silence,
+  valueOf,
+  viewOf,
+  voted,
+} from './common.ts';
+
+/** What this member still lacks before it may vote or count; `undefined` = ready. */
+function lack(x: Round, c: ClusterName): Reason | undefined {
+  const v = viewOf(x, c);
+  const silent = silence(v.sw) ?? silence(v.green);
+  if (silent !== undefined) return silent;
+  const green = valueOf(v.green);
+  if (green?.healthy !== true)
+    return { code: 'TW7010', say: green?.why.join(': ') || `${x.r.green} is not ready on ${c}`, cluster: c };
+  if (!v.checked) return { code: 'TW7010', say: `the checks through the preview do not pass on ${c} yet`, cluster: c };
+  if (!voted(x.r, valueOf(v.sw))) return { code: 'TW7010', say: `${c} has not voted`, cluster: c };
+  if (!fresh(x, v.sw) || !fresh(x, v.green))
+    return { code: 'TW7012', say: `what is known of ${c} is too old`, cluster: c };
+  return undefined;
+}
+
+function steps(x: Round, c: ClusterName): Action[] {
+  const v = viewOf(x, c);
+  const green = valueOf(v.green);
+  const sw = valueOf(v.sw);
+  if (green === undefined || sw === undefined) return [];
+  if (!green.exists) return [{ do: 'makeGreen', cluster: c, version: x.r.green, fence: green.fence }];
+  return green.healthy && v.checked && !voted(x.r, sw) ? [onSwitch('vote', c, sw, x.r.epoch)] : [];
+}
+
+const ended = (x: Round, cause: Reason): Decided =>
+  decideOn({ ...x.r, decision: 'rolledback', cause, since: x.now }, [cause]);
+
+/** A member that cannot be reached is left out when the plan allows it: braked first, then lagging. */
+function skipped(x: Round, missing: readonly Reason[]): Decided | undefined {
+  if (x.r.terms.require !== 'skip' || !missing.every((m) => m.code === 'TW7012' && m.cluster !== undefined))
+    return undefined;
+  const silent = missing.flatMap((m) => (m.cluster === undefined ? [] : [m.cluster]));
+  if (silent.length >= x.r.members.length) return undefined;
+  const bare = silent.filter((c) => !viewOf(x, c).braked);
+  if (bare.some((c) => viewOf(x, c).mayBrake.length > 0)) return undefined;
+  if (bare.length > 0)
+    return { actions: bare.map((c) => ({ do: 'brake', cluster: c, why: missing[0] as Reason })), why: missing };
+  const members = x.r.members.filter((c) => !silent.includes(c));
+  return decideOn({ ...x.r, members, lagging: [...x.r.lagging, ...silent] }, missing);
+}
+
+/** A person's word is needed and was not given. */
+export function unapproved(r: ReleaseRecord, stage: 'commit' | 'wave' | 'done'): boolean {
+  if (!r.terms.approve.includes(stage)) return false;
+  return !r.requests.some((q) => q.kind === 'approve' && q.stage === stage && (stage !== 'wave' || q.wave === r.wave));
+}
+
+/** Everything that blocks the commit, the most telling first. */
+function blocks(x: Round): Reason[] {
+  return [
+    ...x.r.members.map((c) => lack(x, c)).filter((m) => m !== undefined),
+    ...x.r.members.flatMap((c) => viewOf(x, c).gates),
+  ];
+}
+
+/** Green is made everywhere and votes; all votes, gates and words together are the commit. */
+export function preparing(x: Round): Decided {
+  const stopped = lastOf(x.r, 'rollback');
+  if (stopped !== undefined) return ended(x, { code: 'TW7032', say: `${stopped.by}: ${stopped.why ?? 'abort'}` });
+  const left = givenUp(x);
+  if (left !== undefined) return decideOn(left);
+  const missing = blocks(x);
+  if (missing.length > 0 && due(x, x.r.startedAt + x.r.terms.prepareMs))
+    return skipped(x, missing) ?? ended(x, missing[0] as Reason);
+  const actions = [...x.r.members.flatMap((c) => steps(x, c)), ...brakesOfGivenUp(x)];
+  if (actions.length > 0) return { actions, why: missing };
+  if (missing.length > 0)
+    return { actions: [{ do: 'wait', until: x.r.startedAt + x.r.terms.prepareMs }], why: missing };
+  if (isPaused(x.r)) return { actions: [{ do: 'wait' }], why: [pausedReason(x.r)] };
+  if (unapproved(x.r, 'commit'))
+    return {
+      actions: [{ do: 'ask', stage: 'commit' }],
+      why: [{ code: 'TW7008', say: 'waits for an approval of the commit' }],
+    };
+  return decideOn({ ...x.r, decision: 'committed', wave: 0, step: 'flip', since: x.now });
+}
