@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { insideNamespaces, namespacesOf, scanMarked } from '../../src/sandbox/adapters/marks.ts';
+import { holdSpaces, insideNamespaces, scanMarked } from '../../src/sandbox/adapters/marks.ts';
 import { createSandbox, type SandboxPort } from '../../src/sandbox/index.ts';
 import { ROOT, run, type Sample } from './measure.ts';
 
@@ -66,7 +66,9 @@ const idOf = (b: Bench): string => readFileSync(join(b.dir, 'id'), 'utf8').trim(
 /** Every process of the sandbox by pid, with its role; what runs inside its pods is `pods`. */
 export function processes(b: Bench): Map<number, string> {
   const marked = scanMarked(idOf(b));
-  const all = new Map(insideNamespaces(namespacesOf(marked)).map((pid) => [pid, 'pods']));
+  const spaces = holdSpaces(marked);
+  const all = new Map(insideNamespaces(spaces.ids).map((pid) => [pid, 'pods']));
+  spaces.release();
   for (const m of marked) all.set(m.pid, m.role === '' ? 'pods' : m.role);
   return all;
 }

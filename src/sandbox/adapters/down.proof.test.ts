@@ -1,9 +1,10 @@
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { layout } from '../plan/layout.ts';
 import { type Fakes, fakes } from '../testing/fakes.ts';
 import { localSandbox } from './local.ts';
-import { killAll, killMarked, MARK, scanMarked, startOf } from './marks.ts';
+import { holdSpaces, insideNamespaces, killAll, killMarked, MARK, scanMarked, startOf } from './marks.ts';
 import { unixHttp } from './unix-http.ts';
 
 const seed = {
@@ -86,5 +87,37 @@ describe('marks', () => {
     expect(killMarked('proof', { pid, start })).toBe(true);
     await gone;
     expect(startOf(pid)).toBeUndefined();
+  });
+
+  // Only root makes a network namespace without more ado.
+  it.runIf(process.getuid?.() === 0)('a namespace is not taken for the next one that is made', async () => {
+    const { spawn } = await import('node:child_process');
+    const alone = async (env: Record<string, string> = {}): Promise<ChildProcess> => {
+      const child = spawn('unshare', ['--net', 'sh', '-c', 'echo in; exec sleep 100'], {
+        env: { PATH: process.env['PATH'], ...env },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      await new Promise((r) => child.stdout.once('data', r));
+      return child;
+    };
+    const end = async (child: ChildProcess): Promise<void> => {
+      const gone = new Promise((r) => child.once('exit', r));
+      child.kill('SIGKILL');
+      await gone;
+    };
+    const id = `proof-${process.pid}`;
+    const ours = await alone({ [MARK]: id });
+    const spaces = holdSpaces(scanMarked(id));
+    const others: ChildProcess[] = [];
+    try {
+      expect([...spaces.ids]).toHaveLength(1);
+      expect(insideNamespaces(spaces.ids)).toEqual([ours.pid]);
+      await end(ours);
+      for (let i = 0; i < 20; i++) others.push(await alone());
+      expect(insideNamespaces(spaces.ids)).toEqual([]);
+    } finally {
+      spaces.release();
+      for (const child of others) await end(child);
+    }
   });
 });

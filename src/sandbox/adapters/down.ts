@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fault } from '../../kernel/index.ts';
 import type { Leftover, Leftovers } from '../model.ts';
 import { layout } from '../plan/layout.ts';
-import { insideNamespaces, killAll, type Marked, namespacesOf, scanMarked } from './marks.ts';
+import { type HeldSpaces, holdSpaces, insideNamespaces, killAll, scanMarked } from './marks.ts';
 
 /** Users first, the network after what lives in it; the supervisor before all, or it would start them again. */
 const ORDER = ['supervisor', 'users', '', 'node', 'control-plane', 'clouds', 'net'];
@@ -47,14 +47,21 @@ async function settled(check: () => unknown[], ms: number): Promise<void> {
   for (const until = performance.now() + ms; check().length > 0 && performance.now() < until; ) await delay(20);
 }
 
-/** Ends every process with the mark. Also what `up` does before it starts. */
-export async function sweep(id: string): Promise<{ killed: number; spaces: ReadonlySet<string>; seen: Marked[] }> {
-  const seen = scanMarked(id);
-  const spaces = namespacesOf(seen);
+async function endAll(id: string, spaces: HeldSpaces): Promise<number> {
   const killed = await killAll(id, rank);
   // Containers die with their node's process a moment later.
-  await settled(() => insideNamespaces(spaces), 3000);
-  return { killed, spaces, seen };
+  await settled(() => insideNamespaces(spaces.ids), 3000);
+  return killed;
+}
+
+/** Ends every process with the mark, as `up` does before it starts. Returns how many. */
+export async function sweep(id: string): Promise<number> {
+  const spaces = holdSpaces(scanMarked(id));
+  try {
+    return await endAll(id, spaces);
+  } finally {
+    spaces.release();
+  }
 }
 
 function isOurs(dir: string): boolean {
@@ -109,12 +116,19 @@ export async function bringDown(dir: string, o: { purge: boolean; cache?: string
     throw fault('TW9005', { value: dir, why: ['it holds no marker of a sandbox; nothing was deleted'] });
   }
   const id = readId(dir);
-  const { killed, spaces } = id === undefined ? { killed: 0, spaces: new Set<string>() } : await sweep(id);
-  // The first thread of a killed process is gone before its others let go of their sockets.
-  await settled(() => socketsBelow(dir), 3000);
-  remove(dir);
-  if (o.purge && o.cache !== undefined) rmSync(o.cache, { recursive: true, force: true });
-  const result = { killed, ms: Math.round(performance.now() - started), ...proof({ dir, id, spaces }) };
+  const spaces = holdSpaces(id === undefined ? [] : scanMarked(id));
+  let result: Leftovers;
+  try {
+    const killed = id === undefined ? 0 : await endAll(id, spaces);
+    // The first thread of a killed process is gone before its others let go of their sockets.
+    await settled(() => socketsBelow(dir), 3000);
+    remove(dir);
+    if (o.purge && o.cache !== undefined) rmSync(o.cache, { recursive: true, force: true });
+    const ms = Math.round(performance.now() - started);
+    result = { killed, ms, ...proof({ dir, id, spaces: spaces.ids }) };
+  } finally {
+    spaces.release();
+  }
   if (result.left.length === 0) return result;
   throw fault('TW9050', {
     value: `${result.left.length} left`,

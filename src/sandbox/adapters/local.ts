@@ -104,7 +104,7 @@ async function* start(spec: SandboxSpec, d: StartDeps): AsyncGenerator<SandboxEv
   yield* step('preflight', async () => preflight(spec));
   const id = claim(o.dir);
   yield* step('sweep', async () => {
-    const { killed } = await sweep(id);
+    const killed = await sweep(id);
     return killed === 0 ? undefined : `${killed} processes of an earlier life ended`;
   });
   yield* step('directory', async () => writeDirectory(spec, { id, rootless: process.getuid?.() !== 0 }));

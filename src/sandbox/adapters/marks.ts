@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Environment variable every process of a sandbox carries; its value is the sandbox's id. */
@@ -104,11 +104,42 @@ const netOf = (pid: number | 'self'): string | undefined => {
   }
 };
 
-/** Network namespaces, other than ours, in which marked processes and their children live. */
-export function namespacesOf(marked: readonly Marked[]): Set<string> {
+/** Network namespaces that cannot go while they are held. */
+export interface HeldSpaces {
+  /** As /proc/<pid>/ns/net names them. */
+  ids: ReadonlySet<string>;
+  release(): void;
+}
+
+/** The file descriptor and name of the namespace of a process; nothing when it ended meanwhile. */
+function openSpace(pid: number): { id: string; fd: number } | undefined {
+  const start = startOf(pid);
+  let fd: number;
+  try {
+    fd = openSync(`/proc/${pid}/ns/net`, 'r');
+  } catch {
+    return undefined;
+  }
+  if (start !== undefined && startOf(pid) === start) return { id: `net:[${fstatSync(fd).ino}]`, fd };
+  closeSync(fd);
+  return undefined;
+}
+
+/**
+ * Holds the network namespaces, other than ours, in which marked processes and their children live. The kernel gives
+ * the number of a namespace that is gone to the next one made, be it of another sandbox; a held one keeps its number.
+ */
+export function holdSpaces(marked: readonly Marked[]): HeldSpaces {
   const host = netOf('self');
-  const all = marked.flatMap((m) => [m.pid, ...descendants(m.pid)]);
-  return new Set(all.flatMap((pid) => netOf(pid) ?? []).filter((ns) => ns !== host));
+  const held = new Map<string, number>();
+  const alive = marked.filter((m) => startOf(m.pid) === m.start);
+  for (const pid of alive.flatMap((m) => [m.pid, ...descendants(m.pid)])) {
+    const space = openSpace(pid);
+    if (space === undefined) continue;
+    if (space.id === host || held.has(space.id)) closeSync(space.fd);
+    else held.set(space.id, space.fd);
+  }
+  return { ids: new Set(held.keys()), release: () => [...held.values()].forEach((fd) => closeSync(fd)) };
 }
 
 /** Live processes inside any of these network namespaces. */
