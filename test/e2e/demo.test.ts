@@ -55,7 +55,8 @@ describe('three clouds, one guestbook', () => {
   it('kubectl works with the kubeconfig of tw: get, describe, logs, exec, rollout', async () => {
     for (const place of PLACES) {
       const get = await rig.kubectl(place, '-n', 'guestbook', 'get', 'pods', '-l', 'app=guestbook', '-o', 'name');
-      expect(get.stdout.trim().split('\n').length, get.stderr).toBeGreaterThanOrEqual(2);
+      const came = `${place}: exit ${get.code}, stdout ${JSON.stringify(get.stdout)}, stderr ${JSON.stringify(get.stderr)}`;
+      expect(get.stdout.match(/^pod\/guestbook-/gm)?.length ?? 0, came).toBeGreaterThanOrEqual(2);
     }
     const describe = await rig.kubectl('mtl', 'describe', 'nodes');
     expect(describe.stdout).toContain('topology.kubernetes.io/region=canadacentral');
