@@ -26,6 +26,7 @@ export type {
 } from './model.ts';
 export type { Allow, TakeOver } from './plan/fold.ts';
 export { health } from './plan/health.ts';
+export { versionedName } from './plan/names.ts';
 export { keyOf, sayRef } from './plan/objects.ts';
 export { place } from './plan/placement.ts';
 export { publicPlan } from './plan/summary.ts';
