@@ -3,6 +3,7 @@ import {
   limited,
   type NameserverView,
   needCurrent,
+  patienceOf,
   portOf,
   readPage,
   type ServerAt,
@@ -106,7 +107,8 @@ async function askServer(deps: TrafficDeps, at: ServerAt, p: Prediction): Promis
  * Why a client gets the answer it gets: every candidate with its reason, and prediction against reality on
  * every authoritative server. Throws TW4034 (no such host, not an address), TW4051.
  */
-export async function why(request: { ip: Ip; host?: string }, deps: TrafficDeps): Promise<Why> {
+export async function why(request: { ip: Ip; host?: string }, given: TrafficDeps): Promise<Why> {
+  const deps = { ...given, patience: patienceOf(given) };
   const { snapshot: s } = await needCurrent(deps);
   const host = request.host ?? s.intents[0]?.host ?? '';
   if (intentFor(s.intents, host) === undefined) {
@@ -149,13 +151,17 @@ export interface TrafficStatus {
 }
 
 /** The fleet's traffic now, from the servers themselves. Throws TW4051. */
-export async function trafficStatus(deps: TrafficDeps): Promise<TrafficStatus> {
+export async function trafficStatus(given: TrafficDeps): Promise<TrafficStatus> {
+  const deps = { ...given, patience: patienceOf(given) };
   const { snapshot: s } = await needCurrent(deps);
   const servers = serversOf(s);
   const seen = await lookAt(deps, servers);
   const host = s.intents[0]?.host ?? '';
-  const serials = await Promise.allSettled(
-    servers.map((at) => deps.lookup.ask({ server: at.ip, ...portOf(at), name: host, type: 'SOA' }, limited(deps))),
+  const serials = await deps.patience.all(
+    servers.map((at) => ({
+      who: `server ${at.cluster}`,
+      run: () => deps.lookup.ask({ server: at.ip, ...portOf(at), name: host, type: 'SOA' }, limited(deps)),
+    })),
   );
   const world = worldOf(s, { health: healthIn(seen), names: {}, load: {}, now: deps.clock.now() });
   const ids = new Set([...seen.views.values()].map((v) => v.snapshot?.id));

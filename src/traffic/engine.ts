@@ -1,6 +1,7 @@
 import { type Clock, type ClusterName, causes, fault, type Journal, toJson } from '../kernel/index.ts';
 import { isNewer, snapshotId } from './machine/world.ts';
 import type { HealthView, Ip, Lever, NameserverAt, SignedSnapshot, Snapshot } from './model.ts';
+import { createPatience, type Patience } from './patience.ts';
 import type { Http, Lookup, SnapshotStore } from './ports.ts';
 import {
   dataOf,
@@ -25,7 +26,10 @@ export interface TrafficDeps {
   /** Nameservers to ask before any snapshot is known. */
   nameservers?: Readonly<Record<ClusterName, NameserverAt>>;
   signal?: AbortSignal;
+  /** Given when several calls shall remember together who is silent. */
+  patience?: Patience;
 }
+export const patienceOf = (deps: TrafficDeps): Patience => deps.patience ?? createPatience();
 
 /** Time for one call to one cluster or nameserver. */
 const CALL_MS = 5000;
@@ -93,21 +97,42 @@ function newest(found: readonly (SignedSnapshot | undefined)[], deps: TrafficDep
 const settledText = (r: PromiseSettledResult<unknown>): string | undefined =>
   r.status === 'rejected' ? causes(r.reason).join(': ') : undefined;
 
+const askServers = (
+  deps: TrafficDeps,
+  p: Patience,
+  servers: readonly ServerAt[],
+): Promise<PromiseSettledResult<unknown>[]> =>
+  p.all(servers.map((at) => ({ who: `server ${at.cluster}`, run: () => readPage(deps, at, '/snapshot') })));
+
+const served = (told: readonly PromiseSettledResult<unknown>[]): (SignedSnapshot | undefined)[] =>
+  told.map((r) => (r.status === 'fulfilled' ? (r.value as SignedSnapshot) : undefined));
+
 /** The snapshot in force. The objects in the clusters are asked, and the nameservers too: either may be dead. */
 export async function currentSnapshot(deps: TrafficDeps): Promise<Asked> {
-  const stored = await Promise.allSettled(deps.clusters.map((c) => deps.store.get(c, SNAPSHOT_OBJECT, limited(deps))));
+  const patience = patienceOf(deps);
+  const hints = Object.entries(deps.nameservers ?? {}).map(([cluster, at]) => ({ ...at, cluster }));
+  const [stored, told] = await Promise.all([
+    patience.all(
+      deps.clusters.map((c) => ({
+        who: `api ${c}`,
+        run: () => deps.store.get(c, SNAPSHOT_OBJECT, limited(deps)),
+      })),
+    ),
+    askServers(deps, patience, hints),
+  ]);
   const errors: Record<ClusterName, string> = {};
   for (const [i, r] of stored.entries()) {
     const text = settledText(r);
     if (text !== undefined) errors[deps.clusters[i] ?? ''] = text;
   }
   const objects = stored.map((r) => (r.status === 'fulfilled' ? signedOf(r.value) : undefined));
-  const known = newest(objects, deps);
-  const hints = Object.entries(deps.nameservers ?? {}).map(([cluster, at]) => ({ ...at, cluster }));
-  const servers = known === undefined ? hints : serversOf(known.snapshot);
-  const told = await Promise.allSettled(servers.map((at) => readPage(deps, at, '/snapshot')));
-  const served = told.map((r) => (r.status === 'fulfilled' ? (r.value as SignedSnapshot) : undefined));
-  const current = newest([known?.signed, ...served], deps);
+  const known = newest([...objects, ...served(told)], deps);
+  // Nameservers that only the snapshot names may have a newer one.
+  const others =
+    known === undefined
+      ? []
+      : serversOf(known.snapshot).filter((at) => !hints.some((h) => h.ip === at.ip && h.http === at.http));
+  const current = newest([known?.signed, ...served(await askServers(deps, patience, others))], deps);
   return current === undefined ? { errors } : { current, errors };
 }
 
@@ -143,9 +168,15 @@ async function tell(deps: TrafficDeps, at: ServerAt, signed: SignedSnapshot): Pr
 export async function publish(deps: TrafficDeps, snapshot: Snapshot): Promise<Published> {
   const signed = signSnapshot(snapshot, deps.keys.privateKey);
   const data = dataOf(signed);
+  const patience = patienceOf(deps);
   const [api, told] = await Promise.all([
-    Promise.allSettled(deps.clusters.map((c) => deps.store.put(c, SNAPSHOT_OBJECT, data, limited(deps)))),
-    Promise.allSettled(serversOf(snapshot).map((at) => tell(deps, at, signed))),
+    patience.all(
+      deps.clusters.map((c) => ({
+        who: `api ${c}`,
+        run: () => deps.store.put(c, SNAPSHOT_OBJECT, data, limited(deps)),
+      })),
+    ),
+    patience.all(serversOf(snapshot).map((at) => ({ who: `server ${at.cluster}`, run: () => tell(deps, at, signed) }))),
   ]);
   const errors: Record<ClusterName, string> = {};
   const levers: Record<ClusterName, Lever> = {};

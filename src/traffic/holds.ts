@@ -1,9 +1,9 @@
-import { type ClusterName, causes, fault, nearest, toJson } from '../kernel/index.ts';
+import { type ClusterName, causes, digest, fault, nearest, toJson } from '../kernel/index.ts';
 import {
-  type Current,
   limited,
   type NameserverView,
   needCurrent,
+  patienceOf,
   portOf,
   publish,
   type ServerAt,
@@ -13,7 +13,7 @@ import {
 } from './engine.ts';
 import { objections } from './machine/guard.ts';
 import { snapshotId, worldOf } from './machine/world.ts';
-import type { HealthView, Hold, Ip, Lever, LoadView, Receipt, ServerView, Snapshot } from './model.ts';
+import type { HealthView, Hold, Ip, Lever, LoadView, Receipt, ServerView, Snapshot, Verdict } from './model.ts';
 
 export interface HoldRequest {
   kind: 'drain' | 'brake';
@@ -26,7 +26,7 @@ export interface HoldRequest {
   force?: boolean;
   /** Peak requests per second of the last hour, by cluster. */
   peaks?: LoadView;
-  /** How long to wait until no server answers the cluster. Default 30 s. */
+  /** How long to wait, from the call on, until no server answers the cluster. Default 30 s; one look in any case. */
   waitMs?: number;
   /** Hears the receipt as it fills. */
   onProgress?: (receipt: Receipt) => void;
@@ -46,20 +46,34 @@ interface Seen {
 
 export async function lookAt(deps: TrafficDeps, servers: readonly ServerAt[]): Promise<Seen> {
   const seen: Seen = { views: new Map(), errors: new Map() };
-  await Promise.all(
-    servers.map(async (at) => {
-      try {
-        seen.views.set(at.cluster, await viewOf(deps, at));
-      } catch (error) {
-        seen.errors.set(at.cluster, causes(error).join(': '));
-      }
-    }),
-  );
+  const asks = servers.map((at) => ({ who: `server ${at.cluster}`, run: () => viewOf(deps, at) }));
+  for (const [i, r] of (await patienceOf(deps).all(asks)).entries()) {
+    const cluster = servers[i]?.cluster ?? '';
+    if (r.status === 'fulfilled') seen.views.set(cluster, r.value);
+    else seen.errors.set(cluster, causes(r.reason).join(': '));
+  }
   return seen;
 }
 
-/** Health as most servers see it: the view of the first that could be asked. */
-export const healthIn = (seen: Seen): HealthView => [...seen.views.values()][0]?.health ?? {};
+/** What most of those servers say that are sure of it; of all, when none is. */
+function mostly(said: readonly Verdict[]): Verdict | undefined {
+  const sure = said.filter((v) => !v.unsure);
+  const heard = sure.length > 0 ? sure : said;
+  const count = (state: Verdict['state']): number => heard.filter((v) => v.state === state).length;
+  return heard.toSorted((a, b) => count(b.state) - count(a.state))[0];
+}
+
+/** Health as most of the servers that could be asked see it. */
+export function healthIn(seen: Seen): HealthView {
+  const views = [...seen.views.values()];
+  const targets = new Set(views.flatMap((v) => Object.keys(v.health)));
+  return Object.fromEntries(
+    [...targets].flatMap((t) => {
+      const verdict = mostly(views.flatMap((v) => v.health[t] ?? []));
+      return verdict === undefined ? [] : [[t, verdict]];
+    }),
+  );
+}
 
 /** Which cluster an address belongs to, by the snapshot and by what the nameservers resolved. */
 export function ownersOf(s: Snapshot, seen: Seen): Map<Ip, ClusterName> {
@@ -76,13 +90,7 @@ export function ownersOf(s: Snapshot, seen: Seen): Map<Ip, ClusterName> {
   return owners;
 }
 
-interface Raw {
-  at: ServerAt;
-  ips: Ip[];
-  error?: string;
-}
-
-async function askAll(deps: TrafficDeps, s: Snapshot, at: ServerAt): Promise<Raw> {
+async function askAll(deps: TrafficDeps, s: Snapshot, at: ServerAt): Promise<{ ips: Ip[]; error?: string }> {
   const prefixes = [undefined, ...s.map.rows.slice(0, MOST_PREFIXES).map((r) => r.prefix)];
   const questions = s.intents.flatMap(({ host }) =>
     prefixes.map((ecs) => (ecs === undefined ? { host } : { host, ecs })),
@@ -93,15 +101,18 @@ async function askAll(deps: TrafficDeps, s: Snapshot, at: ServerAt): Promise<Raw
   );
   const ips = replies.flatMap((r) => (r.status === 'fulfilled' ? r.value.data : []));
   const lost = replies.find((r) => r.status === 'rejected');
-  return { at, ips, ...(lost === undefined ? {} : { error: causes(lost.reason).join(': ') }) };
+  return { ips, ...(lost === undefined ? {} : { error: causes(lost.reason).join(': ') }) };
 }
 
 /** Every server asked over DNS for every prefix of the map (16 at most), and each looked at: what is true now. */
 async function truth(deps: TrafficDeps, s: Snapshot): Promise<{ seen: Seen; views: ServerView[] }> {
   const servers = serversOf(s);
-  const [seen, raw] = await Promise.all([lookAt(deps, servers), Promise.all(servers.map((at) => askAll(deps, s, at)))]);
+  const asks = servers.map((at) => ({ who: `server ${at.cluster}`, run: () => askAll(deps, s, at) }));
+  const [seen, raw] = await Promise.all([lookAt(deps, servers), patienceOf(deps).all(asks)]);
   const owners = ownersOf(s, seen);
-  const views = raw.map(({ at, ips, error }): ServerView => {
+  const views = raw.map((r, i): ServerView => {
+    const at = servers[i] ?? { cluster: '', ip: '' };
+    const { ips, error } = r.status === 'fulfilled' ? r.value : { ips: [], error: causes(r.reason).join(': ') };
     const answers = [...new Set(ips.map((ip) => owners.get(ip) ?? ip))].toSorted();
     return { cluster: at.cluster, ip: at.ip, answers, ...(error === undefined ? {} : { error }) };
   });
@@ -150,22 +161,26 @@ async function receiptOf(deps: TrafficDeps, t: Told): Promise<Receipt> {
   };
 }
 
-async function follow(
-  deps: TrafficDeps,
-  t: Told,
-  r: { waitMs?: number; onProgress?: (x: Receipt) => void },
-): Promise<Receipt> {
-  const end = deps.clock.monotonic() + (r.waitMs ?? WAIT_MS);
+interface Following {
+  /** Monotonic milliseconds. */
+  end: number;
+  onProgress?: ((receipt: Receipt) => void) | undefined;
+}
+const following = (deps: TrafficDeps, r: Pick<HoldRequest, 'waitMs' | 'onProgress'>): Following => ({
+  end: deps.clock.monotonic() + (r.waitMs ?? WAIT_MS),
+  onProgress: r.onProgress,
+});
+
+async function follow(deps: TrafficDeps, t: Told, r: Following): Promise<Receipt> {
   for (;;) {
     const receipt = await receiptOf(deps, t);
     r.onProgress?.(receipt);
-    if (receipt.done || deps.clock.monotonic() >= end) return receipt;
+    if (receipt.done || deps.clock.monotonic() >= r.end) return receipt;
     await deps.clock.sleep(POLL_MS, deps.signal);
   }
 }
 
-function guard(current: Current, hold: Hold, request: HoldRequest, health: HealthView): string[] {
-  const s = current.snapshot;
+function guard(s: Snapshot, hold: Hold, request: HoldRequest, health: HealthView): string[] {
   const world = worldOf(s, { health, names: {}, load: {}, now: hold.since });
   const against = objections(world, hold, request.peaks);
   const stop = against.find((o) => !(o.forcible && request.force === true));
@@ -185,6 +200,17 @@ function known(s: Snapshot, cluster: ClusterName): void {
   throw fault('TW4034', { value: cluster, why: near === undefined ? [] : [`did you mean "${near}"?`] });
 }
 
+const isSame = (h: Hold, r: HoldRequest): boolean =>
+  h.kind === r.kind && h.cluster === r.cluster && h.by === r.by && h.why === r.why && h.until === r.until;
+
+/** The id differs from that of any other writer who counts from the same snapshot. */
+function holdOf(r: HoldRequest, s: Snapshot, now: number): Hold {
+  const { kind, cluster, by, why } = r;
+  const whose = digest([by, now]).slice('sha256:'.length, 'sha256:'.length + 4);
+  const id = `${kind}-${cluster}-${s.term}.${s.seq + 1}-${whose}`;
+  return { id, kind, cluster, by, why, since: now, ...(r.until === undefined ? {} : { until: r.until }) };
+}
+
 interface Amended {
   snapshot: Snapshot;
   api: Record<ClusterName, Lever>;
@@ -196,19 +222,17 @@ interface Amended {
  */
 async function amend(
   deps: TrafficDeps,
-  change: (s: Snapshot) => Snapshot,
-  holds: (s: Snapshot) => boolean,
+  current: Snapshot,
+  x: { change(s: Snapshot): Snapshot; holds(s: Snapshot): boolean },
 ): Promise<Amended> {
-  let last: Amended | undefined;
+  let now = current;
   for (let i = 0; i < TRIES; i++) {
-    const { snapshot: now } = await needCurrent(deps);
-    if (last !== undefined && holds(now)) return last;
-    const snapshot = change(now);
+    const snapshot = x.change(now);
     const { api } = await publish(deps, snapshot);
-    last = { snapshot, api };
+    now = (await needCurrent(deps)).snapshot;
+    if (x.holds(now)) return { snapshot, api };
   }
-  if (last === undefined || !holds((await needCurrent(deps)).snapshot)) throw fault('TW4042', {});
-  return last;
+  throw fault('TW4042', {});
 }
 
 /**
@@ -216,55 +240,67 @@ async function amend(
  * and the cluster's own beacon at once; then asks every server until none answers it, or the time is up.
  * The receipt says what is confirmed. Throws TW4030, TW4031, TW4032, TW4034, TW4050, TW4051.
  */
-export async function hold(request: HoldRequest, deps: TrafficDeps): Promise<Receipt> {
-  const current = await needCurrent(deps);
-  known(current.snapshot, request.cluster);
-  const seen = await lookAt(deps, serversOf(current.snapshot));
-  const now = deps.clock.now();
-  const { kind, cluster, by, why, until } = request;
-  const id = `${kind}-${cluster}-${current.snapshot.term}.${current.snapshot.seq + 1}`;
-  const wanted: Hold = { id, kind, cluster, by, why, since: now, ...(until === undefined ? {} : { until }) };
-  const notes = guard(current, wanted, request, healthIn(seen));
+export async function hold(request: HoldRequest, given: TrafficDeps): Promise<Receipt> {
+  const deps = { ...given, patience: patienceOf(given) };
+  const until = following(deps, request);
+  const { snapshot: current } = await needCurrent(deps);
+  known(current, request.cluster);
+  const health = healthIn(await lookAt(deps, serversOf(current)));
+  const wanted = holdOf(request, current, deps.clock.now());
+  const { cluster, kind, by } = wanted;
+  const same = current.holds.find((h) => isSame(h, request));
+  if (same !== undefined) {
+    // Told again, for those that missed it.
+    const { api } = await publish(deps, current);
+    return await follow(deps, { snapshot: current, api, hold: same, notes: [], wanted: true }, until);
+  }
+  let notes = guard(current, wanted, request, health);
   deps.journal?.append({ kind: 'traffic.hold', cluster, data: toJson(wanted) });
-  const done = await amend(
-    deps,
-    (s) => ({
-      ...s,
-      seq: s.seq + 1,
-      holds: [...s.holds.filter((h) => !(h.cluster === cluster && h.kind === kind)), wanted],
-    }),
-    (s) => s.holds.some((h) => h.id === id),
-  );
-  const receipt = await follow(deps, { ...done, hold: wanted, notes, wanted: true }, request);
+  const done = await amend(deps, current, {
+    change: (s) => {
+      // Again on what another writer may have put in force meanwhile: two must not hold the last two.
+      notes = guard(s, wanted, request, health);
+      const others = s.holds.filter((h) => !(h.cluster === cluster && h.kind === kind && h.by === by));
+      return { ...s, seq: s.seq + 1, holds: [...others, wanted] };
+    },
+    holds: (s) => s.holds.some((h) => h.id === wanted.id),
+  });
+  const receipt = await follow(deps, { ...done, hold: wanted, notes, wanted: true }, until);
   deps.journal?.append({ kind: 'traffic.held', cluster, data: toJson(receipt) });
   return receipt;
 }
 
 export interface LiftRequest {
-  /** Id of a hold, or a cluster: all of its holds. */
+  /** Id of a hold, or a cluster: all of its drains. A brake is ended by its id only: it keeps users off a wrong version. */
   hold: string;
   by: string;
+  /** As of a hold. */
   waitMs?: number;
   onProgress?: (receipt: Receipt) => void;
 }
 
+function noSuch(s: Snapshot, wanted: string): never {
+  const what = (h: Hold): string => `${h.cluster}: ${h.kind} by ${h.by} (${h.id})`;
+  const why = s.holds.length === 0 ? ['nothing is held'] : s.holds.map((h) => `held: ${what(h)}`);
+  const braked = s.holds.some((h) => h.cluster === wanted);
+  const fix = braked ? [{ say: 'Who braked the cluster lifts it when it serves the right version again.' }] : [];
+  throw fault('TW4033', { value: wanted, why, fix });
+}
+
 /** Ends holds; done when every server that could be asked runs the change. Throws TW4033, TW4050, TW4051. */
-export async function lift(request: LiftRequest, deps: TrafficDeps): Promise<Receipt> {
+export async function lift(request: LiftRequest, given: TrafficDeps): Promise<Receipt> {
+  const deps = { ...given, patience: patienceOf(given) };
+  const until = following(deps, request);
   const { snapshot: s } = await needCurrent(deps);
-  const ended = s.holds.filter((h) => h.id === request.hold || h.cluster === request.hold);
-  const first = ended[0];
-  if (first === undefined) {
-    const why = s.holds.length === 0 ? ['nothing is held'] : s.holds.map((h) => `held: ${h.cluster} (${h.id})`);
-    throw fault('TW4033', { value: request.hold, why });
-  }
+  const ended = s.holds.filter((h) => h.id === request.hold || (h.cluster === request.hold && h.kind === 'drain'));
+  const first = ended[0] ?? noSuch(s, request.hold);
   const ids = ended.map((h) => h.id);
   deps.journal?.append({ kind: 'traffic.lift', cluster: first.cluster, data: toJson({ by: request.by, ended }) });
-  const done = await amend(
-    deps,
-    (now) => ({ ...now, seq: now.seq + 1, holds: now.holds.filter((h) => !ids.includes(h.id)) }),
-    (now) => !now.holds.some((h) => ids.includes(h.id)),
-  );
-  const receipt = await follow(deps, { ...done, hold: first, notes: [], wanted: false }, request);
+  const done = await amend(deps, s, {
+    change: (now) => ({ ...now, seq: now.seq + 1, holds: now.holds.filter((h) => !ids.includes(h.id)) }),
+    holds: (now) => !now.holds.some((h) => ids.includes(h.id)),
+  });
+  const receipt = await follow(deps, { ...done, hold: first, notes: [], wanted: false }, until);
   deps.journal?.append({ kind: 'traffic.lifted', cluster: first.cluster, data: toJson(receipt) });
   return receipt;
 }

@@ -1,5 +1,6 @@
 /** The only door of the room. Adapters are taken from `adapters/` by compose. */
 export { trafficStatus, type Why, why } from './ask.ts';
+export { type BrakeOptions, type TrafficBrakes, trafficBrakes } from './brakes.ts';
 export { currentSnapshot, type TrafficDeps, trafficApply } from './engine.ts';
 export { hold, lift } from './holds.ts';
 export { buildMap, type Known } from './machine/map.ts';
