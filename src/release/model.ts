@@ -124,6 +124,8 @@ export interface ClusterView {
   blue: Seen<WorkloadState>;
   /** Smoke checks through the preview answered as wanted. */
   checked: boolean;
+  /** Why not, while they do not. */
+  unchecked?: Reason;
   verdict: Verdict;
   /** Gates before commit that do not pass; empty = all pass. */
   gates: readonly Reason[];
@@ -140,12 +142,30 @@ export interface Observations {
   clusters: Readonly<Record<ClusterName, ClusterView>>;
 }
 
+/** A guarded write of the switch. */
+export interface SwitchAction {
+  do: 'vote' | 'flip' | 'back';
+  cluster: ClusterName;
+  from: { uid: string; fence: number };
+  epoch: number;
+}
+export interface WorkloadAction {
+  do: 'makeGreen' | 'retire';
+  cluster: ClusterName;
+  version: VersionId;
+  fence: number;
+}
+export interface BrakeAction {
+  do: 'brake' | 'lift';
+  cluster: ClusterName;
+  why: Reason;
+}
+/** What touches a cluster. */
+export type Doing = SwitchAction | WorkloadAction | BrakeAction;
 export type Action =
+  | Doing
   /** Compare-and-set in the register; always alone in its list. */
   | { do: 'decide'; next: ReleaseRecord }
-  | { do: 'vote' | 'flip' | 'back'; cluster: ClusterName; from: { uid: string; fence: number }; epoch: number }
-  | { do: 'makeGreen' | 'retire'; cluster: ClusterName; version: VersionId; fence: number }
-  | { do: 'brake' | 'lift'; cluster: ClusterName; why: Reason }
   | { do: 'ask'; stage: Stage }
   | { do: 'stepDown'; why: Reason }
   | { do: 'wait'; until?: Ms };

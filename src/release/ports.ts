@@ -9,13 +9,6 @@ export interface Guard {
   fence: number;
 }
 
-/** What the preview and the probe of a version look like from outside. */
-export interface Backends {
-  /** Version → name of its backend Service; those the switch must know at weight 0 or more. */
-  live: VersionId;
-  others: readonly VersionId[];
-}
-
 /**
  * The one object per app and cluster that decides which version is live. Every write is one JSON Patch
  * that tests uid, fence and the backend names it relies on.
@@ -49,6 +42,8 @@ export interface Workloads {
   makeGreen(c: ClusterName, version: VersionId, replicas: number, fence: number): Promise<Put>;
   /** Deletes the version unit if the fence still is `fence`; absent is `ok`. */
   retire(c: ClusterName, version: VersionId, fence: number): Promise<Put>;
+  /** Gives the version its own HPA minimum again, after a release ended. */
+  settle(c: ClusterName, version: VersionId): Promise<Put>;
 }
 
 /** Counters per version, read at the gateway (or wherever the driver measures). Throws when it cannot be asked. */

@@ -6,18 +6,16 @@ import {
   due,
   flipped,
   givenUp,
-  isPaused,
+  heldBack,
   lastOf,
   lifts,
   onSwitch,
-  pausedReason,
   type Round,
   reached,
   silence,
   valueOf,
   viewOf,
 } from './common.ts';
-import { unapproved } from './preparing.ts';
 
 const isFlipped = (x: Round, c: ClusterName): boolean => flipped(x.r, valueOf(viewOf(x, c).sw));
 
@@ -35,28 +33,33 @@ function alarm(x: Round): Reason | undefined {
   return undefined;
 }
 
+interface Missed {
+  actions: Action[];
+  end?: Reason;
+}
+
+/** One brake at a time: a second silent cluster, or one that may not be braked, ends the release. */
+function brakeOf(x: Round, c: ClusterName): Missed {
+  const v = viewOf(x, c);
+  const why: Reason = silence(v.sw) ?? {
+    code: 'TW7020',
+    say: `${c} still serves ${x.r.blue[c] ?? 'blue'}`,
+    cluster: c,
+  };
+  if (x.r.terms.onMissed === 'brake' && v.mayBrake.length === 0) return { actions: [{ do: 'brake', cluster: c, why }] };
+  const because = v.mayBrake[0]?.say ?? 'a missed flip ends this release';
+  const say = `${c} did not switch (${why.say}) and is not braked: ${because}`;
+  return { actions: [], end: { code: 'TW7020', say, cluster: c } };
+}
+
 /** A cluster that still serves blue after `skewMs` is braked, or ends the release when it may not be. */
-function missed(x: Round, late: readonly ClusterName[]): { actions: Action[]; end?: Reason } {
-  const actions: Action[] = [];
-  if (late.length === 0 || x.r.terms.onMissed === 'wait' || !due(x, x.r.since + x.r.terms.skewMs)) return { actions };
-  for (const c of late) {
-    const v = viewOf(x, c);
-    const why: Reason = silence(v.sw) ?? {
-      code: 'TW7020',
-      say: `${c} still serves ${x.r.blue[c] ?? 'blue'}`,
-      cluster: c,
-    };
-    if (v.braked) continue;
-    if (x.r.terms.onMissed === 'rollback' || v.mayBrake.length > 0 || actions.length > 0) {
-      const because = v.mayBrake[0]?.say ?? 'a missed flip ends this release';
-      return {
-        actions: [],
-        end: { code: 'TW7020', say: `${c} did not switch (${why.say}) and is not braked: ${because}`, cluster: c },
-      };
-    }
-    actions.push({ do: 'brake', cluster: c, why });
-  }
-  return { actions };
+function missed(x: Round, late: readonly ClusterName[]): Missed {
+  const bare = late.filter((c) => !viewOf(x, c).braked);
+  const [first, second] = bare;
+  if (first === undefined || x.r.terms.onMissed === 'wait' || !due(x, x.r.since + x.r.terms.skewMs))
+    return { actions: [] };
+  if (second === undefined) return brakeOf(x, first);
+  return { actions: [], end: { code: 'TW7020', say: `${bare.join(' and ')} did not switch in time`, cluster: second } };
 }
 
 function flipStep(x: Round): Decided {
@@ -95,14 +98,10 @@ function soakStep(x: Round): Decided {
   const open = doubts(x);
   if (open.length > 0)
     return { actions: [due(x, x.r.since + 2 * soak) ? { do: 'ask', stage: 'wave' } : { do: 'wait' }], why: open };
-  if (isPaused(x.r)) return { actions: [{ do: 'wait' }], why: [pausedReason(x.r)] };
   const last = x.r.wave === x.r.terms.waves.length - 1;
+  const held = heldBack(x.r, last ? undefined : 'wave');
+  if (held !== undefined) return held;
   if (last) return decideOn({ ...x.r, step: 'keep', since: x.now });
-  if (unapproved(x.r, 'wave'))
-    return {
-      actions: [{ do: 'ask', stage: 'wave' }],
-      why: [{ code: 'TW7008', say: 'waits for an approval of the next wave' }],
-    };
   return decideOn({ ...x.r, wave: x.r.wave + 1, step: 'flip', since: x.now });
 }
 
@@ -117,14 +116,9 @@ function keepStep(x: Round): Decided {
     return isFlipped(x, c) ? [] : [{ code: 'TW7020', say: `${c} does not serve ${x.r.green}`, cluster: c }];
   });
   if (open.length > 0) return { actions: [{ do: 'wait' }], why: open };
-  if (isPaused(x.r)) return { actions: [{ do: 'wait' }], why: [pausedReason(x.r)] };
-  if (unapproved(x.r, 'done'))
-    return {
-      actions: [{ do: 'ask', stage: 'done' }],
-      why: [{ code: 'TW7008', say: 'waits for an approval of the end' }],
-    };
-  return decideOn({ ...x.r, decision: 'done', since: x.now });
+  return heldBack(x.r, 'done') ?? finished(x);
 }
+const finished = (x: Round): Decided => decideOn({ ...x.r, decision: 'done', since: x.now });
 
 const aborted = (x: Round, cause: Reason): Decided => {
   const next: ReleaseRecord = { ...x.r, decision: 'aborting', cause, since: x.now };

@@ -8,6 +8,8 @@ import type {
   ReleaseRecord,
   ReleaseRequest,
   Seen,
+  Stage,
+  SwitchAction,
   SwitchState,
   VersionId,
 } from '../model.ts';
@@ -60,8 +62,8 @@ export const wentBack = (r: ReleaseRecord, c: ClusterName, sw: SwitchState | und
 
 export const lastOf = (r: ReleaseRecord, ...kinds: readonly ReleaseRequest['kind'][]): ReleaseRequest | undefined =>
   r.requests.findLast((q) => kinds.includes(q.kind));
-export const isPaused = (r: ReleaseRecord): boolean => lastOf(r, 'pause', 'resume')?.kind === 'pause';
-export const pausedReason = (r: ReleaseRecord): Reason => ({
+const isPaused = (r: ReleaseRecord): boolean => lastOf(r, 'pause', 'resume')?.kind === 'pause';
+const pausedReason = (r: ReleaseRecord): Reason => ({
   code: 'TW7008',
   say: `paused by ${lastOf(r, 'pause', 'resume')?.by ?? 'somebody'}`,
 });
@@ -75,8 +77,7 @@ export const reached = (r: ReleaseRecord): readonly ClusterName[] =>
 
 export const silence = (s: Seen<unknown>): Reason | undefined => ('unreachable' in s ? s.unreachable : undefined);
 
-type SwitchAction = Extract<Action, { from: unknown }>['do'];
-export const onSwitch = (what: SwitchAction, c: ClusterName, sw: SwitchState, epoch: number): Action => ({
+export const onSwitch = (what: SwitchAction['do'], c: ClusterName, sw: SwitchState, epoch: number): Action => ({
   do: what,
   cluster: c,
   from: { uid: sw.uid, fence: sw.fence },
@@ -120,3 +121,20 @@ export const brakesOfGivenUp = (x: Round): Action[] =>
     if (asked === undefined || silent === undefined || v.braked || v.mayBrake.length > 0) return [];
     return [{ do: 'brake', cluster: c, why: silent }];
   });
+
+/** A person's word is needed and was not given. */
+export function unapproved(r: ReleaseRecord, stage: Stage): boolean {
+  if (!r.terms.approve.includes(stage)) return false;
+  return !r.requests.some((q) => q.kind === 'approve' && q.stage === stage && (stage !== 'wave' || q.wave === r.wave));
+}
+/** What holds the next decision although everything else is right: a pause, or a word that is missing. */
+export function heldBack(r: ReleaseRecord, stage: Stage | undefined): Decided | undefined {
+  if (isPaused(r)) return { actions: [{ do: 'wait' }], why: [pausedReason(r)] };
+  if (stage === undefined || !unapproved(r, stage)) return undefined;
+  return { actions: [{ do: 'ask', stage }], why: [{ code: 'TW7008', say: `waits for a word: ${SAY[stage]}` }] };
+}
+const SAY: Readonly<Record<Stage, string>> = {
+  commit: 'commit the release',
+  wave: 'go on with the next wave',
+  done: 'end the release, the old version goes',
+};

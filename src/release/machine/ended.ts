@@ -10,20 +10,30 @@ function over(x: Round, c: ClusterName): VersionId | undefined {
   return x.r.decision === 'done' ? blue : x.r.green;
 }
 
+interface Left {
+  actions: Action[];
+  why: Reason[];
+}
+const NOTHING: Left = { actions: [], why: [] };
+
+function silent(x: Round, c: ClusterName): Left {
+  const v = viewOf(x, c);
+  const why = silence(v.sw) ?? silence(v.green) ?? silence(v.blue);
+  return why === undefined ? NOTHING : { actions: [], why: [why] };
+}
+
 /** Retired only where the switch says that another version is live and no request came for a while. */
-function retire(x: Round, c: ClusterName): { actions: Action[]; why: Reason[] } {
+function retire(x: Round, c: ClusterName): Left {
   const version = over(x, c);
   const v = viewOf(x, c);
-  const sw = valueOf(v.sw);
+  if (version === undefined) return NOTHING;
+  const live = valueOf(v.sw)?.live;
   const old = valueOf(x.r.decision === 'done' ? v.blue : v.green);
-  if (version === undefined || sw === undefined || old === undefined) {
-    const silent = version === undefined ? undefined : (silence(v.sw) ?? silence(v.green) ?? silence(v.blue));
-    return { actions: [], why: silent === undefined ? [] : [silent] };
-  }
-  if (!old.exists || sw.live === version) return { actions: [], why: [] };
-  if (!v.quiet && !due(x, x.r.since + x.r.terms.quietMostMs))
-    return { actions: [], why: [{ code: 'TW7008', say: `${version} still gets requests on ${c}`, cluster: c }] };
-  return { actions: [{ do: 'retire', cluster: c, version, fence: old.fence }], why: [] };
+  if (live === undefined || old === undefined) return silent(x, c);
+  if (!old.exists || live === version) return NOTHING;
+  if (v.quiet || due(x, x.r.since + x.r.terms.quietMostMs))
+    return { actions: [{ do: 'retire', cluster: c, version, fence: old.fence }], why: [] };
+  return { actions: [], why: [{ code: 'TW7008', say: `${version} still gets requests on ${c}`, cluster: c }] };
 }
 
 /** After the end: brakes are lifted where the right version serves, the version that is over is retired. */

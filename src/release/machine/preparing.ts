@@ -1,15 +1,14 @@
 import type { ClusterName } from '../../kernel/index.ts';
-import type { Action, Decided, Reason, ReleaseRecord } from '../model.ts';
+import type { Action, Decided, Reason } from '../model.ts';
 import {
   brakesOfGivenUp,
   decideOn,
   due,
   fresh,
   givenUp,
-  isPaused,
+  heldBack,
   lastOf,
   onSwitch,
-  pausedReason,
   type Round,
   silence,
   valueOf,
@@ -17,19 +16,24 @@ import {
   voted,
 } from './common.ts';
 
-/** What this member still lacks before it may vote or count; `undefined` = ready. */
+const notReady = (c: ClusterName, say: string): Reason => ({ code: 'TW7010', say, cluster: c });
+
+/** What green still lacks on this member. */
+function unready(x: Round, c: ClusterName): Reason | undefined {
+  const v = viewOf(x, c);
+  const green = valueOf(v.green);
+  if (green?.healthy !== true) return notReady(c, green?.why.join(': ') || `${x.r.green} is not ready on ${c}`);
+  return v.checked ? undefined : (v.unchecked ?? notReady(c, `the checks through the preview of ${c} have not run`));
+}
+
+/** What this member still lacks before it counts for the commit; `undefined` = ready. */
 function lack(x: Round, c: ClusterName): Reason | undefined {
   const v = viewOf(x, c);
-  const silent = silence(v.sw) ?? silence(v.green);
-  if (silent !== undefined) return silent;
-  const green = valueOf(v.green);
-  if (green?.healthy !== true)
-    return { code: 'TW7010', say: green?.why.join(': ') || `${x.r.green} is not ready on ${c}`, cluster: c };
-  if (!v.checked) return { code: 'TW7010', say: `the checks through the preview do not pass on ${c} yet`, cluster: c };
-  if (!voted(x.r, valueOf(v.sw))) return { code: 'TW7010', say: `${c} has not voted`, cluster: c };
-  if (!fresh(x, v.sw) || !fresh(x, v.green))
-    return { code: 'TW7012', say: `what is known of ${c} is too old`, cluster: c };
-  return undefined;
+  const first = silence(v.sw) ?? silence(v.green) ?? unready(x, c);
+  if (first !== undefined) return first;
+  if (!voted(x.r, valueOf(v.sw))) return notReady(c, `${c} has not voted`);
+  if (fresh(x, v.sw) && fresh(x, v.green)) return undefined;
+  return { code: 'TW7012', say: `what is known of ${c} is too old`, cluster: c };
 }
 
 function steps(x: Round, c: ClusterName): Action[] {
@@ -58,12 +62,6 @@ function skipped(x: Round, missing: readonly Reason[]): Decided | undefined {
   return decideOn({ ...x.r, members, lagging: [...x.r.lagging, ...silent] }, missing);
 }
 
-/** A person's word is needed and was not given. */
-export function unapproved(r: ReleaseRecord, stage: 'commit' | 'wave' | 'done'): boolean {
-  if (!r.terms.approve.includes(stage)) return false;
-  return !r.requests.some((q) => q.kind === 'approve' && q.stage === stage && (stage !== 'wave' || q.wave === r.wave));
-}
-
 /** Everything that blocks the commit, the most telling first. */
 function blocks(x: Round): Reason[] {
   return [
@@ -71,6 +69,9 @@ function blocks(x: Round): Reason[] {
     ...x.r.members.flatMap((c) => viewOf(x, c).gates),
   ];
 }
+
+const committed = (x: Round): Decided =>
+  decideOn({ ...x.r, decision: 'committed', wave: 0, step: 'flip', since: x.now });
 
 /** Green is made everywhere and votes; all votes, gates and words together are the commit. */
 export function preparing(x: Round): Decided {
@@ -85,11 +86,5 @@ export function preparing(x: Round): Decided {
   if (actions.length > 0) return { actions, why: missing };
   if (missing.length > 0)
     return { actions: [{ do: 'wait', until: x.r.startedAt + x.r.terms.prepareMs }], why: missing };
-  if (isPaused(x.r)) return { actions: [{ do: 'wait' }], why: [pausedReason(x.r)] };
-  if (unapproved(x.r, 'commit'))
-    return {
-      actions: [{ do: 'ask', stage: 'commit' }],
-      why: [{ code: 'TW7008', say: 'waits for an approval of the commit' }],
-    };
-  return decideOn({ ...x.r, decision: 'committed', wave: 0, step: 'flip', since: x.now });
+  return heldBack(x.r, 'commit') ?? committed(x);
 }

@@ -1,0 +1,116 @@
+import { causes, type Clock, toJson } from '../kernel/index.ts';
+import type { Doing, ReleaseRecord, SwitchAction, SwitchState, WorkloadAction } from './model.ts';
+import type { Put, ReleasePorts } from './ports.ts';
+
+/** Longer than this a write is `unknown`: it may still land, its fence tells. */
+const WRITE_MS = 5000;
+
+export interface Did {
+  do: Doing['do'];
+  cluster: string;
+  put: Put | 'pending' | 'failed';
+  why?: string;
+}
+
+async function bounded(clock: Clock, work: Promise<Put>): Promise<Put> {
+  const stop = new AbortController();
+  const late = clock.sleep(WRITE_MS, stop.signal).then((): Put => 'unknown');
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    stop.abort();
+    work.catch(() => undefined);
+  }
+}
+
+function switchAfter(r: ReleaseRecord, a: SwitchAction, live: string): Omit<SwitchState, 'uid'> {
+  const target = { vote: live, flip: r.green, back: r.blue[a.cluster] ?? r.green };
+  return { fence: a.from.fence + 1, epoch: a.epoch, release: r.release, vote: a.do === 'vote', live: target[a.do] };
+}
+
+/**
+ * Performs actions through the ports, side by side. A slow one is left to finish alone: nothing waits for it
+ * longer than WRITE_MS, and it is not started again before it ended.
+ */
+export class Hands {
+  readonly #ports: ReleasePorts;
+  readonly #busy = new Set<string>();
+  readonly #told: (did: Did) => void;
+  constructor(ports: ReleasePorts, told: (did: Did) => void) {
+    this.#ports = ports;
+    this.#told = told;
+  }
+
+  /** `live` says which version a switch shows now; `ready` how many pods green must match. */
+  async perform(r: ReleaseRecord, actions: readonly Doing[], facts: Facts): Promise<void> {
+    await Promise.all(actions.map((a) => this.#one(r, a, facts)));
+  }
+
+  async #one(r: ReleaseRecord, a: Doing, facts: Facts): Promise<void> {
+    const key = `${a.do} ${a.cluster}`;
+    if (this.#busy.has(key)) return;
+    this.#busy.add(key);
+    const work = this.#start(r, a, facts).finally(() => this.#busy.delete(key));
+    const slow = a.do === 'makeGreen' || a.do === 'retire' || a.do === 'brake' || a.do === 'lift';
+    if (slow) {
+      // Takes seconds: the next rounds see what became of it.
+      void this.#report(a, work);
+      return;
+    }
+    await this.#report(a, bounded(this.#ports.clock, work));
+  }
+
+  async #report(a: Doing, work: Promise<Put | 'pending'>): Promise<void> {
+    const base = { do: a.do, cluster: a.cluster };
+    const did: Did = await work.then(
+      (put): Did => ({ ...base, put }),
+      (e: unknown): Did => ({ ...base, put: 'failed', why: causes(e)[0] ?? 'failed' }),
+    );
+    this.#ports.journal.append({ kind: 'release.did', cluster: a.cluster, data: toJson(did) });
+    this.#told(did);
+  }
+
+  async #start(r: ReleaseRecord, a: Doing, facts: Facts): Promise<Put> {
+    const { switches, workloads, brakes } = this.#ports;
+    switch (a.do) {
+      case 'vote':
+      case 'flip':
+      case 'back': {
+        const to = switchAfter(r, a, facts.live(a.cluster));
+        return await switches.write(a.cluster, a.from, to, keeps(r, a.cluster));
+      }
+      case 'makeGreen':
+        return await workloads.makeGreen(a.cluster, a.version, facts.ready(a.cluster), a.fence);
+      case 'retire':
+        return await this.#retire(r, a);
+      case 'brake':
+        await brakes.brake(a.cluster, a.why);
+        return 'ok';
+      case 'lift':
+        await brakes.lift(a.cluster);
+        return 'ok';
+    }
+  }
+
+  /** The preview and the weight-0 backend go first: a route must never name a Service that is gone. */
+  async #retire(r: ReleaseRecord, a: WorkloadAction): Promise<Put> {
+    const { switches, workloads } = this.#ports;
+    await switches.unpreview(a.cluster);
+    const sw = await switches.read(a.cluster);
+    if (sw === undefined || sw.live === a.version || sw.epoch > r.epoch) return 'stale';
+    const { uid, fence, ...rest } = sw;
+    const put = await switches.write(a.cluster, { uid, fence }, { ...rest, fence: fence + 1, vote: false }, []);
+    if (put !== 'ok') return put;
+    const gone = await workloads.retire(a.cluster, a.version, a.fence);
+    if (gone === 'ok') await workloads.settle(a.cluster, sw.live);
+    return gone;
+  }
+}
+
+export interface Facts {
+  live(cluster: string): string;
+  ready(cluster: string): number;
+}
+
+const keeps = (r: ReleaseRecord, c: string): string[] => [...new Set([r.blue[c] ?? r.green, r.green])];

@@ -1,0 +1,194 @@
+import { type ClusterName, causes, fault, toJson } from '../kernel/index.ts';
+import { Beat } from './beat.ts';
+import { Checks, type Check } from './checks.ts';
+import type { Evidence } from './evidence.ts';
+import { type Did, Hands } from './hands.ts';
+import { decide } from './machine/decide.ts';
+import { flipped, valueOf } from './machine/common.ts';
+import type { Action, ClusterView, Doing, Observations, Reason, ReleaseRecord, Stage } from './model.ts';
+import { type Brakes, Observer } from './observe.ts';
+import type { ReleasePorts } from './ports.ts';
+import { type Held, registerOf } from './register.ts';
+
+/** One round as others see it: what the view is folded from. */
+export interface RoundSeen {
+  record: ReleaseRecord;
+  seen: Observations;
+  why: readonly Reason[];
+  flippedAt: Readonly<Record<ClusterName, number>>;
+}
+export interface DriveOptions {
+  checks: readonly Check[];
+  evidence: Evidence;
+  signal: AbortSignal;
+  show(round: RoundSeen): void;
+  /** A step waits for a person's word; called once per stage and wave. Whoever has it appends a request. */
+  ask(stage: Stage, record: ReleaseRecord): void;
+  /** Leave when nobody but time is waited for: blue is kept, and the next command ends it. */
+  leaveAt: 'keep' | 'clean' | 'decision';
+}
+export interface End {
+  record: ReleaseRecord;
+  /** Why the last round did not go on; empty when everything is finished. */
+  why: readonly Reason[];
+  flippedAt: Readonly<Record<ClusterName, number>>;
+}
+
+const ROUND_MS: Readonly<Record<ReleaseRecord['decision'], number>> = {
+  preparing: 500,
+  committed: 250,
+  aborting: 100,
+  done: 1000,
+  rolledback: 1000,
+};
+
+interface Shell {
+  ports: ReleasePorts;
+  o: DriveOptions;
+  mine: ReleaseRecord;
+  observer: Observer;
+  hands: Hands;
+  checks: Checks;
+  flippedAt: Record<ClusterName, number>;
+  asked: Set<string>;
+  /** As last asked; `stale` after a brake or lift. */
+  brakes: Brakes | undefined;
+}
+
+/** Brakes are asked for only when they matter: a member is silent or late, or one is held already. */
+async function brakesNow(s: Shell, r: ReleaseRecord): Promise<Brakes> {
+  const none: Brakes = { braked: [], may: {} };
+  const silent = r.members.some((c) => 'unreachable' in s.observer.lane(c).sw.last);
+  const late = r.decision === 'committed' && r.step === 'flip' && s.ports.clock.now() - r.since > r.terms.skewMs;
+  const matters = silent || late || (s.brakes?.braked.length ?? 0) > 0 || s.brakes === undefined;
+  if (!matters) return none;
+  s.brakes = await s.observer.brakes(r.members);
+  return s.brakes;
+}
+
+async function clusterView(s: Shell, r: ReleaseRecord, c: ClusterName, brakes: Brakes): Promise<ClusterView> {
+  const lane = s.observer.lane(c);
+  const green = valueOf(lane.green.last);
+  if (r.decision === 'preparing' && green?.healthy === true) s.checks.begin(r, c);
+  const unchecked = s.checks.why(c);
+  return {
+    sw: lane.sw.last,
+    green: lane.green.last,
+    blue: lane.blue.last,
+    checked: s.checks.passed(c),
+    ...(unchecked === undefined ? {} : { unchecked }),
+    verdict: s.o.evidence.verdict(c),
+    gates: r.decision === 'preparing' ? await s.ports.gates(c).catch((e: unknown) => [gateFault(c, e)]) : [],
+    quiet: r.wave < 0 || s.o.evidence.quiet(c),
+    braked: brakes.braked.includes(c),
+    mayBrake: brakes.may[c] ?? [],
+  };
+}
+
+const gateFault = (cluster: ClusterName, e: unknown): Reason => ({
+  code: 'TW7011',
+  say: `a gate of ${cluster} cannot be asked: ${causes(e)[0] ?? ''}`,
+  cluster,
+});
+
+async function observe(s: Shell, held: Held | undefined): Promise<Observations> {
+  const r = held?.record ?? s.mine;
+  await s.observer.look(r, s.brakes?.braked ?? []);
+  const brakes = await brakesNow(s, r);
+  const views = await Promise.all(r.members.map(async (c) => [c, await clusterView(s, r, c, brakes)] as const));
+  const clusters = Object.fromEntries(views);
+  s.o.evidence.round(
+    r,
+    r.members.filter((c) => flipped(r, valueOf(clusters[c]?.sw))),
+  );
+  return { register: held?.record, clusters };
+}
+
+const isDoing = (a: Action): a is Doing => !['decide', 'ask', 'stepDown', 'wait'].includes(a.do);
+
+function askOnce(s: Shell, stage: Stage, r: ReleaseRecord | undefined): void {
+  const key = `${stage} ${r?.wave ?? 0}`;
+  if (s.asked.has(key) || r === undefined) return;
+  s.asked.add(key);
+  s.o.ask(stage, r);
+}
+
+/** Performs one round's actions. Throws TW7041 when this shell must stop, TW7040 when the register is lost. */
+async function act(s: Shell, held: Held | undefined, seen: Observations, actions: readonly Action[]): Promise<void> {
+  const first = actions[0];
+  if (first?.do === 'stepDown') throw fault('TW7041', { value: s.mine.release, why: [first.why.say] });
+  if (first?.do === 'decide') {
+    if (held !== undefined)
+      await registerOf(s.ports.app, s.ports.store, s.ports.journal).cas(held.revision, first.next);
+    return;
+  }
+  for (const a of actions) if (a.do === 'ask') askOnce(s, a.stage, seen.register);
+  const doing = actions.filter(isDoing);
+  if (doing.some((a) => a.do === 'brake' || a.do === 'lift')) s.brakes = undefined;
+  await s.hands.perform(seen.register ?? s.mine, doing, {
+    live: (c) => valueOf(seen.clusters[c]?.sw)?.live ?? '',
+    ready: (c) => valueOf(seen.clusters[c]?.blue)?.ready ?? 0,
+  });
+}
+
+function finished(s: Shell, r: ReleaseRecord, actions: readonly Action[], why: readonly Reason[]): boolean {
+  if (r.decision === 'committed') return r.step === 'keep' && s.o.leaveAt !== 'clean' && !actions.some(isDoing);
+  if (r.decision !== 'done' && r.decision !== 'rolledback') return false;
+  if (s.o.leaveAt === 'decision') return true;
+  const waits = why.some((w) => w.code !== 'TW7012');
+  return actions.length === 0 && !waits;
+}
+
+async function readRegister(s: Shell): Promise<Held | undefined> {
+  try {
+    return await registerOf(s.ports.app, s.ports.store, s.ports.journal).read();
+  } catch {
+    return undefined;
+  }
+}
+
+function shellOf(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): Shell {
+  const flippedAt: Record<ClusterName, number> = {};
+  const told = (did: Did): void => {
+    if (did.do === 'flip' && did.put === 'ok') flippedAt[did.cluster] = ports.clock.now();
+  };
+  return {
+    ports,
+    o,
+    mine: record,
+    observer: new Observer(ports),
+    hands: new Hands(ports, told),
+    checks: new Checks(ports, o.checks),
+    flippedAt,
+    asked: new Set(),
+    brakes: undefined,
+  };
+}
+
+/**
+ * The loop of one shell over one claimed release: read the register, look, decide, act, again. It may be
+ * stopped after any step: whoever claims the release next goes on from register and switches alone.
+ * Throws TW7041 when somebody else claimed it, TW7040 when nothing can be decided any more.
+ */
+export async function drive(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): Promise<End> {
+  const s = shellOf(ports, record, o);
+  const beat = new Beat(ports, record.epoch);
+  try {
+    for (;;) {
+      const held = await readRegister(s);
+      const seen = await observe(s, held);
+      const { actions, why } = decide(s.mine, seen, ports.clock.now());
+      const r = seen.register ?? s.mine;
+      o.show({ record: r, seen, why, flippedAt: s.flippedAt });
+      await act(s, held, seen, actions);
+      if (o.signal.aborted || finished(s, r, actions, why)) return { record: r, why, flippedAt: s.flippedAt };
+      await beat.tick();
+      if (actions[0]?.do !== 'decide') await ports.clock.sleep(ROUND_MS[r.decision], o.signal).catch(() => undefined);
+    }
+  } finally {
+    beat.stop();
+    o.evidence.close();
+  }
+}
+
+export const endData = (e: End): ReturnType<typeof toJson> => toJson({ record: e.record, why: e.why });
