@@ -9,6 +9,7 @@ import { type Action, after, isSettled, next, type Outcome, type State, start } 
 import type { AppPlan, ClusterPlan, FleetPlan } from './model.ts';
 import { patient } from './patient.ts';
 import { foldItem } from './plan/fold.ts';
+import { keepFound } from './plan/found.ts';
 import { keyOf } from './plan/objects.ts';
 import { managerOf } from './planner.ts';
 import { type KubeApi, KubeError } from './ports.ts';
@@ -162,9 +163,8 @@ async function again(run: Run, c: ClusterPlan, a: AppPlan, api: KubeApi): Promis
   const ops = a.desired.items.map((i) =>
     foldItem(i, read.get(keyOf(i.ref)) ?? { at: 'absent', simulated: true }, context),
   );
-  const foreign = ops.filter((op) => op.ref.kind === 'Namespace' && op.kind === 'adopt');
-  const rest = ops.filter((op) => !foreign.includes(op));
-  const surprise = rest.find((op) => op.kind !== 'create' && op.kind !== 'same');
+  const kept = keepFound({ ...a, ops });
+  const surprise = kept.ops.find((op) => op.kind !== 'create' && op.kind !== 'same');
   if (surprise !== undefined)
     throw fault('TW3040', {
       value: c.name,
@@ -172,8 +172,7 @@ async function again(run: Run, c: ClusterPlan, a: AppPlan, api: KubeApi): Promis
       why: [`the plan was made for an empty cluster; it would now ${surprise.kind} an object`],
       fix: [{ say: 'Plan again.', command: 'tw plan' }],
     });
-  const items = a.desired.items.filter((i) => !foreign.some((op) => keyOf(op.ref) === keyOf(i.ref)));
-  return { ...a, ops: rest, desired: { ...a.desired, items } };
+  return kept;
 }
 
 function unit(run: Run, c: ClusterPlan, plan: AppPlan, api: KubeApi): Unit {

@@ -15,7 +15,9 @@ import type {
   Rendered,
 } from './model.ts';
 import { patient } from './patient.ts';
-import { desire, missFault, nothing } from './plan/desired.ts';
+import { keepOld } from './migrate.ts';
+import { appName, desire, missFault, nothing } from './plan/desired.ts';
+import { keepFound } from './plan/found.ts';
 import { type Allow, foldItem, foldLeftovers, type Reading } from './plan/fold.ts';
 import { keyOf, sayRef } from './plan/objects.ts';
 import { idleOverrides } from './plan/override.ts';
@@ -24,7 +26,7 @@ import { guardDeletes } from './plan/policy.ts';
 import { divisionOf } from './plan/replicas.ts';
 import { blastOf, planId } from './plan/summary.ts';
 import type { FleetPorts, KubeApi } from './ports.ts';
-import { checkReferences, heldOf, readLeftovers, readSet, type Survey, survey } from './survey.ts';
+import { checkReferences, type Held, heldOf, readLeftovers, readSet, type Survey, survey } from './survey.ts';
 
 export interface PlanCluster {
   name: string;
@@ -36,6 +38,8 @@ export interface PlanInput {
   apps: readonly FleetApp[];
   /** Those to plan for; placement and division always see every cluster of the config. */
   clusters: readonly PlanCluster[];
+  /** Names of the units of `apps` that are planned; the others still count for placement and division. */
+  only?: readonly string[];
   /** `apps` is every app of the fleet, so what the inventories hold of others is left over. */
   complete?: boolean;
   /** uid of kube-system by cluster, as last seen. */
@@ -80,7 +84,7 @@ async function renderApp(app: FleetApp, ports: FleetPorts): Promise<readonly Ren
 
 /** The rendered objects plus what the app has for this cluster alone. */
 function renderedFor(d: Draft, app: FleetApp, cluster: string): readonly Rendered[] {
-  const common = d.rendered.get(app.name) ?? [];
+  const common = d.rendered.get(appName(app)) ?? [];
   if (!('objects' in app.source)) return common;
   const own = app.source.perCluster?.[cluster] ?? [];
   return [...common, ...own.map((body) => ({ body, origin: { file: `(app ${app.name}, ${cluster})` } }))];
@@ -123,6 +127,8 @@ function decide(input: PlanInput): Decision[] {
   }));
   return input.apps.flatMap((app) => {
     const decisions = place(app.name, app.placement, clusters);
+    // What is said of a whole app is said of its shared unit.
+    if (app.unit?.version !== undefined) return decisions;
     if (decisions.some((d) => d.placed)) {
       const placed = clusters
         .map((c) => c.facts)
@@ -146,12 +152,13 @@ function divide(
 ): Map<string, Map<string, Division>> {
   return new Map(
     input.apps.map((app) => {
-      const placed = decisions.filter((d) => d.app === app.name && d.placed).map((d) => d.cluster);
+      // The total is divided over all clusters of the app, wherever the version of a unit runs.
+      const placed = decisions.filter((d) => d.app === appName(app) && d.placed).map((d) => d.cluster);
       const before = contacts.flatMap((c) => {
         const division = heldOf(c.survey, app)?.inventory?.division;
         return division === undefined ? [] : [[c.cluster.name, division] as const];
       });
-      return [app.name, divisionOf(app.name, app.replicas, placed, new Map(before))];
+      return [app.name, divisionOf(appName(app), app.replicas, placed, new Map(before))];
     }),
   );
 }
@@ -159,9 +166,27 @@ function divide(
 const isPlaced = (d: Draft, app: string, cluster: string): boolean =>
   d.decisions.some((x) => x.app === app && x.cluster === cluster && x.placed);
 
-function setFor(d: Draft, app: FleetApp, c: Contact): DesiredSet {
+/** The app as this cluster has it: shared objects follow the live version, pinned replicas stay pinned. */
+function asIn(app: FleetApp, c: Contact): FleetApp {
+  const { unit } = app;
+  if (unit === undefined) return app;
+  if (unit.version === undefined) return { ...app, version: unit.live[c.cluster.name] ?? app.version };
+  const atLeast = unit.atLeast ?? heldOf(c.survey, app)?.inventory?.atLeast;
+  return atLeast === undefined ? app : { ...app, unit: { ...unit, atLeast } };
+}
+
+/** A version that is not asked for where its app runs is left to its release. */
+function setWithout(d: Draft, app: FleetApp, cluster: string): DesiredSet | undefined {
+  const { unit } = app;
+  if (unit?.version === undefined) return nothing(app, cluster);
+  if (isPlaced(d, unit.app, cluster)) return undefined;
+  return nothing({ ...app, keep: { app: unit.app, version: unit.version } }, cluster);
+}
+
+function setFor(d: Draft, whole: FleetApp, c: Contact): DesiredSet | undefined {
   const name = c.cluster.name;
-  if (!isPlaced(d, app.name, name)) return nothing(app, name);
+  const app = asIn(whole, c);
+  if (!isPlaced(d, app.name, name)) return setWithout(d, app, name);
   const division = d.divisions.get(app.name)?.get(name);
   const total = app.replicas === 'same' ? 0 : app.replicas.total;
   const first = d.input.apps.find((a) => a.namespace === app.namespace && isPlaced(d, a.name, name));
@@ -204,13 +229,29 @@ function disjoint(sets: readonly DesiredSet[]): void {
     }
 }
 
+/** A version of an app that still runs here: its release ends it, whatever the config says meanwhile. */
+function isKept(d: Draft, c: Contact, h: Held): boolean {
+  const app = d.input.apps.find((a) => a.name === h.keep?.app && a.namespace === h.namespace);
+  if (app === undefined || !isPlaced(d, app.name, c.cluster.name)) return false;
+  if (app.unit === undefined)
+    d.warnings.push(
+      `${c.cluster.name}: ${h.app} still runs; ${app.name} has no release block any more, so nothing ends that version`,
+    );
+  return true;
+}
+
 /** Apps that the cluster holds and the fleet has no more. */
 function retired(d: Draft, c: Contact): DesiredSet[] {
   if (d.input.complete !== true) return [];
   const known = new Set(d.input.apps.map((a) => `${a.namespace}/${a.name}`));
   return (c.survey?.held ?? [])
-    .filter((h) => !known.has(`${h.namespace}/${h.app}`))
-    .map((h) => nothing({ name: h.app, namespace: h.namespace, version: h.inventory?.version ?? '' }, c.cluster.name));
+    .filter((h) => !known.has(`${h.namespace}/${h.app}`) && !isKept(d, c, h))
+    .map(({ app: name, namespace, inventory, keep }) =>
+      nothing(
+        { name, namespace, version: inventory?.version ?? '', ...(keep === undefined ? {} : { keep }) },
+        c.cluster.name,
+      ),
+    );
 }
 
 async function readings(d: Draft, c: Contact, set: DesiredSet): Promise<Map<string, Reading>> {
@@ -218,14 +259,6 @@ async function readings(d: Draft, c: Contact, set: DesiredSet): Promise<Map<stri
   if (api === undefined) return new Map(set.items.map((i) => [keyOf(i.ref), { at: 'absent', simulated: true }]));
   const allow = d.input.allow ?? {};
   return readSet({ api, cluster: c.cluster.name, manager: managerOf(set.app), allow }, set);
-}
-
-/** A Namespace that was there before is used as it is: not taken over, never deleted. */
-function keepForeignNamespace(plan: AppPlan): AppPlan {
-  const foreign = plan.ops.filter((op) => op.ref.kind === 'Namespace' && op.kind === 'adopt');
-  if (foreign.length === 0) return plan;
-  const items = plan.desired.items.filter((i) => !foreign.some((op) => keyOf(op.ref) === keyOf(i.ref)));
-  return { ...plan, desired: { ...plan.desired, items }, ops: plan.ops.filter((op) => !foreign.includes(op)) };
 }
 
 function apiOf(d: Draft, c: Contact): KubeApi | undefined {
@@ -254,9 +287,16 @@ async function planApp(
   };
   const read = await readings(d, c, set);
   const ops = set.items.map((i) => foldItem(i, read.get(keyOf(i.ref)) ?? { at: 'absent', simulated: true }, context));
+  const { unit } = d.input.apps.find((a) => a.name === set.app && a.namespace === set.namespace) ?? {};
   const left =
-    api === undefined ? { ops: [], withheld: [] } : foldLeftovers(await readLeftovers(api, inventory, all), context);
-  return keepForeignNamespace({
+    api === undefined
+      ? { ops: [], withheld: [] }
+      : await keepOld(
+          { api, set, unit, all },
+          foldLeftovers(await readLeftovers(api, inventory, all), context),
+          inventory,
+        );
+  return keepFound({
     app: set.app,
     namespace: set.namespace,
     version: set.version,
@@ -289,8 +329,10 @@ async function planCluster(d: Draft, c: Contact, sets: readonly DesiredSet[]): P
  */
 export async function fleetPlan(input: PlanInput, ports: FleetPorts): Promise<FleetPlan> {
   const decisions = decide(input);
+  const planned = input.apps.filter((a) => input.only?.includes(a.name) !== false);
+  const sources = new Map(planned.map((a) => [appName(a), a]));
   const rendered = new Map(
-    await Promise.all(input.apps.map(async (a) => [a.name, await renderApp(a, ports)] as const)),
+    await Promise.all([...sources].map(async ([name, a]) => [name, await renderApp(a, ports)] as const)),
   );
   const contacts = await Promise.all(input.clusters.map((c) => contact(input, ports, c)));
   const draft: Draft = {
@@ -302,7 +344,10 @@ export async function fleetPlan(input: PlanInput, ports: FleetPorts): Promise<Fl
     divisions: divide(input, decisions, contacts),
     warnings: [],
   };
-  const sets = contacts.map((c) => [...input.apps.map((a) => setFor(draft, a, c)), ...retired(draft, c)]);
+  const sets = contacts.map((c) => [
+    ...planned.map((a) => setFor(draft, a, c)).filter((s) => s !== undefined),
+    ...retired(draft, c),
+  ]);
   sets.forEach(disjoint);
   const clusters = await Promise.all(contacts.map((c, i) => planCluster(draft, c, sets[i] ?? [])));
   const id = planId(input.config.fleet, clusters, decisions);
