@@ -57,24 +57,30 @@ export type Part = Partial<Pick<JudgeSample, 'stage' | 'restarts' | 'masked'>> &
   blind?: boolean;
 };
 
+interface World {
+  blue: Gateway;
+  green: Gateway;
+  other: Gateway;
+}
+
+function sampleOf(w: World, p: Part, at: number): JudgeSample {
+  if (p.blue) w.blue.add(p.blue, STEP_MS / 1000);
+  if (p.green) w.green.add(p.green, STEP_MS / 1000);
+  if (p.other) w.other.add(p.other, STEP_MS / 1000);
+  const counters = p.blind === true ? {} : { blue: w.blue.read(at), green: w.green.read(at) };
+  const { stage = 'soak', restarts, masked = false } = p;
+  return { at, stage, restarts, masked, ...counters, others: p.other ? { syd: w.other.read(at) } : {} };
+}
+
 /** Runs a judge of `mtl` through parts of a release, one sample every two seconds; `syd` stays on blue where `other` is given. */
 export function judged(parts: readonly Part[], terms: JudgeTerms = TERMS): { state: JudgeState; now: number } {
-  const [blue, green, other] = [new Gateway(), new Gateway(), new Gateway()];
+  const world = { blue: new Gateway(), green: new Gateway(), other: new Gateway() };
   let [state, now] = [judgeStart('mtl', terms), 1_000_000];
   for (const p of parts) {
-    if (p.restart === true) for (const g of [blue, green, other]) g.restart();
+    if (p.restart === true) Object.values(world).forEach((g) => g.restart());
     for (let t = 0; t < p.seconds * 1000; t += STEP_MS) {
       now += STEP_MS;
-      for (const [gateway, rate] of [
-        [blue, p.blue],
-        [green, p.green],
-        [other, p.other],
-      ] as const)
-        if (rate !== undefined) gateway.add(rate, STEP_MS / 1000);
-      const counters = p.blind === true ? {} : { blue: blue.read(now), green: green.read(now) };
-      const others: JudgeSample['others'] = p.other === undefined ? {} : { syd: other.read(now) };
-      const { stage = 'soak', restarts, masked = false } = p;
-      state = judgeStep(state, { at: now, stage, restarts, masked, ...counters, others });
+      state = judgeStep(state, sampleOf(world, p, now));
     }
   }
   return { state, now };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { judged, type Part, type Rate, TERMS } from './judge-fixtures.ts';
 import { judgeStart, judgeStep, verdictOf } from './judge.ts';
+import { judged, type Part, type Rate, TERMS } from './judge-fixtures.ts';
 import type { JudgeTerms } from './judging.ts';
 
 const BLUE: Rate = { requests: 20, errors: 0.02 };
