@@ -14,13 +14,14 @@ import { keyOf } from './plan/objects.ts';
 import { managerOf } from './planner.ts';
 import { type KubeApi, KubeError } from './ports.ts';
 import { readSet, survey } from './survey.ts';
+import { Turns } from './turns.ts';
 import { checkEpoch, claim, removeOp, seal, type Unit, writeOp } from './writer.ts';
 
 export interface ApplyInput {
   /** The API of a cluster of the plan; `undefined` = still not reachable. */
   api(cluster: string): Promise<KubeApi | undefined>;
   clock: Clock;
-  /** Milliseconds a wave may take to become healthy; default 5 min. */
+  /** Milliseconds a wave may take to become healthy; default 5 min. 0: no wave waits for health. */
   gateMs?: number;
   /** Failed apps after which no further wave is written anywhere; default: others always go on. */
   maxFailures?: number;
@@ -47,7 +48,7 @@ async function perform(u: Unit, a: Action, gateMs: number): Promise<void> {
       await Promise.all(a.ops.map((op) => writeOp(u, op)));
       return;
     case 'wait':
-      return waitHealthy(u, a.ops, a.wave, gateMs);
+      return gateMs === 0 ? undefined : waitHealthy(u, a.ops, a.wave, gateMs);
     case 'delete':
       await checkEpoch(u);
       return removeOp(u, a.op);
@@ -117,7 +118,8 @@ function report(run: Run, u: Unit, s: Extract<State, { at: 'stopped' }>, problem
   if (problems.length === 0) u.emit({ type: 'step', cluster: u.cluster, app: u.plan.app, step: 'stopped', ...wave });
 }
 
-async function runApp(run: Run, u: Unit): Promise<void> {
+/** The app from its first step to its last; `turn` lets it wait for others, `told` is its own progress. */
+async function runApp(run: Run, u: Unit, turns: Turns): Promise<void> {
   if (isSettled(u.plan)) {
     u.emit({ type: 'step', cluster: u.cluster, app: u.plan.app, step: 'unchanged' });
     return;
@@ -125,13 +127,18 @@ async function runApp(run: Run, u: Unit): Promise<void> {
   let state = start(u.plan);
   let problems = refusals(u.plan);
   for (let a = next(state); a.do !== 'end'; a = next(state)) {
-    const { outcome, problem } = await step(run, u, a);
+    turns.reached(u.plan, a);
+    const { outcome, problem } = (await turns.free(u.plan, a)) ? await step(run, u, a) : OTHERS;
     if (problem !== undefined) problems = [problem];
     state = after(state, outcome);
   }
   if (state.at === 'stopped') report(run, u, state, problems);
   else run.applied++;
+  turns.end(u.plan, state.at !== 'stopped');
 }
+const OTHERS: { outcome: Outcome; problem?: Problem } = {
+  outcome: { ok: false, why: 'stopped: the shared objects of the app are not written' },
+};
 
 /** First contact with a cluster that did not exist when the plan was made: everything must still be a create. */
 async function meet(run: Run, c: ClusterPlan, api: KubeApi): Promise<ClusterPlan> {
@@ -213,7 +220,8 @@ async function runCluster(run: Run, c: ClusterPlan): Promise<void> {
       run.out.push({ type: 'throttled', cluster: c.name, ms, why: e.message });
     const api = patient(raw, { clock: run.input.clock, signal: run.signal, throttled, tries: 6 });
     const met = await meet(run, c, api);
-    await Promise.all(met.apps.map((a) => runApp(run, unit(run, met, a, api))));
+    const turns = new Turns(met.apps);
+    await Promise.all(met.apps.map((a) => runApp(run, unit(run, met, a, api), turns)));
   } catch (e) {
     if (run.signal.aborted) return;
     fail((e instanceof TwError ? e : kubeFault(e, c.name)).problem);

@@ -63,7 +63,30 @@ export type FleetSource =
   | { manifests: readonly string[] }
   | { objects: readonly KubeObject[]; perCluster?: Readonly<Record<ClusterName, readonly KubeObject[]>> };
 
-/** One app as fleet sees it; `appOf` makes it from the config. */
+/** Versions that run, per app and cluster, the live one first; a cluster without an entry runs the config's. */
+export type Versions = Readonly<Record<string, Readonly<Record<ClusterName, readonly string[]>>>>;
+
+/** A released app is several units: the shared one, and one for each version that runs somewhere. */
+export interface UnitOf {
+  /** Name of the app; the unit's own is `<app>` or `<app>-<slug of the version>`. */
+  app: string;
+  /** Service that users reach, and what decides which version answers them. */
+  service: string;
+  driver: 'httproute' | 'service';
+  /** Of a version unit. */
+  version?: string;
+  /** Live version of each cluster that has a switch. */
+  live: Readonly<Record<ClusterName, string>>;
+  /** Least replicas of a version unit; absent: as pinned in its inventory. */
+  atLeast?: number;
+}
+/** A version unit as the cluster remembers it; such a unit is ended by its release, never by a plan. */
+export interface Kept {
+  app: string;
+  version: string;
+}
+
+/** One app as fleet sees it; `appsOf` makes it from the config. */
 export interface FleetApp {
   name: string;
   namespace: string;
@@ -73,6 +96,7 @@ export interface FleetApp {
   overrides: readonly Override[];
   replicas: Replicas;
   pull: readonly PullSecret[];
+  unit?: UnitOf;
 }
 
 /** A pull secret with its values read. */
@@ -111,6 +135,11 @@ export interface DesiredSet {
   hash: string;
   items: readonly DesiredItem[];
   division?: Division;
+  keep?: Kept;
+  /** Replicas pinned for a release. */
+  atLeast?: number;
+  /** Of a shared unit: keys of the objects, by their own names, that exist once per version instead. */
+  replaced?: readonly string[];
 }
 /** Replicas this cluster got of a divided total; `intent` changes when weights, bounds or members do. */
 export interface Division {
@@ -158,6 +187,8 @@ export interface Op {
   /** Fields handed to another manager in two steps before ours lets go. */
   yields?: readonly string[];
   origin?: 'created' | 'adopted';
+  /** A deletion that needs a confirmation whatever its kind. */
+  confirm?: boolean;
 }
 
 export interface InventoryItem {
@@ -181,6 +212,8 @@ export interface Inventory {
   sealed: boolean;
   items: Readonly<Record<string, InventoryItem>>;
   division?: Division;
+  keep?: Kept;
+  atLeast?: number;
 }
 
 export interface AppPlan {

@@ -275,7 +275,7 @@ async function planApp(
   const api = apiOf(d, c);
   const { inventory, problem } = heldOf(c.survey, { name: set.app, namespace: set.namespace }) ?? {};
   if (set.items.length === 0 && inventory === undefined) return undefined;
-  d.warnings.push(...(await checkReferences(set, api)));
+  d.warnings.push(...(await checkReferences(set, all, api)));
   const context = {
     cluster: c.cluster.name,
     fleet: d.input.config.fleet,

@@ -1,11 +1,11 @@
 import pLimit from 'p-limit';
 import { fault, type Problem, TwError } from '../kernel/index.ts';
 import { isFieldConflict, kubeFault, refusalOf } from './faults.ts';
-import type { DesiredItem, DesiredSet, Inventory, KubeObject, Ref } from './model.ts';
+import type { DesiredItem, DesiredSet, Inventory, Kept, KubeObject, Ref } from './model.ts';
 import { nearName } from './plan/desired.ts';
 import type { Allow, Leftover, Reading } from './plan/fold.ts';
 import { openNeeds } from './plan/follow.ts';
-import { INVENTORY_LABEL, readInventory } from './plan/inventory.ts';
+import { INVENTORY_LABEL, keptBy, readInventory } from './plan/inventory.ts';
 import { keyOf, refOfKey, sayRef } from './plan/objects.ts';
 import { LABELS } from './plan/shape.ts';
 import type { KubeApi } from './ports.ts';
@@ -19,6 +19,8 @@ export interface Held {
   namespace: string;
   inventory?: Inventory;
   problem?: Problem;
+  /** Set when it is a version unit. */
+  keep?: Kept;
 }
 /** What one cluster says before anything is planned for it. */
 export interface Survey {
@@ -35,13 +37,17 @@ export function heldOf(found: Survey | undefined, app: { name: string; namespace
 }
 
 function readOne(cm: KubeObject): Held {
-  const app = cm.metadata.labels?.[LABELS.app] ?? cm.metadata.name.replace(/^tw-/, '');
-  const namespace = cm.metadata.namespace ?? '';
+  const keep = keptBy(cm);
+  const held = {
+    app: cm.metadata.name.replace(/^tw-/, ''),
+    namespace: cm.metadata.namespace ?? '',
+    ...(keep === undefined ? {} : { keep }),
+  };
   try {
-    return { app, namespace, inventory: readInventory(cm) };
+    return { ...held, inventory: readInventory(cm) };
   } catch (e) {
     if (!(e instanceof TwError)) throw e;
-    return { app, namespace, problem: e.problem };
+    return { ...held, problem: e.problem };
   }
 }
 
@@ -172,8 +178,16 @@ function noSuchKind(e: unknown): undefined {
  * References that neither the set nor the cluster fulfils. Without an API (the cluster does not
  * exist yet) only the set counts. Throws TW3006 with all of them; optional ones come back as warnings.
  */
-export async function checkReferences(set: DesiredSet, api: KubeApi | undefined): Promise<string[]> {
-  const open = openNeeds(set.items.map((i) => i.body));
+export async function checkReferences(
+  set: DesiredSet,
+  all: readonly DesiredSet[],
+  api: KubeApi | undefined,
+): Promise<string[]> {
+  // Units of one app use each other's objects; a Service that is the switch comes after them.
+  const app = (s: DesiredSet): string => s.keep?.app ?? s.app;
+  const kin = all.filter((s) => s !== set && app(s) === app(set) && s.namespace === set.namespace);
+  const given = new Set([...kin.flatMap((s) => s.items.map((i) => keyOf(i.ref))), ...(set.replaced ?? [])]);
+  const open = openNeeds(set.items.map((i) => i.body)).filter((n) => !given.has(keyOf(n.ref)));
   const known = new Map<string, Promise<KubeObject | undefined>>();
   const lookup = (ref: Ref): Promise<KubeObject | undefined> => {
     const key = keyOf(ref);

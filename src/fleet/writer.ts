@@ -105,7 +105,7 @@ function itemOf(op: Op, old: InventoryItem | undefined, version: string): Invent
 }
 
 function draft(u: Unit, epoch: number, sealed: boolean, items: Record<string, InventoryItem>): Inventory {
-  const { division } = u.plan.desired;
+  const { division, atLeast, keep = u.plan.inventory?.keep } = u.plan.desired;
   return {
     fleet: u.fleet,
     app: u.plan.app,
@@ -116,6 +116,8 @@ function draft(u: Unit, epoch: number, sealed: boolean, items: Record<string, In
     sealed,
     items,
     ...(division === undefined ? {} : { division }),
+    ...(keep === undefined ? {} : { keep }),
+    ...(atLeast === undefined ? {} : { atLeast }),
   };
 }
 

@@ -5,13 +5,16 @@ import type {
   DesiredSet,
   Division,
   FleetApp,
+  Kept,
   KubeObject,
   Origin,
   PullCredential,
   Rendered,
+  UnitOf,
 } from '../model.ts';
 import { copy, dictOf, groupOf, isClusterScoped, isWorkload, keyOf, numberOf, refOf, sayRef } from './objects.ts';
 import { type Miss, override } from './override.ts';
+import { pin } from './pin.ts';
 import {
   addPullSecret,
   dropServerFields,
@@ -23,6 +26,7 @@ import {
   setVersion,
 } from './shape.ts';
 import { variablesOf } from './substitute.ts';
+import { splitUnit } from './versions.ts';
 import { waveOf } from './waves.ts';
 
 export const PART_OF = 'applyset.kubernetes.io/part-of';
@@ -42,6 +46,9 @@ export interface DesireInput {
   /** Another app of the same cluster brings the namespace. */
   foreignNamespace?: boolean;
 }
+
+/** Name of the app whose unit this is. */
+export const appName = (app: Pick<FleetApp, 'name' | 'unit'>): string => app.unit?.app ?? app.name;
 
 /** Digest of an object as it is sent; values of a Secret enter under the fleet's key only. */
 export function hashOf(o: KubeObject, key: string): string {
@@ -103,20 +110,22 @@ function withOwn(i: DesireInput, all: readonly Rendered[]): Rendered[] {
   if (i.app.namespace !== 'default' && i.foreignNamespace !== true && !has('Namespace', i.app.namespace))
     out.push({ body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: i.app.namespace } }, origin: OWN });
   if (i.pull.length === 0) return out;
+  const name = appName(i.app);
   const used = new Set(all.filter((r) => isWorkload(r.body)).map((r) => r.body.metadata.namespace ?? i.app.namespace));
-  for (const ns of used) out.push({ body: pullSecret(i.app.name, ns, i.pull), origin: OWN });
-  for (const r of all) addPullSecret(r.body, pullSecretName(i.app.name));
+  for (const ns of used) out.push({ body: pullSecret(name, ns, i.pull), origin: OWN });
+  for (const r of all) addPullSecret(r.body, pullSecretName(name));
   return out;
 }
 
 /** Sets the app's version; workloads with one of its images carry it as a label, all if none has one. */
 function version(app: FleetApp, bodies: readonly KubeObject[]): Set<KubeObject> {
   const workloads = bodies.filter(isWorkload);
-  const own = new Set(workloads.filter((o) => setVersion(o, app.name, app.version)));
+  const name = appName(app);
+  const own = new Set(workloads.filter((o) => setVersion(o, name, app.version)));
   const carriers = own.size > 0 ? own : new Set(workloads);
   for (const o of workloads)
     labelPods(o, {
-      [LABELS.app]: app.name,
+      [LABELS.app]: name,
       ...(carriers.has(o) ? { [LABELS.version]: app.version } : {}),
     });
   return carriers;
@@ -164,14 +173,39 @@ function seal(o: KubeObject, i: DesireInput, origin: Origin): DesiredItem {
   o.metadata.labels = {
     ...o.metadata.labels,
     [LABELS.fleet]: i.fleet,
-    [LABELS.app]: i.app.name,
+    [LABELS.app]: appName(i.app),
     [PART_OF]: i.part,
   };
   return { ref: refOf(o), body: o, wave: waveOf(o), hash: hashOf(o, i.key), origin };
 }
 
+interface Part {
+  objects: readonly Rendered[];
+  replaced?: readonly string[];
+}
+
+/** What the unit brings of the app's finished objects. Throws TW7003 with every reason. */
+function partOf(i: DesireInput, all: readonly Rendered[]): Part {
+  const { unit } = i.app;
+  if (unit === undefined) return { objects: all };
+  const { objects, replaced, reasons } = splitUnit(all, unit, i.app.namespace);
+  if (reasons.length > 0)
+    throw fault('TW7003', {
+      value: unit.app,
+      where: [{ cluster: i.cluster.name, path: `apps.${unit.app}.release` }],
+      why: reasons,
+      fix: [{ say: 'Change the manifests, or take the release block out of the app.' }],
+    });
+  if (unit.version === undefined) return { objects, replaced };
+  pin(
+    objects.map((r) => r.body),
+    unit.atLeast ?? 0,
+  );
+  return { objects };
+}
+
 /**
- * All objects one cluster shall hold of an app. Throws TW3003, TW3004, TW3007. The caller divides
+ * All objects one cluster shall hold of an app, or of its unit. Throws TW3003, TW3004, TW3007, TW7003. The caller divides
  * replicas and checks references; `share` of an autoscaler is count ÷ total.
  */
 export function desire(i: DesireInput, share = 1): DesiredSet {
@@ -182,10 +216,14 @@ export function desire(i: DesireInput, share = 1): DesiredSet {
   const bodies = all.map((r) => r.body);
   const carriers = version(i.app, bodies);
   scale(bodies, carriers, i.division, share);
-  const done = override(bodies, i.app.overrides, i.cluster, variablesOf(i.cluster, i.app));
-  if (done.misses.length > 0) throw missFault(i.app.name, done.misses, i.cluster.name);
-  const items = done.objects
-    .map((o, n) => seal(o, i, all[n]?.origin ?? OWN))
+  const done = override(bodies, i.app.overrides, i.cluster, variablesOf(i.cluster, { ...i.app, name: appName(i.app) }));
+  if (done.misses.length > 0) throw missFault(appName(i.app), done.misses, i.cluster.name);
+  const part = partOf(
+    i,
+    done.objects.map((body, n) => ({ body, origin: all[n]?.origin ?? OWN })),
+  );
+  const items = part.objects
+    .map((r) => seal(r.body, i, r.origin))
     .toSorted((a, b) => a.wave - b.wave || (keyOf(a.ref) < keyOf(b.ref) ? -1 : 1));
   return {
     app: i.app.name,
@@ -196,11 +234,22 @@ export function desire(i: DesireInput, share = 1): DesiredSet {
     hash: digest(items.map((x) => [keyOf(x.ref), x.hash])),
     items,
     ...(i.division === undefined ? {} : { division: i.division }),
+    ...keepOf(i.app.unit),
+    ...(part.replaced === undefined ? {} : { replaced: part.replaced }),
   };
 }
 
+function keepOf(unit: UnitOf | undefined): Pick<DesiredSet, 'keep' | 'atLeast'> {
+  if (unit?.version === undefined) return {};
+  const pinned = unit.atLeast === undefined || unit.atLeast === 0 ? {} : { atLeast: unit.atLeast };
+  return { keep: { app: unit.app, version: unit.version }, ...pinned };
+}
+
 /** The set of an app that shall not be in this cluster any more. */
-export function nothing(app: { name: string; namespace: string; version: string }, cluster: string): DesiredSet {
+export function nothing(
+  app: { name: string; namespace: string; version: string; keep?: Kept },
+  cluster: string,
+): DesiredSet {
   return {
     app: app.name,
     cluster,
@@ -209,6 +258,7 @@ export function nothing(app: { name: string; namespace: string; version: string 
     complete: true,
     hash: digest([]),
     items: [],
+    ...(app.keep === undefined ? {} : { keep: app.keep }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { fault, LABEL_PREFIX } from '../../kernel/index.ts';
-import type { Inventory, InventoryItem, KubeObject, Ref } from '../model.ts';
+import type { Inventory, InventoryItem, Kept, KubeObject, Ref } from '../model.ts';
 import { dictOf, isDict, refOfKey } from './objects.ts';
 import { LABELS } from './shape.ts';
 
@@ -15,6 +15,12 @@ const LIMIT = 700 * 1024;
 const DATA_KEY = 'inventory.json';
 
 export const inventoryName = (app: string): string => `tw-${app}`;
+
+/** Which version of which app an inventory is of, by its labels; nothing: of a whole app or its shared unit. */
+export function keptBy(cm: KubeObject): Kept | undefined {
+  const { [LABELS.app]: app, [LABELS.version]: version } = cm.metadata.labels ?? {};
+  return app === undefined || version === undefined ? undefined : { app, version };
+}
 
 export function inventoryRef(app: string, namespace: string): Ref {
   return { group: '', kind: 'ConfigMap', namespace, name: inventoryName(app) };
@@ -52,8 +58,10 @@ export function inventoryObject(inv: Inventory, namespace: string, part: string)
       labels: {
         [APPLYSET.id]: part,
         [LABELS.fleet]: inv.fleet,
-        [LABELS.app]: inv.app,
+        [LABELS.app]: inv.keep?.app ?? inv.app,
         [INVENTORY_LABEL]: 'true',
+        // The mark of a version unit: no plan of the app ends it.
+        ...(inv.keep === undefined ? {} : { [LABELS.version]: inv.keep.version }),
       },
       annotations: {
         [APPLYSET.tooling]: 'tradewind/1',

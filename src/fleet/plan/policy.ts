@@ -18,7 +18,7 @@ function pruneBudget(held: number): number {
 }
 
 function overBudget(cluster: string, deletes: readonly Op[], held: number, planId: string): Problem | undefined {
-  const guarded = deletes.filter((d) => PROTECTED.has(d.ref.kind));
+  const guarded = deletes.filter((d) => PROTECTED.has(d.ref.kind) || d.confirm === true);
   const budget = pruneBudget(held);
   if (guarded.length === 0 && deletes.length <= budget) return undefined;
   const why =
