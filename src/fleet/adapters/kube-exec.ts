@@ -34,7 +34,7 @@ interface Socket {
 export async function execInPod(session: Session, pod: PodRef, x: ExecOptions): Promise<number> {
   const stdin = x.stdin === undefined ? null : Readable.from(x.stdin);
   const { promise, resolve, reject } = Promise.withResolvers<V1Status>();
-  const run = new Exec(session.config).exec(
+  const run = new Exec(await session.config()).exec(
     pod.namespace,
     pod.name,
     pod.container ?? '',

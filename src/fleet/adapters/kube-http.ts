@@ -1,4 +1,3 @@
-import { type HttpMethod, RequestContext } from '@kubernetes/client-node';
 import { type Dispatcher, request } from 'undici';
 import { causes } from '../../kernel/index.ts';
 import { KubeError } from '../ports.ts';
@@ -65,14 +64,12 @@ function refused(status: number, text: string, headers: Record<string, unknown>)
 
 async function send(session: Session, call: Call): Promise<Dispatcher.ResponseData> {
   const url = urlOf(session.server, call);
-  const ctx = new RequestContext(url, call.method as HttpMethod);
-  await session.config.applySecurityAuthentication(ctx);
   const limit = call.stream === true ? [] : [AbortSignal.timeout(LIMIT_MS)];
   const signals = call.signal === undefined ? limit : [call.signal, ...limit];
   return request(url, {
     method: call.method,
     headers: {
-      ...ctx.getHeaders(),
+      ...(await session.headers()),
       accept: call.accept ?? 'application/json',
       ...(call.body === undefined ? {} : { 'content-type': call.type ?? 'application/json' }),
     },
@@ -96,9 +93,8 @@ async function open(sessions: Sessions, call: Call): Promise<Dispatcher.Response
 }
 
 /**
- * One call as raw JSON. Authentication, TLS and proxy come from the official client's KubeConfig;
- * its typed serializer is left out because it drops fields it does not know and cannot ask for
- * strict validation. One retry with a fresh token on 401. Throws KubeError.
+ * One call as raw JSON. Authentication, TLS and proxy come from the session; the official client's typed
+ * serializer is left out because it drops fields it does not know and cannot ask for strict validation. One retry with a fresh token on 401. Throws KubeError.
  */
 export async function callJson(sessions: Sessions, call: Call): Promise<Answer> {
   const answer = await open(sessions, call);
