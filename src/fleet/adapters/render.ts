@@ -95,17 +95,27 @@ function readFolder(path: string): { objects: Rendered[]; bytes: string } {
   };
 }
 
-/** Which binary builds kustomize folders on this machine. */
-async function kustomizer(): Promise<{ argv: string[]; tool: string } | undefined> {
-  for (const argv of [
-    ['kustomize', 'build'],
-    ['kubectl', 'kustomize'],
-  ]) {
+interface Built {
+  /** Two renders of the same input. */
+  texts: [string, string];
+  tool: string;
+}
+
+/** The folder built twice, side by side, by kustomize or by the one inside kubectl; undefined: there is neither. */
+async function built(path: string): Promise<Built | undefined> {
+  const tools = [
+    { file: 'kustomize', build: ['build'], probe: ['version'] },
+    { file: 'kubectl', build: ['kustomize'], probe: ['version', '--client', '-o', 'json'] },
+  ];
+  const call = async (file: string, args: readonly string[]): Promise<string> =>
+    // Plugins that run programs stay off (their default); no shell is involved.
+    (await run(file, args, { timeout: LIMIT_MS, maxBuffer: OUTPUT })).stdout;
+  for (const { file, build, probe } of tools) {
+    const work = [probe, [...build, path], [...build, path]].map((args) => call(file, args));
     try {
-      const probe = argv[0] === 'kustomize' ? ['version'] : ['version', '--client', '-o', 'json'];
-      const { stdout } = await run(argv[0] ?? '', probe, { timeout: LIMIT_MS });
-      const version = /v\d+\.\d+\.\d+/.exec(/kustomizeVersion": "([^"]+)/.exec(stdout)?.[1] ?? stdout)?.[0] ?? '';
-      return { argv, tool: `kustomize ${version}` };
+      const [said = '', one = '', two = ''] = await Promise.all(work);
+      const version = /v\d+\.\d+\.\d+/.exec(/kustomizeVersion": "([^"]+)/.exec(said)?.[1] ?? said)?.[0] ?? '';
+      return { texts: [one, two], tool: `kustomize ${version}` };
     } catch (e) {
       if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw e;
     }
@@ -123,7 +133,11 @@ function tail(e: unknown): string[] {
 }
 
 async function kustomize(path: string): Promise<{ objects: Rendered[]; bytes: string; tool: string }> {
-  const found = await kustomizer();
+  const found = await built(path).catch((e: unknown) => {
+    if (isDict(e) && 'stderr' in e)
+      throw fault('TW3002', { value: path, where: [{ file: path }], why: tail(e), cause: e });
+    throw e;
+  });
   if (found === undefined)
     throw fault('TW3002', {
       value: 'kustomize',
@@ -131,27 +145,16 @@ async function kustomize(path: string): Promise<{ objects: Rendered[]; bytes: st
       why: ['neither kustomize nor kubectl is on the PATH'],
       fix: [{ say: 'Install kubectl (it contains kustomize).' }],
     });
-  const build = async (): Promise<string> => {
-    const [file = '', ...args] = found.argv;
-    // Plugins that run programs stay off (their default); no shell is involved.
-    return (await run(file, [...args, path], { timeout: LIMIT_MS, maxBuffer: OUTPUT })).stdout;
-  };
-  try {
-    const [one, two] = [await build(), await build()];
-    if (one !== two) {
-      const line = one.split('\n').findIndex((l, i) => l !== two.split('\n')[i]);
-      throw fault('TW3002', {
-        value: path,
-        where: [{ file: path, line: line + 1 }],
-        why: ['two renders of the same input differ'],
-      });
-    }
-    return { objects: parseManifests(one, path), bytes: one, tool: found.tool };
-  } catch (e) {
-    if (isDict(e) && 'stderr' in e)
-      throw fault('TW3002', { value: path, where: [{ file: path }], why: tail(e), cause: e });
-    throw e;
+  const [one, two] = found.texts;
+  if (one !== two) {
+    const line = one.split('\n').findIndex((l, i) => l !== two.split('\n')[i]);
+    throw fault('TW3002', {
+      value: path,
+      where: [{ file: path, line: line + 1 }],
+      why: ['two renders of the same input differ'],
+    });
   }
+  return { objects: parseManifests(one, path), bytes: one, tool: found.tool };
 }
 
 /** Renders YAML files, folders of them, and kustomize folders. Nothing is contacted. */
