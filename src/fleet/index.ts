@@ -1,6 +1,7 @@
 export { type ApplyInput, fleetApply } from './applier.ts';
 export { applysetId } from './applyset.ts';
 export { appOf, appsOf } from './apps.ts';
+export type { AppStatus, VersionStatus, WorkloadStatus } from './appstatus.ts';
 export { type DrainInput, type DrainStep, removeCloudObjects } from './drain.ts';
 export type { ApplyStep, FleetEvent, ObjectStep } from './events.ts';
 export { type ExecIo, type ExecResult, execIn, fleetExec } from './exec.ts';
@@ -23,11 +24,12 @@ export type {
   PodRef,
   Presence,
   Ref,
+  Versions,
 } from './model.ts';
 export type { Allow, TakeOver } from './plan/fold.ts';
 export { health } from './plan/health.ts';
 export { versionedName } from './plan/names.ts';
-export { keyOf, sayRef } from './plan/objects.ts';
+export { dictOf, equal, keyOf, listOf, sayRef, textOf } from './plan/objects.ts';
 export { place } from './plan/placement.ts';
 export { publicPlan } from './plan/summary.ts';
 export { fleetPlan, type PlanCluster, type PlanInput } from './planner.ts';
@@ -42,11 +44,10 @@ export {
   type Renderer,
 } from './ports.ts';
 export {
-  type AppStatus,
   type ClusterStatus,
   fleetStatus,
   type LoadBalancer,
+  loadBalancerAt,
   loadBalancers,
   type StatusInput,
-  type WorkloadStatus,
 } from './status.ts';

@@ -180,6 +180,14 @@ export function kubeContract(c: KubeContract): void {
       expect(await api.get(ref('ConfigMap', 'bye'))).toBeUndefined();
     });
 
+    test('create: once; a name that is taken is a conflict and stays as it is', async () => {
+      const made = await api.create(map('born', { a: '1' }), 'tw-a');
+      expect(made.metadata.uid).toBeTruthy();
+      const taken = await failure(api.create(map('born', { a: '2' }), 'tw-a'));
+      expect([taken.status, taken.reason]).toEqual([409, 'AlreadyExists']);
+      expect((await api.get(ref('ConfigMap', 'born')))?.['data']).toEqual({ a: '1' });
+    });
+
     test('list by label and namespace, with apiVersion and kind on every item', async () => {
       await apply(map('l1', { a: '1' }, { set: 'x' }));
       await apply(map('l2', { a: '1' }, { set: 'y' }));

@@ -43,6 +43,7 @@ export function patient(api: KubeApi, p: Patience): KubeApi {
   return {
     get: (ref) => again(() => api.get(ref)),
     list: (kind, selector) => again(() => api.list(kind, selector)),
+    create: (object, manager) => api.create(object, manager),
     apply: (object, options) => again(() => api.apply(object, options)),
     remove: (ref, x) => again(() => api.remove(ref, x)),
     patch: (ref, ops, manager) => api.patch(ref, ops, manager),

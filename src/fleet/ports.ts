@@ -65,6 +65,8 @@ export interface KubeApi {
   get(ref: Ref): Promise<KubeObject | undefined>;
   /** All objects, over all pages. `kind` not served: KubeError 404. */
   list(kind: KindRef, selector: Selector): Promise<KubeObject[]>;
+  /** POST: makes the object only when there is none of this name, else KubeError 409; unknown fields are refused. */
+  create(object: KubeObject, manager: string): Promise<KubeObject>;
   /** Server-side apply; unknown fields are refused (strict). */
   apply(object: KubeObject, options: ApplyOptions): Promise<Applied>;
   /** DELETE with preconditions. `gone` also when it was gone before; another uid: KubeError 409. */

@@ -67,6 +67,7 @@ function through(twin: KubeTwin, p: Process): KubeApi {
     list: (k, s) => call(() => twin.list(k, s)),
     apply: (o, x) => call(() => twin.apply(o, x)),
     remove: (r, x) => call(() => twin.remove(r, x)),
+    create: (o, m) => call(() => twin.create(o, m)),
     patch: (r, o, m) => call(() => twin.patch(r, o, m)),
     index: () => call(() => twin.index()),
     logs: (pod, o, s) => twin.logs(pod, o, s),

@@ -93,6 +93,13 @@ class KubeClient implements KubeApi {
     }
   }
 
+  async create(object: KubeObject, manager: string): Promise<KubeObject> {
+    const query = { fieldManager: manager, fieldValidation: 'Strict' };
+    const path = await this.#path({ ...refOf(object), name: '' }, object.apiVersion);
+    return (await this.#call({ method: 'POST', path: path.replace(/\/$/, ''), query, body: object }))
+      .body as KubeObject;
+  }
+
   async apply(object: KubeObject, x: ApplyOptions): Promise<Applied> {
     const metadata = { ...object.metadata, ...(typeof x.expect === 'string' ? {} : x.expect) };
     delete metadata.managedFields;

@@ -38,7 +38,18 @@ interface Stored {
   object: KubeObject;
   managers: Manager[];
 }
-type TwinVerb = 'get' | 'list' | 'apply' | 'dryRun' | 'remove' | 'patch' | 'index' | 'logs' | 'exec' | 'proxy';
+type TwinVerb =
+  | 'get'
+  | 'list'
+  | 'create'
+  | 'apply'
+  | 'dryRun'
+  | 'remove'
+  | 'patch'
+  | 'index'
+  | 'logs'
+  | 'exec'
+  | 'proxy';
 export interface TwinCall {
   verb: TwinVerb;
   ref?: Ref;
@@ -132,6 +143,16 @@ export class KubeTwin implements KubeApi {
         .filter(({ object: o }) => selector.namespace === undefined || o.metadata.namespace === selector.namespace)
         .filter(({ object: o }) => wanted.every(([k, v]) => o.metadata.labels?.[k] === v))
         .map((s) => this.#show(s));
+    });
+  }
+
+  async create(object: KubeObject, manager: string): Promise<KubeObject> {
+    const ref = refOf(object);
+    return this.#call({ verb: 'create', ref }, () => {
+      this.#admit(object);
+      if (this.#store.has(keyOf(ref))) throw new KubeError(409, 'AlreadyExists', `"${ref.name}" already exists`);
+      const by = { manager, operation: 'Update' as const, fields: fieldsOf(object) };
+      return this.#save(keyOf(ref), copy(object), undefined, by);
     });
   }
 

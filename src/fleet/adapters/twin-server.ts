@@ -20,6 +20,9 @@ const KINDS: readonly (readonly [string, string, string, boolean])[] = [
   ['batch', 'v1', 'Job', true],
   ['autoscaling', 'v2', 'HorizontalPodAutoscaler', true],
   ['networking.k8s.io', 'v1', 'Ingress', true],
+  ['gateway.networking.k8s.io', 'v1', 'GatewayClass', false],
+  ['gateway.networking.k8s.io', 'v1', 'Gateway', true],
+  ['gateway.networking.k8s.io', 'v1', 'HTTPRoute', true],
   ['policy', 'v1', 'PodDisruptionBudget', true],
   ['rbac.authorization.k8s.io', 'v1', 'Role', true],
   ['rbac.authorization.k8s.io', 'v1', 'RoleBinding', true],
@@ -102,6 +105,9 @@ const HAS_GENERATION = new Set([
   'Job',
   'Pod',
   'Ingress',
+  'GatewayClass',
+  'Gateway',
+  'HTTPRoute',
   'PodDisruptionBudget',
 ]);
 
