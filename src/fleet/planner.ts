@@ -258,7 +258,8 @@ async function readings(d: Draft, c: Contact, set: DesiredSet): Promise<Map<stri
   const api = apiOf(d, c);
   if (api === undefined) return new Map(set.items.map((i) => [keyOf(i.ref), { at: 'absent', simulated: true }]));
   const allow = d.input.allow ?? {};
-  return readSet({ api, cluster: c.cluster.name, manager: managerOf(set.app), allow }, set);
+  const before = heldOf(c.survey, { name: set.app, namespace: set.namespace })?.inventory !== undefined;
+  return readSet({ api, cluster: c.cluster.name, manager: managerOf(set.app), allow, before }, set);
 }
 
 function apiOf(d: Draft, c: Contact): KubeApi | undefined {
@@ -331,15 +332,15 @@ export async function fleetPlan(input: PlanInput, ports: FleetPorts): Promise<Fl
   const decisions = decide(input);
   const planned = input.apps.filter((a) => input.only?.includes(a.name) !== false);
   const sources = new Map(planned.map((a) => [appName(a), a]));
-  const rendered = new Map(
-    await Promise.all([...sources].map(async ([name, a]) => [name, await renderApp(a, ports)] as const)),
-  );
-  const contacts = await Promise.all(input.clusters.map((c) => contact(input, ports, c)));
+  const [objects, contacts] = await Promise.all([
+    Promise.all([...sources].map(async ([name, a]) => [name, await renderApp(a, ports)] as const)),
+    Promise.all(input.clusters.map((c) => contact(input, ports, c))),
+  ]);
   const draft: Draft = {
     input,
     ports,
     contacts,
-    rendered,
+    rendered: new Map(objects),
     decisions,
     divisions: divide(input, decisions, contacts),
     warnings: [],

@@ -72,6 +72,8 @@ export interface ReadContext {
   cluster: string;
   manager: string;
   allow: Allow;
+  /** The app was applied here before: its namespaces are looked for beside the rest, not first. */
+  before?: boolean;
 }
 
 async function readLive(c: ReadContext, item: DesiredItem, result: KubeObject): Promise<Reading> {
@@ -121,10 +123,10 @@ function ownKinds(set: DesiredSet): Set<string> {
 }
 
 async function missingNamespaces(c: ReadContext, set: DesiredSet): Promise<Set<string>> {
-  const names = new Set(set.items.map((i) => i.ref.namespace).filter((n) => n !== undefined));
-  const made = new Set(set.items.filter((i) => i.ref.kind === 'Namespace').map((i) => i.ref.name));
+  const inside = set.items.map((i) => i.ref.namespace).filter((n) => n !== undefined);
+  const made = set.items.filter((i) => i.ref.kind === 'Namespace').map((i) => i.ref.name);
   const checked = await Promise.all(
-    [...names, ...made].map(
+    [...new Set([...inside, ...made])].map(
       async (name) => [name, (await c.api.get({ group: '', kind: 'Namespace', name })) === undefined] as const,
     ),
   );
@@ -134,23 +136,23 @@ async function missingNamespaces(c: ReadContext, set: DesiredSet): Promise<Set<s
 /** Readings of a whole set, by key. Throws what is silence (unreachable, 401, 5xx): then nothing is known. */
 export async function readSet(c: ReadContext, set: DesiredSet): Promise<Map<string, Reading>> {
   const limit = pLimit(PARALLEL);
-  const gone = await missingNamespaces(c, set);
+  const looked = missingNamespaces(c, set);
+  const first = c.before === true ? new Set<string>() : await looked;
   const kinds = ownKinds(set);
-  const readings = await Promise.all(
-    set.items.map((item) =>
-      limit(async (): Promise<[string, Reading]> => {
-        const key = keyOf(item.ref);
-        if (gone.has(item.ref.namespace ?? '')) return [key, { at: 'absent', simulated: true }];
-        const reading = await readItem(c, item);
-        const unborn =
-          reading.at === 'rejected' &&
-          reading.refusal.status === 404 &&
-          kinds.has(`${item.ref.group}/${item.ref.kind}`);
-        return [key, unborn ? { at: 'absent', simulated: true } : reading];
-      }),
-    ),
+  const read = async (item: DesiredItem): Promise<Reading> => {
+    if (first.has(item.ref.namespace ?? '')) return { at: 'absent', simulated: true };
+    const reading = await readItem(c, item);
+    const unborn =
+      reading.at === 'rejected' && reading.refusal.status === 404 && kinds.has(`${item.ref.group}/${item.ref.kind}`);
+    return unborn ? { at: 'absent', simulated: true } : reading;
+  };
+  const [gone, ...readings] = await Promise.all([looked, ...set.items.map((item) => limit(() => read(item)))]);
+  return new Map(
+    set.items.map((item, i) => {
+      const reading = gone.has(item.ref.namespace ?? '') ? undefined : readings[i];
+      return [keyOf(item.ref), reading ?? { at: 'absent', simulated: true }];
+    }),
   );
-  return new Map(readings);
 }
 
 /** Live state of what the inventory holds and no app of the cluster wants: regrouping moves, it never deletes. */
