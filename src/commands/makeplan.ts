@@ -5,8 +5,8 @@ import type { Engine } from './ports.ts';
 
 /** Apps of the config and the product's own. */
 function allApps(e: Engine, outputs: Outputs): FleetApp[] {
-  const own = e.traffic.systemApp(outputs);
-  return own === undefined ? appsOf(e.config) : [own, ...appsOf(e.config)];
+  const own = [e.traffic.systemApp(outputs), e.gateway.systemApp()];
+  return [...own.filter((a) => a !== undefined), ...appsOf(e.config)];
 }
 
 export interface PlanScope {

@@ -123,6 +123,8 @@ export interface Engine {
   infra: InfraContext;
   fleet: FleetPorts;
   traffic: TrafficDoor;
+  /** The gateway that released apps stand behind, as an app of the fleet; `undefined` where none is wanted. */
+  gateway: { systemApp(): FleetApp | undefined };
   outputs(): Promise<Outputs>;
   /** The API of a cluster; undefined when nothing is known of it. */
   kube(cluster: string, outputs: Outputs): KubeApi | undefined;
