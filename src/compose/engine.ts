@@ -16,6 +16,8 @@ import {
   type Place,
 } from '../infra/index.ts';
 import { type Clock, fault, type Journal } from '../kernel/index.ts';
+import { gatewayParts } from '../release/adapters/gateway-parts.ts';
+import { gatewayApp } from '../release/gateway/app.ts';
 import type { Known } from '../traffic/index.ts';
 import { fleetKeys } from './keys.ts';
 import { ROOT } from './place.ts';
@@ -104,6 +106,7 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
       key: keys.values,
     },
     traffic,
+    gateway: { systemApp: () => gatewayApp(w.config, () => gatewayParts(keys.values)) },
     outputs,
     kube: kube.get,
     kubeconfig: join(w.stateDir, 'kubeconfig'),

@@ -1,6 +1,13 @@
 import { type Step, TEARDOWN, type TrafficDoor, type WhyFacts } from '../commands/index.ts';
-import type { Config } from '../config/index.ts';
-import { type FleetApp, type KubeApi, loadBalancers, place } from '../fleet/index.ts';
+import { type Config, isRouted } from '../config/index.ts';
+import {
+  type FleetApp,
+  type KubeApi,
+  type LoadBalancer,
+  loadBalancerAt,
+  loadBalancers,
+  place,
+} from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type Clock, type Journal, toJson } from '../kernel/index.ts';
 import { createHttp } from '../traffic/adapters/http.ts';
@@ -69,6 +76,12 @@ function placed(w: TrafficWiring, c: Config['clusters'][number]): string[] {
     .map((a) => a.name);
 }
 
+/** Where users of an app come in: the gateway's load balancer, or the app's own. Throws KubeError. */
+async function doorOf(config: Config, api: KubeApi, app: Config['apps'][number]): Promise<LoadBalancer | undefined> {
+  if (isRouted(app)) return await loadBalancerAt(api, config.gateway);
+  return (await loadBalancers(api, app)).find((l) => l.service.name === app.traffic?.service);
+}
+
 /** Load balancer addresses of every app in every cluster that answers. */
 async function discover(w: TrafficWiring, outputs: Outputs): Promise<Discovered[]> {
   const found = await Promise.all(
@@ -77,9 +90,8 @@ async function discover(w: TrafficWiring, outputs: Outputs): Promise<Discovered[
       if (api === undefined) return undefined;
       const edges: Discovered['edges'] = {};
       for (const app of w.config.apps.filter((a) => a.traffic !== undefined)) {
-        const all = await loadBalancers(api, app).catch(() => undefined);
-        if (all === undefined) return undefined;
-        const mine = all.find((l) => l.service.name === app.traffic?.service);
+        const mine = await doorOf(w.config, api, app).catch(() => 'silent' as const);
+        if (mine === 'silent') return undefined;
         if (mine === undefined) continue;
         const name = mine.addresses.find((a) => !/^[\d.]+$|:/.test(a));
         edges[app.name] = { ips: mine.addresses.filter((a) => a !== name), ...(name === undefined ? {} : { name }) };

@@ -15,5 +15,6 @@ export type {
   Serve,
   TrafficConfig,
 } from './model.ts';
+export { isRouted } from './model.ts';
 export { regionFacts } from './regions.ts';
 export type { ConfigInput } from './schema.ts';

@@ -47,6 +47,11 @@ export interface AppConfig {
   state: ParsedApp['state'];
 }
 
+/** Users reach the app through the gateway: its switch is an HTTPRoute. */
+export function isRouted(app: Pick<AppConfig, 'release' | 'traffic'>): boolean {
+  return app.release?.driver === 'httproute' && app.traffic !== undefined;
+}
+
 /** The config of one fleet after defaults and checks; deeply frozen. */
 export interface Config {
   fleet: string;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { manualClock } from '../kernel/index.ts';
 import type { KubeTwin } from './adapters/kube-twin.ts';
 import { fleetApply } from './applier.ts';
-import { CONFIG, collect, configMap, liveTwin, ports, webApp } from './fixtures.ts';
+import { CLUSTERS, CONFIG, collect, configMap, liveTwin, ports, webApp } from './fixtures.ts';
 import type { FleetApp, FleetPlan, KubeObject } from './model.ts';
 import { fleetPlan } from './planner.ts';
 
@@ -24,7 +24,7 @@ async function plan(
   apps: readonly FleetApp[],
   presence: 'present' | 'absent' = 'present',
 ): Promise<FleetPlan> {
-  const config = { ...CONFIG, clusters: CONFIG.clusters.slice(0, 1) } as never;
+  const config = { ...CONFIG, clusters: [CLUSTERS[0]] as never };
   return await fleetPlan(
     { config, apps, clusters: [{ name: 'sao', presence, api: twin }], complete: true },
     ports(clock),

@@ -1,4 +1,4 @@
-import type { AppConfig, Config } from '../config/index.ts';
+import { type AppConfig, type Config, isRouted, type TrafficConfig } from '../config/index.ts';
 import { type ClusterName, digest, type Fix, fault, nearest, toJson } from '../kernel/index.ts';
 import { isRegion } from './machine/geo.ts';
 import { parseCidr } from './machine/ip.ts';
@@ -92,10 +92,16 @@ export function intentsOf(config: Config): Intent[] {
       residency: t.residency.map((r) => ({ from: [...r.from], to: [...r.to], strict: r.strict })),
       capacity: { ...t.capacity },
       keepBelow: t.keepBelow,
-      health: { scheme: t.port === 443 ? 'https' : 'http', port: t.port, path: t.health },
+      health: edgeOf(app, t),
     };
   });
 }
+
+/** Where a cluster is asked: at the app's own load balancer, or at the gateway's listener. */
+const edgeOf = (app: AppConfig, t: TrafficConfig): Intent['health'] => {
+  const port = isRouted(app) ? 80 : t.port;
+  return { scheme: port === 443 ? 'https' : 'http', port, path: t.health };
+};
 
 const serveText = (s: Serve): string => {
   if (s.by === 'weights')

@@ -37,6 +37,12 @@ export function builtinRecipes(p: RecipePaths): Recipe[] {
       env: [PATH, 'REDIS_VERSION={tag}'],
       cwd: '/data',
     }),
+    // The image's own entry point puts the program's name before flags.
+    recipe('docker.io/library/traefik', {
+      entrypoint: ['/usr/local/bin/traefik'],
+      env: [PATH],
+      files: [{ host: `${p.bins}/tw-traefik`, at: '/usr/local/bin/traefik', ro: true }],
+    }),
     recipe('registry.tradewind.example/guestbook', {
       entrypoint: ['/app/guestbook'],
       env: [PATH, 'APP_VERSION={tag}'],
