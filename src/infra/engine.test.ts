@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Fact } from '../kernel/index.ts';
+import { type Fact, fault, type Problem } from '../kernel/index.ts';
 import { openTerraform } from './adapters/find.ts';
 import { infraApply } from './apply.ts';
 import { infraDestroy, infraInventory } from './destroy.ts';
@@ -201,6 +201,26 @@ describe.runIf(terraformBinary())('plan and apply', () => {
     // the command of a provisioner is no change of the resource, so there is nothing to apply
     expect(kinds(await infraPlan(ctx))).toEqual(['cluster:sao unchanged']);
     expect(journalled(journal.read({ from: before + 1 }))).toEqual(['initialising', 'planning', 'unchanged']);
+  });
+
+  it('plans what stands while the clouds are still asked; what they refuse then fails, and keeps no plan', async () => {
+    const l = await lab(noZone());
+    const { problem } = fault('TW2020', { value: 'another account' });
+    const answer = Promise.withResolvers<ReadonlyMap<string, Problem>>();
+    const first = infraPlan({ ...l.ctx, refused: answer.promise });
+    const begun = (): string[] =>
+      l.ctx.journal.read({ kind: 'infra.state' }).map((f) => (f.data as { state: string }).state);
+    await l.ctx.clock.sleep(100);
+    // Nothing stands yet: no terraform before the clouds have answered.
+    expect(begun()).toEqual([]);
+    answer.resolve(new Map([['sao', problem]]));
+    expect(kinds(await first)).toEqual(['cluster:sao failed', 'cluster:mtl planned', 'cluster:syd planned']);
+    await all(infraApply(await infraPlan(l.ctx), l.ctx));
+    const late = l.ctx.clock.sleep(100).then(() => new Map([['syd', problem]]));
+    const second = await infraPlan({ ...l.ctx, refused: late });
+    expect(kinds(second)).toEqual(['cluster:sao unchanged', 'cluster:mtl unchanged', 'cluster:syd failed']);
+    expect(second.roots[2]).toMatchObject({ problem: { code: 'TW2020' } });
+    expect(existsSync(l.ctx.tf.roots.path('cluster:syd', 'plan.tfplan'))).toBe(false);
   });
 
   it('rejects a config that cannot work before anything is written', async () => {

@@ -112,24 +112,35 @@ const baseOf = (root: Root): { root: RootId; cluster?: string } => ({
   ...(root.cluster === undefined ? {} : { cluster: root.cluster }),
 });
 
-async function rootPlan(e: Engine, root: Root, refused?: Problem): Promise<RootPlan> {
+type Refused = ReadonlyMap<ClusterName, Problem>;
+/** What the cloud says against a root, and whether planning may begin before it has said so. */
+interface Refusal {
+  problem: Promise<Problem | undefined>;
+  beside: boolean;
+}
+
+async function rootPlan(e: Engine, root: Root, refusal: Refusal): Promise<RootPlan> {
   const t = tracker(e, root);
   const base = baseOf(root);
-  if (refused !== undefined) {
-    t.to('failed', { problem: refused });
-    return { ...base, kind: 'failed', problem: refused };
-  }
+  const drop = async (problem: Problem): Promise<RootPlan> => {
+    t.to('failed', { problem });
+    await e.ctx.tf.roots.drop(root.id, PLAN_FILE);
+    return { ...base, kind: 'failed', problem };
+  };
   return await guarded<RootPlan>(
     t,
     async () => {
+      const early = refusal.beside ? undefined : await refusal.problem;
+      if (early !== undefined) return await drop(early);
       const p = await planRoot(e, t);
+      const late = await refusal.problem;
+      if (late !== undefined && p.kind !== 'failed') return await drop(late);
+      if (late !== undefined) return { ...base, kind: 'failed', problem: late };
       if (p.kind !== 'planned') return { ...base, ...p };
       const precious = mayHoldUsers(e.ctx.journal.read({ kind: 'infra.state' }), root.id);
-      const problem = refuseLoss(p.changes, root.cluster, precious);
-      if (problem === undefined) return { ...base, ...p, file: e.ctx.tf.roots.path(root.id, PLAN_FILE) };
-      t.to('failed', { problem });
-      await e.ctx.tf.roots.drop(root.id, PLAN_FILE);
-      return { ...base, kind: 'failed', problem };
+      const loss = refuseLoss(p.changes, root.cluster, precious);
+      if (loss !== undefined) return await drop(loss);
+      return { ...base, ...p, file: e.ctx.tf.roots.path(root.id, PLAN_FILE) };
     },
     (problem) => ({ ...base, kind: 'failed', problem }),
   );
@@ -165,8 +176,11 @@ async function presenceOf(ctx: InfraContext, outputs: Outputs): Promise<Record<s
 export interface PlanInput extends InfraContext {
   /** Only these clusters (and the zone that names them). */
   only?: readonly string[];
-  /** Clusters that their cloud would not let be built (preflight): their roots fail without a plan. */
-  refused?: ReadonlyMap<ClusterName, Problem>;
+  /**
+   * Clusters that their cloud would not let be built (preflight): their roots fail without a plan. While that is
+   * still asked, clusters that stand are planned already: planning only reads.
+   */
+  refused?: Refused | Promise<Refused>;
 }
 
 /** Digest over all roots: the id that a person approves. Failed roots count with their code. */
@@ -189,12 +203,16 @@ export async function infraPlan(
   const outputs = await outputsOf(input.config, input.tf.roots);
   const roots = rootsOf(input.config, input.only);
   const ids = roots.map((r) => r.id);
+  const refusal = (cluster: ClusterName | undefined): Refusal => ({
+    problem: Promise.resolve(input.refused).then((all) => all?.get(cluster ?? '')),
+    beside: cluster === undefined || outputs[cluster] !== undefined,
+  });
   const plans = await Promise.all(
     roots.map(async (root) => {
       const waits = waitsFor(root, outputs, ids);
       return waits.length > 0
         ? await deferred(e, root, waits)
-        : await e.parallel(() => rootPlan(e, fill(root, outputs), input.refused?.get(root.cluster ?? '')));
+        : await e.parallel(() => rootPlan(e, fill(root, outputs), refusal(root.cluster)));
     }),
   );
   const plan = { roots: plans, presence: await presenceOf(input, outputs), digest: planId(plans) };
