@@ -51,3 +51,5 @@ export {
   loadBalancers,
   type StatusInput,
 } from './status.ts';
+export type { VersionState } from './versionstate.ts';
+export { VersionedWorkloads, type WorkloadsInput } from './workloads.ts';
