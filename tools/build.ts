@@ -2,9 +2,19 @@
 // that a second clone on the machine finds them. Prints the folder on stdout, progress on stderr.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, dirname, join, relative, resolve } from 'node:path';
 
 interface Target {
   name: string;
@@ -14,8 +24,23 @@ interface Target {
   /** Files that decide the bytes, by git pathspec relative to the module. */
   sources: string[];
   ldflags?: string;
+  /** A dependency that is built without a part of it. */
+  trim?: Trim;
   /** Cold build on two cores, for the estimate. */
   minutes: number;
+}
+
+/** go.mod names `.tradewind/cache/<folder>` in the place of this module. */
+interface Trim {
+  folder: string;
+  module: string;
+  version: string;
+  /** As in a go.sum. */
+  sum: string;
+  /** Folders of the module that are left out. */
+  without: readonly string[];
+  /** Files of ours that are put in, by their path in it. */
+  put: Readonly<Record<string, string>>;
 }
 
 const root = resolve(import.meta.dirname, '..');
@@ -84,11 +109,36 @@ function hashOf(target: Target): string {
   return hash.digest('hex').slice(0, 20);
 }
 
+/** Lays the trimmed copy of a module. Its own go.mod names no dependency: the main module's lists them all. */
+function trim(t: Trim, from: string): void {
+  const answer = execFileSync('go', ['mod', 'download', '-json', `${t.module}@${t.version}`], {
+    cwd: tmpdir(),
+    encoding: 'utf8',
+  });
+  const got = JSON.parse(answer) as { Dir: string; Sum: string };
+  if (got.Sum !== t.sum) throw new Error(`${t.module}@${t.version} has the sum ${got.Sum}, not ${t.sum}`);
+  const to = join(root, '.tradewind', 'cache', t.folder);
+  rmSync(to, { recursive: true, force: true });
+  const left = (file: string): boolean => {
+    const path = relative(got.Dir, file);
+    return !t.without.includes(path) && !path.endsWith('_test.go');
+  };
+  cpSync(got.Dir, to, { recursive: true, filter: left });
+  // The module cache is read-only, and so is what was copied from it.
+  execFileSync('chmod', ['-R', 'u+w', to]);
+  writeFileSync(join(to, 'go.mod'), `module ${t.module}\n\ngo 1.26.0\n`);
+  for (const [path, file] of Object.entries(t.put)) {
+    mkdirSync(dirname(join(to, path)), { recursive: true });
+    copyFileSync(join(from, file), join(to, path));
+  }
+}
+
 /** Runs go build; ticks the elapsed time. The result appears under its final name only when it is whole. */
 async function build(target: Target, out: string): Promise<void> {
   const started = Date.now();
   mkdirSync(join(out, '..'), { recursive: true });
   const temporary = `${out}.tmp-${process.pid}`;
+  if (target.trim !== undefined) trim(target.trim, join(root, target.module));
   const args = ['build', '-trimpath', '-ldflags', `-s -w ${target.ldflags ?? ''}`.trim(), '-o', temporary, target.pkg];
   const child = spawn('go', args, {
     cwd: join(root, target.module),
@@ -125,12 +175,33 @@ const TOFU: Target = {
   minutes: 3.2,
 };
 
+const TRAEFIK_VERSION = '3.7.13';
+/** Last of all: it takes longest, and nothing of the sandbox waits for it but a gateway. */
+const TRAEFIK: Target = {
+  name: 'tw-traefik',
+  module: 'sandbox/gateway',
+  pkg: 'github.com/traefik/traefik/v3/cmd/traefik',
+  sources: ['.'],
+  ldflags: `-X github.com/traefik/traefik/v3/pkg/version.Version=${TRAEFIK_VERSION}`,
+  trim: {
+    folder: 'lego',
+    module: 'github.com/go-acme/lego/v5',
+    version: 'v5.4.1',
+    sum: 'h1:Jt6xAP9xQrJ3SLLGgxejfDDd3pzdrmuLCWe4oTqHHQc=',
+    without: ['providers', 'cmd', 'docs', 'e2e', 'main.go', 'zz_gen_version.go', 'go.sum'],
+    put: { 'providers/dns/dns.go': 'acme/dns.go' },
+  },
+  minutes: 5,
+};
+
 const onPath = (name: string): boolean =>
   (process.env['PATH'] ?? '').split(delimiter).some((dir) => dir !== '' && existsSync(join(dir, name)));
 
 /** OpenTofu is built only where there is neither terraform nor tofu; `tw` looks in this folder last. */
-const targets = (): readonly Target[] =>
-  process.env['TW_TERRAFORM'] !== undefined || onPath('terraform') || onPath('tofu') ? TARGETS : [...TARGETS, TOFU];
+const targets = (): readonly Target[] => {
+  const own = process.env['TW_TERRAFORM'] !== undefined || onPath('terraform') || onPath('tofu');
+  return [...TARGETS, ...(own ? [] : [TOFU]), TRAEFIK];
+};
 
 /** Puts a link in its place in one step: a sandbox that is up never misses a program while it is built anew. */
 function link(to: string, path: string): void {
