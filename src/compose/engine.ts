@@ -3,7 +3,7 @@ import type { Engine } from '../commands/index.ts';
 import { type Config, readSecret } from '../config/index.ts';
 import { openCluster, openKubeconfig } from '../fleet/adapters/kube-client.ts';
 import { createRenderer } from '../fleet/adapters/render.ts';
-import type { KubeApi } from '../fleet/index.ts';
+import type { FleetPorts, KubeApi } from '../fleet/index.ts';
 import {
   askClouds,
   type ClusterOutput,
@@ -15,12 +15,13 @@ import {
   openTerraform,
   type Place,
 } from '../infra/index.ts';
-import { type Clock, fault, type Journal } from '../kernel/index.ts';
+import { type Clock, fault, type Journal, openStore } from '../kernel/index.ts';
 import { gatewayParts } from '../release/adapters/gateway-parts.ts';
 import { gatewayApp } from '../release/gateway/app.ts';
 import type { Known } from '../traffic/index.ts';
 import { fleetKeys } from './keys.ts';
 import { ROOT } from './place.ts';
+import { releaseDoor } from './release.ts';
 import { trafficDoor } from './traffic.ts';
 
 export interface EngineWiring {
@@ -95,17 +96,29 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
     known: w.known,
     ...(w.place.proxyUrl === undefined ? {} : { proxyUrl: w.place.proxyUrl }),
   });
+  const fleet: FleetPorts = {
+    clock: w.clock,
+    renderer: createRenderer(),
+    secret: (ref) => readSecret(ref, process.env),
+    key: keys.values,
+  };
+  const store = openStore(join(w.stateDir, 'journal.db'));
   return {
     config: w.config,
     place: w.place,
     infra: { config: w.config, place: w.place, tf, journal: w.journal, clock: w.clock },
-    fleet: {
-      clock: w.clock,
-      renderer: createRenderer(),
-      secret: (ref) => readSecret(ref, process.env),
-      key: keys.values,
-    },
+    fleet,
     traffic,
+    release: releaseDoor({
+      config: w.config,
+      clock: w.clock,
+      journal: w.journal,
+      store,
+      fleet,
+      kube: kube.get,
+      brakes: traffic.brakes,
+      ...(w.place.proxyUrl === undefined ? {} : { proxyUrl: w.place.proxyUrl }),
+    }),
     gateway: { systemApp: () => gatewayApp(w.config, () => gatewayParts(keys.values)) },
     outputs,
     kube: kube.get,
@@ -119,7 +132,7 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
         ...(only === undefined ? {} : { only }),
       }),
     close: async () => {
-      await Promise.all([kube.close(), traffic.close()]);
+      await Promise.all([kube.close(), traffic.close(), store.close()]);
     },
   };
 }

@@ -24,9 +24,11 @@ import {
   type SnapshotStore,
   SYSTEM_NAMESPACE,
   snapshotOf,
+  type TrafficBrakes,
   type TrafficDeps,
   type TrafficKeys,
   trafficApply,
+  trafficBrakes,
   trafficPlan,
   trafficStatus,
   type Why,
@@ -180,7 +182,9 @@ function whyFacts(w: Why): WhyFacts {
 }
 
 /** traffic/ wired to the clusters of one fleet. */
-export function trafficDoor(w: TrafficWiring): TrafficDoor & { close(): Promise<void> } {
+export function trafficDoor(
+  w: TrafficWiring,
+): TrafficDoor & { brakes(by: string, outputs: Outputs): TrafficBrakes; close(): Promise<void> } {
   const http = createHttp(w.proxyUrl);
   const lookup = createLookup(w.proxyUrl);
   const depsOf = (outputs: Outputs, signal?: AbortSignal): TrafficDeps => ({
@@ -221,6 +225,7 @@ export function trafficDoor(w: TrafficWiring): TrafficDoor & { close(): Promise<
     lift: async (cluster, signal) =>
       holdFacts(await lift({ hold: cluster, by: 'tw' }, depsOf(await w.outputs(), signal))),
     why: async (ip, host) => whyFacts(await why({ ip, host }, depsOf(await w.outputs()))),
+    brakes: (by, outputs) => trafficBrakes(depsOf(outputs), { by }),
     close: async () => http.close(),
   };
 }

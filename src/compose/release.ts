@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import type { ReleaseDoor } from '../commands/index.ts';
+import type { AppConfig, Config } from '../config/index.ts';
+import { type FleetPorts, type KubeApi, loadBalancers, VersionedWorkloads } from '../fleet/index.ts';
+import type { Outputs } from '../infra/index.ts';
+import { type Clock, fault, type Journal, type Store } from '../kernel/index.ts';
+import { gatewayMetrics } from '../release/adapters/gateway-metrics.ts';
+import { createProber } from '../release/adapters/prober.ts';
+import { httpRouteSwitch } from '../release/adapters/switch/httproute.ts';
+import { serviceSwitch } from '../release/adapters/switch/service.ts';
+import { Measured, type Metrics, type ReleasePorts, type Switch } from '../release/index.ts';
+import type { TrafficBrakes } from '../traffic/index.ts';
+
+export interface ReleaseWiring {
+  config: Config;
+  clock: Clock;
+  journal: Journal;
+  store: Store;
+  fleet: FleetPorts;
+  kube: (cluster: string, outputs: Outputs) => KubeApi | undefined;
+  brakes: (by: string, outputs: Outputs) => TrafficBrakes;
+  proxyUrl?: string;
+}
+
+type Released = AppConfig & { release: NonNullable<AppConfig['release']>; traffic: NonNullable<AppConfig['traffic']> };
+
+function releasedApp(w: ReleaseWiring, name: string): Released {
+  const app = w.config.apps.find((a) => a.name === name);
+  if (app?.release === undefined || app.traffic === undefined)
+    throw fault('TW7006', { value: name, why: ['it has no `release` block'] });
+  return app as Released;
+}
+
+function apiOf(w: ReleaseWiring, outputs: Outputs): (cluster: string) => KubeApi {
+  return (cluster) => {
+    const api = w.kube(cluster, outputs);
+    if (api === undefined) throw fault('TW3012', { value: cluster, why: ['nothing is known of this cluster'] });
+    return api;
+  };
+}
+
+/** Address of the Service through which users of the app enter one cluster. */
+async function edgeOf(w: ReleaseWiring, app: Released, api: KubeApi): Promise<string> {
+  const { gateway } = w.config;
+  const byGateway = app.release.driver === 'httproute';
+  const owner = byGateway ? { name: gateway.namespace, namespace: gateway.namespace } : app;
+  const service = byGateway ? gateway.name : app.traffic.service;
+  const found = (await loadBalancers(api, owner)).find((l) => l.service.name === service)?.addresses[0];
+  if (found === undefined) throw fault('TW7012', { value: service, why: ['its load balancer has no address yet'] });
+  return found;
+}
+
+function switchOf(w: ReleaseWiring, app: Released, outputs: Outputs, secret: string): Switch {
+  const { gateway } = w.config;
+  const shape = { app: app.name, namespace: app.namespace, service: app.traffic.service, port: app.traffic.port };
+  const api = apiOf(w, outputs);
+  if (app.release.driver === 'service') return serviceSwitch({ ...shape, api, acceptLoss: app.release.acceptLoss });
+  return httpRouteSwitch({
+    ...shape,
+    api,
+    host: app.traffic.host,
+    gateway: { namespace: gateway.namespace, name: gateway.name },
+    lagMs: gateway.lag,
+    secret: () => secret,
+  });
+}
+
+const unmeasured: Metrics = { read: async () => undefined };
+
+function portsOf(w: ReleaseWiring, name: string, outputs: Outputs): ReleasePorts {
+  const app = releasedApp(w, name);
+  const api = apiOf(w, outputs);
+  // Whoever takes over makes the preview anew: its header is known to one process alone.
+  const secret = randomBytes(16).toString('hex');
+  return {
+    app: name,
+    clock: w.clock,
+    journal: w.journal,
+    store: w.store,
+    switches: switchOf(w, app, outputs, secret),
+    workloads: new VersionedWorkloads({ config: w.config, app: name, api: (c) => w.kube(c, outputs), ports: w.fleet }),
+    metrics: app.release.driver === 'httproute' ? gatewayMetrics({ app, gateway: w.config.gateway, api }) : unmeasured,
+    prober: createProber({
+      address: (c) => edgeOf(w, app, api(c)),
+      host: app.traffic.host,
+      secret: () => secret,
+      ...(w.proxyUrl === undefined ? {} : { proxyUrl: w.proxyUrl }),
+    }),
+    brakes: w.brakes(`release ${name}`, outputs),
+    gates: async () => [],
+  };
+}
+
+/** release/ wired to the clusters of one fleet; ports are made once per app. */
+export function releaseDoor(w: ReleaseWiring): ReleaseDoor {
+  const made = new Map<string, ReleasePorts>();
+  return {
+    ports: (app, outputs) => {
+      const key = `${app} ${Object.keys(outputs).join(' ')}`;
+      const ports = made.get(key) ?? portsOf(w, app, outputs);
+      made.set(key, ports);
+      return ports;
+    },
+    evidence: (app, ports) => new Measured(ports, releasedApp(w, app).release.judge),
+  };
+}
