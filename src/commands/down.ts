@@ -18,6 +18,7 @@ import { settle } from './earlier.ts';
 import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
 import { type Engine, TEARDOWN } from './ports.ts';
+import { resumeReleases } from './release/verbs.ts';
 import { selectClusters } from './select.ts';
 
 /** What infra asks of traffic and fleet before it destroys a cluster. */
@@ -133,12 +134,16 @@ export async function resume(c: Context, io: Io): Promise<Outcome> {
   try {
     const e = await c.engine();
     const done = await follow(infraResume(e.infra, { stop: io.signal, detach: io.detach }), io, c.clock.now);
+    const releases = done.interrupted ? [] : await resumeReleases(c, e, io);
+    const worst = releases.find((r) => r.problem !== undefined);
     return {
       data: {
         clusters: Object.keys(done.outputs),
         failures: toJson(done.failures.map((f) => ({ code: f.code, where: f.where, why: f.why }))),
+        releases: releases.map((r) => r.data),
       },
-      view: done.view,
+      view: { ...done.view, rows: [...done.view.rows, ...releases.flatMap((r) => r.view.rows)] },
+      ...(worst?.problem === undefined ? {} : { problem: worst.problem, exit: worst.exit ?? worst.problem.exit }),
       ...ending(done),
     };
   } finally {

@@ -6,6 +6,7 @@ export {
   type DownFacts,
   type Engine,
   type HoldFacts,
+  type ReleaseDoor,
   type SandboxDoor,
   type SandboxFacts,
   type Step,

@@ -1,12 +1,14 @@
-import { appsOf, type FleetApp, type FleetPlan, fleetPlan } from '../fleet/index.ts';
+import { appsOf, type FleetApp, type FleetPlan, fleetPlan, type Versions } from '../fleet/index.ts';
 import { type InfraPlan, infraPlan, type Outputs, type Presence, refusedBy } from '../infra/index.ts';
+import type { Cloud } from '../kernel/index.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { Engine } from './ports.ts';
+import { type Live, liveVersions } from './release/live.ts';
 
 /** Apps of the config and the product's own. */
-function allApps(e: Engine, outputs: Outputs): FleetApp[] {
+function allApps(e: Engine, outputs: Outputs, versions: Versions): FleetApp[] {
   const own = [e.traffic.systemApp(outputs), e.gateway.systemApp()];
-  return [...own.filter((a) => a !== undefined), ...appsOf(e.config)];
+  return [...own.filter((a) => a !== undefined), ...appsOf(e.config, versions)];
 }
 
 export interface PlanScope {
@@ -35,9 +37,13 @@ interface FleetScope {
   born?: boolean;
   /** Id of the fleet plan whose deletions were confirmed. */
   deletes?: string;
+  /** What the switches say runs where; asked for when absent. */
+  live?: Live;
 }
 
 const stop = (signal: AbortSignal): { stop: AbortSignal } => ({ stop: signal });
+
+const firstGuess = (cloud: Cloud): Presence => (cloud === 'existing' ? 'present' : 'absent');
 
 /** The plan of the fleet's objects, for clusters of these presences. */
 export async function planFleet(
@@ -46,20 +52,21 @@ export async function planFleet(
   presence: Readonly<Record<string, Presence>>,
   scope: FleetScope = {},
 ): Promise<FleetPlan> {
+  const { versions, blind } = scope.live ?? (await liveVersions(e, outputs));
   const clusters = e.config.clusters
     .filter((c) => scope.only === undefined || scope.only.includes(c.name))
     .map((c) => {
       const api = e.kube(c.name, outputs);
       return {
         name: c.name,
-        presence: presence[c.name] ?? (c.cloud === 'existing' ? 'present' : 'absent'),
+        presence: blind[c.name] === undefined ? (presence[c.name] ?? firstGuess(c.cloud)) : ('unknown' as const),
         ...(api === undefined ? {} : { api }),
       };
     });
   return await fleetPlan(
     {
       config: e.config,
-      apps: allApps(e, outputs),
+      apps: allApps(e, outputs, versions),
       clusters,
       complete: true,
       ...(scope.born === true ? {} : { identities: identities(e) }),

@@ -2,6 +2,7 @@ import type { Config } from '../config/index.ts';
 import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
 import type { ExitCode, Json } from '../kernel/index.ts';
+import type { Evidence, ReleasePorts } from '../release/index.ts';
 
 /** Progress of one step of a long verb. */
 export interface Step {
@@ -116,6 +117,13 @@ export interface TrafficDoor {
   why(ip: string, host: string): Promise<WhyFacts>;
 }
 
+/** release/ as commands see it: wired per app. */
+export interface ReleaseDoor {
+  ports(app: string, outputs: Outputs): ReleasePorts;
+  /** What judges the versions of an app while a release runs. */
+  evidence(app: string, ports: ReleasePorts): Evidence;
+}
+
 /** Everything a verb needs of one fleet in one place. */
 export interface Engine {
   config: Config;
@@ -125,6 +133,7 @@ export interface Engine {
   traffic: TrafficDoor;
   /** The gateway that released apps stand behind, as an app of the fleet; `undefined` where none is wanted. */
   gateway: { systemApp(): FleetApp | undefined };
+  release: ReleaseDoor;
   outputs(): Promise<Outputs>;
   /** The API of a cluster; undefined when nothing is known of it. */
   kube(cluster: string, outputs: Outputs): KubeApi | undefined;

@@ -14,7 +14,18 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   down: async (c, { args }, io) => (await import('./down.ts')).down(c, args, io),
   resume: async (c, _, io) => (await import('./down.ts')).resume(c, io),
   status: async (c, { args }) => (await import('./status.ts')).status(c, args),
-  why: async (c, { args }) => (await import('./traffic.ts')).why(c, args),
+  why: async (c, { args }) =>
+    /^#?r\d+$/.test(args['ip'] as string)
+      ? await (await import('./release/look.ts')).whyRelease(c, args['ip'] as string)
+      : await (await import('./traffic.ts')).why(c, args),
+  release: async (c, { args }, io) => (await import('./release/start.ts')).release(c, args, io),
+  promote: async (c, { args }, io) => (await import('./release/verbs.ts')).promote(c, args, io),
+  pause: async (c, { args }) => (await import('./release/verbs.ts')).pause(c, args),
+  abort: async (c, { args }, io) => (await import('./release/verbs.ts')).abort(c, args, io),
+  rollback: async (c, { args }, io) => (await import('./release/verbs.ts')).rollback(c, args, io),
+  retire: async (c, { args }, io) => (await import('./release/verbs.ts')).retire(c, args, io),
+  versions: async (c, { args }) => (await import('./release/look.ts')).versions(c, args),
+  history: async (c, { args }) => (await import('./release/look.ts')).history(c, args),
   drain: async (c, { args }, io) => (await import('./traffic.ts')).drain(c, args, io),
   undrain: async (c, { args }, io) => (await import('./traffic.ts')).undrain(c, args, io),
   logs: async (c, { args }, io) => (await import('./logs.ts')).logs(c, args, io),

@@ -1,39 +1,6 @@
-import type { ArgSpec, ArgType, CommandSpec } from './model.ts';
-
-const needed: ArgType = { is: 'text', needed: true };
-const text: ArgType = { is: 'text' };
-const list: ArgType = { is: 'list' };
-const flag = (name: string, help: string, short?: string): ArgSpec => ({
-  name,
-  help,
-  type: { is: 'flag' },
-  ...(short === undefined ? {} : { short }),
-});
-const on: ArgSpec = {
-  name: 'on',
-  help: 'only these clusters: name, cloud:<cloud> or region:<region>; may be repeated',
-  type: list,
-  from: 'on',
-  value: '<cluster>',
-};
-const yes = flag('yes', 'do not ask', 'y');
-const sandbox = flag('sandbox', 'use the simulated clouds of this machine');
-const app: ArgSpec = { name: 'app', help: 'name of the app', type: text, position: 'optional', from: 'app' };
-const confirm: ArgSpec = {
-  name: 'confirm',
-  help: 'name of the fleet, to confirm destruction',
-  type: text,
-  value: '<fleet>',
-  from: 'fleet',
-};
-const cluster: ArgSpec = {
-  name: 'cluster',
-  help: 'name of the cluster',
-  type: needed,
-  position: 'one',
-  from: 'cluster',
-};
-const why: ArgSpec = { name: 'because', help: 'reason, kept in the journal', type: text, value: '<text>' };
+import type { CommandSpec } from './model.ts';
+import { app, because, cluster, confirm, flag, list, needed, on, sandbox, text, yes } from './table-args.ts';
+import { RELEASE_COMMANDS } from './table-release.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -125,20 +92,26 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     verb: 'why',
-    summary: 'why does a user land where they land?',
+    summary: 'why does a user land where they land, or a release stand where it stands?',
     kind: 'look',
     args: [
-      { name: 'ip', help: 'address of the user or resolver', type: needed, position: 'one' },
+      {
+        name: 'ip',
+        help: "address of the user or resolver, or a release such as '#r1'",
+        type: needed,
+        position: 'one',
+      },
       { name: 'host', help: 'host name; default: the app with traffic', type: text, value: '<host>', from: 'host' },
     ],
-    examples: ['tw why 198.19.101.2'],
+    examples: ['tw why 198.19.101.2', "tw why '#r1'"],
     result: 'Why',
   },
+  ...RELEASE_COMMANDS,
   {
     verb: 'drain',
     summary: 'move users off a cluster',
     kind: 'safe',
-    args: [cluster, why, flag('force', 'also beyond the capacity of the others')],
+    args: [cluster, because, flag('force', 'also beyond the capacity of the others')],
     examples: ['tw drain mtl --because maintenance'],
     result: 'Hold',
   },

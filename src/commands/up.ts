@@ -11,6 +11,7 @@ import type { Args, Outcome } from './model.ts';
 import { changesOf, type Plan, planData, planView, problemsOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 import { startSandbox } from './sandbox.ts';
+import { ensureSwitches } from './release/live.ts';
 import { selectClusters } from './select.ts';
 
 interface Up {
@@ -116,6 +117,21 @@ async function deploy(u: Up, plan: FleetPlan, outputs: Outputs): Promise<void> {
   u.b.set(['apps'], { tone: failed === 0 ? 'ok' : 'bad' });
 }
 
+/** An app that is released blue/green gets its switch with its first version. */
+async function switchOn(u: Up, outputs: Outputs): Promise<void> {
+  const done = await ensureSwitches(u.e, outputs, u.only);
+  if (done.length === 0) return;
+  const failed = done.flatMap((d) => (d.problem === undefined ? [] : [d.problem]));
+  u.problems.push(...failed);
+  u.b.set(['switches'], { tone: failed.length === 0 ? 'ok' : 'bad', label: 'switches (blue/green)' });
+  for (const d of done) {
+    const why =
+      d.problem === undefined ? {} : { why: `${d.problem.code} ${d.problem.title}: ${d.problem.why[0] ?? ''}` };
+    const tone = d.problem === undefined ? 'ok' : 'bad';
+    u.b.set(['switches', `${d.cluster} ${d.app}`], { tone, cells: { step: d.did }, ...why });
+  }
+}
+
 async function route(u: Up, outputs: Outputs): Promise<void> {
   if (u.e.config.dns === undefined) return;
   u.b.set(['traffic'], { tone: 'busy', label: 'traffic (DNS)' });
@@ -171,6 +187,7 @@ async function perform(u: Up, plan: Plan): Promise<Outputs> {
   if (u.io.signal.aborted || Object.keys(outputs).length === 0) return outputs;
   u.problems.push(...withheld(plan));
   await deploy(u, await completed(u, plan, outputs), outputs);
+  if (!u.io.signal.aborted) await switchOn(u, outputs);
   if (!u.io.signal.aborted) await route(u, outputs);
   return outputs;
 }

@@ -5,9 +5,16 @@ import type { ReleaseRecord, Verdict } from './model.ts';
 export interface Evidence {
   verdict(c: ClusterName): Verdict;
   quiet(c: ClusterName): boolean;
-  /** One round: takes samples that are due; never waits for a slow cluster. `serving`: members that serve green now. */
-  round(r: ReleaseRecord, serving: readonly ClusterName[]): void;
+  /** One round: takes samples that are due; never waits for a slow cluster. */
+  round(r: ReleaseRecord, facts: RoundFacts): void;
   close(): void;
+}
+
+export interface RoundFacts {
+  /** Members that serve green now. */
+  serving: readonly ClusterName[];
+  /** Restarts and OOM kills of green's pods, where they are known. */
+  restarts: Readonly<Record<ClusterName, number>>;
 }
 
 /** For fleets without a metric source and for simulations: no verdict, and quiet at once. */

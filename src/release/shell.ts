@@ -97,10 +97,14 @@ async function observe(s: Shell, held: Held | undefined): Promise<Observations> 
   const brakes = await brakesNow(s, r);
   const views = await Promise.all(r.members.map(async (c) => [c, await clusterView(s, r, c, brakes)] as const));
   const clusters = Object.fromEntries(views);
-  s.o.evidence.round(
-    r,
-    r.members.filter((c) => flipped(r, valueOf(clusters[c]?.sw))),
-  );
+  const restarts = r.members.flatMap((c) => {
+    const green = valueOf(clusters[c]?.green);
+    return green === undefined ? [] : [[c, green.restarts] as const];
+  });
+  s.o.evidence.round(r, {
+    serving: r.members.filter((c) => flipped(r, valueOf(clusters[c]?.sw))),
+    restarts: Object.fromEntries(restarts),
+  });
   return { register: held?.record, clusters };
 }
 

@@ -37,7 +37,7 @@ export function aborting(x: Round): Decided {
   return { actions: actions.length > 0 ? actions : [{ do: 'wait' }], why };
 }
 
-export function liftsOfBlue(x: Round): Action[] {
+function liftsOfBlue(x: Round): Action[] {
   return lifts(x, (c) => {
     const v = viewOf(x, c);
     return wentBack(x.r, c, valueOf(v.sw)) && valueOf(v.blue)?.healthy === true;

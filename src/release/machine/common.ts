@@ -13,6 +13,7 @@ import type {
   SwitchState,
   VersionId,
 } from '../model.ts';
+import { isOpen } from '../model.ts';
 
 /** Evidence for the commit must not be older than this. Milliseconds. */
 const FRESH_MS = 10_000;
@@ -90,10 +91,16 @@ export const decideOn = (next: ReleaseRecord, why: readonly Reason[] = []): Deci
   why,
 });
 
-/** Brakes of members that serve the right version again are lifted. */
+const askedOut = (x: Round, c: ClusterName): boolean =>
+  x.r.requests.some((q) => q.kind === 'giveUp' && q.cluster === c);
+
+/**
+ * Brakes of members that serve the right version again are lifted. Not of one that a person gave up while the
+ * release is open: the decision to leave it out may be under way, and it stands on the brake.
+ */
 export function lifts(x: Round, right: (c: ClusterName) => boolean): Action[] {
   return x.r.members
-    .filter((c) => viewOf(x, c).braked && right(c))
+    .filter((c) => viewOf(x, c).braked && right(c) && !(isOpen(x.r) && askedOut(x, c)))
     .map((c) => ({
       do: 'lift',
       cluster: c,
@@ -103,12 +110,7 @@ export function lifts(x: Round, right: (c: ClusterName) => boolean): Action[] {
 
 /** A silent member that a person gave up is left out once it is braked: it stays on an older version, marked. */
 export function givenUp(x: Round): ReleaseRecord | undefined {
-  const gone = x.r.members.find(
-    (c) =>
-      viewOf(x, c).braked &&
-      silence(viewOf(x, c).sw) !== undefined &&
-      x.r.requests.some((q) => q.kind === 'giveUp' && q.cluster === c),
-  );
+  const gone = x.r.members.find((c) => viewOf(x, c).braked && silence(viewOf(x, c).sw) !== undefined && askedOut(x, c));
   if (gone === undefined || x.r.members.length === 1) return undefined;
   return { ...x.r, members: x.r.members.filter((c) => c !== gone), lagging: [...x.r.lagging, gone] };
 }
@@ -116,9 +118,8 @@ export function givenUp(x: Round): ReleaseRecord | undefined {
 export const brakesOfGivenUp = (x: Round): Action[] =>
   x.r.members.flatMap((c): Action[] => {
     const v = viewOf(x, c);
-    const asked = x.r.requests.find((q) => q.kind === 'giveUp' && q.cluster === c);
     const silent = silence(v.sw);
-    if (asked === undefined || silent === undefined || v.braked || v.mayBrake.length > 0) return [];
+    if (!askedOut(x, c) || silent === undefined || v.braked || v.mayBrake.length > 0) return [];
     return [{ do: 'brake', cluster: c, why: silent }];
   });
 

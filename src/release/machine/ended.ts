@@ -1,7 +1,6 @@
 import type { ClusterName } from '../../kernel/index.ts';
 import type { Action, Decided, Reason, VersionId } from '../model.ts';
 import { blueOf, due, flipped, lifts, type Round, silence, valueOf, viewOf } from './common.ts';
-import { liftsOfBlue } from './aborting.ts';
 
 /** The version that is over in this cluster, if it is another one than the version that stays. */
 function over(x: Round, c: ClusterName): VersionId | undefined {
@@ -36,12 +35,16 @@ function retire(x: Round, c: ClusterName): Left {
   return { actions: [], why: [{ code: 'TW7008', say: `${version} still gets requests on ${c}`, cluster: c }] };
 }
 
+/** The version that stays is live and runs. Whose write made it live, and in which epoch, plays no part any more. */
+function right(x: Round, c: ClusterName): boolean {
+  const v = viewOf(x, c);
+  if (x.r.decision === 'done') return flipped(x.r, valueOf(v.sw)) && valueOf(v.green)?.healthy === true;
+  return valueOf(v.sw)?.live === blueOf(x.r, c) && valueOf(v.blue)?.healthy === true;
+}
+
 /** After the end: brakes are lifted where the right version serves, the version that is over is retired. */
 export function ended(x: Round): Decided {
-  const done = x.r.decision === 'done';
-  const lifted = done
-    ? lifts(x, (c) => flipped(x.r, valueOf(viewOf(x, c).sw)) && valueOf(viewOf(x, c).green)?.healthy === true)
-    : liftsOfBlue(x);
   const all = x.r.members.map((c) => retire(x, c));
+  const lifted = lifts(x, (c) => right(x, c));
   return { actions: [...lifted, ...all.flatMap((a) => a.actions)], why: all.flatMap((a) => a.why) };
 }

@@ -52,22 +52,23 @@ const count = (n: number): string => n.toLocaleString('en-US');
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
 
 /**
- * How much the share of errors has moved in the clusters that still are on blue. 0 unless the move is beyond
- * chance: an estimate from noise would only add its noise.
+ * How much the share of errors has moved in the clusters that still are on blue. 0 unless before and now are apart
+ * beyond chance: an estimate from noise would only add its noise.
  */
-function drift(w: Window, enough: number): number {
+function drift(c: Case, w: Window, enough: number): number {
   const { errors, requests } = w.others;
   if (requests < enough) return 0;
   const usual = w.expected / requests;
-  const { lower, upper } = wilson(errors, requests, Z);
-  return usual < lower || usual > upper ? share(errors, requests) - usual : 0;
+  const before = Object.values(c.base.others).reduce((sum, t) => sum + t.requests, 0);
+  const [then, now] = [wilson(usual * before, before, Z), wilson(errors, requests, Z)];
+  return now.lower > then.upper || now.upper < then.lower ? share(errors, requests) - usual : 0;
 }
 
 /** The share of errors blue would have here in the time of `w`; `undefined` when too little is known of it. */
 function baseline(c: Case, w: Window, enough: number): number | undefined {
   const { blue } = c.base;
   if (blue.requests < c.terms.requests) return undefined;
-  return Math.max(0, share(blue.errors, blue.requests) + drift(w, enough));
+  return Math.max(0, share(blue.errors, blue.requests) + drift(c, w, enough));
 }
 
 function sayErrors(c: Case, w: Window, x: { usual: number | undefined; limit: number; time: string }): string {

@@ -1,0 +1,161 @@
+import { userInfo } from 'node:os';
+import type { AppConfig } from '../../config/index.ts';
+import { place } from '../../fleet/index.ts';
+import type { Outputs } from '../../infra/index.ts';
+import { fault, nearest } from '../../kernel/index.ts';
+import {
+  type PlanCluster,
+  planRelease,
+  reasonFor,
+  type ReleasePlan,
+  type ReleasePorts,
+  type ReleaseRecord,
+  type Register,
+  registerOf,
+} from '../../release/index.ts';
+import type { Context } from '../context.ts';
+import type { Engine } from '../ports.ts';
+import { selectApp } from '../select.ts';
+
+/** One app with everything its release verbs work with. */
+export interface Released {
+  c: Context;
+  e: Engine;
+  app: AppConfig & { release: NonNullable<AppConfig['release']> };
+  outputs: Outputs;
+  ports: ReleasePorts;
+  register: Register;
+  by: string;
+}
+
+const isReleased = (app: AppConfig): app is Released['app'] => app.release !== undefined;
+
+/** The app named, or the only released one. Throws TW6004, TW7006. */
+export async function releasedApp(c: Context, name: string | undefined): Promise<Released> {
+  const config = await c.config();
+  const all = config.apps.filter(isReleased);
+  const found = name === undefined && all.length === 1 ? all[0] : selectApp(config, name);
+  if (found === undefined || !isReleased(found)) {
+    const near = nearest(
+      name ?? '',
+      all.map((a) => a.name),
+    );
+    throw fault('TW7006', {
+      value: found?.name ?? name ?? '',
+      why: [near === undefined ? 'it has no `release` block in the config' : `did you mean "${near}"?`],
+      fix: [{ say: 'Add one; every field has a default:', command: 'tw explain apps.*.release' }],
+    });
+  }
+  const e = await c.engine();
+  const outputs = await e.outputs();
+  const ports = e.release.ports(found.name, outputs);
+  return {
+    c,
+    e,
+    app: found,
+    outputs,
+    ports,
+    register: registerOf(found.name, ports.store, ports.journal),
+    by: userInfo().username,
+  };
+}
+
+/** Clusters the app is placed on, in the order of the config. */
+export function placedClusters(x: { e: Engine; app: AppConfig }): string[] {
+  return x.e.config.clusters
+    .filter((c) => place(x.app.name, x.app.placement, [{ facts: c, presence: 'present' }]).every((d) => d.placed))
+    .map((c) => c.name);
+}
+
+interface SeenCluster extends PlanCluster {
+  epoch: number;
+}
+
+const ASK_MS = 8000;
+
+async function bounded<T>(x: Released, cluster: string, work: Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const late = x.c.clock.sleep(ASK_MS, stop.signal).then(() => {
+    throw fault('TW7012', { value: cluster, why: [`no answer for ${ASK_MS / 1000} s`], where: [{ cluster }] });
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    stop.abort();
+    work.catch(() => undefined);
+  }
+}
+
+async function lookAt(x: Released, name: string): Promise<SeenCluster> {
+  const { switches, workloads, metrics } = x.ports;
+  const work = async (): Promise<SeenCluster> => {
+    const sw = await switches.read(name);
+    if (sw === undefined) {
+      const why = { code: 'TW7003', say: `${x.app.name} has no switch on ${name}: run "tw up" first`, cluster: name };
+      return { name, live: '', epoch: 0, refused: [why] };
+    }
+    const [refused, state, counters] = await Promise.all([
+      switches.refuse(name),
+      workloads.state(name, sw.live),
+      metrics.read(name, sw.live).catch(() => undefined),
+    ]);
+    return {
+      name,
+      live: sw.live,
+      epoch: sw.epoch,
+      refused,
+      ready: state.ready,
+      ...(counters === undefined ? {} : { requests: counters.requests }),
+    };
+  };
+  return await bounded(x, name, work()).catch((error: unknown) => ({
+    name,
+    epoch: 0,
+    silent: reasonFor(name, error),
+    refused: [],
+  }));
+}
+
+export interface Gathered {
+  plan: ReleasePlan;
+  held: ReleaseRecord | undefined;
+  seenEpoch: number;
+}
+export interface Wish {
+  green: string;
+  strategy?: 'atomic' | 'waves';
+  hold?: 'commit';
+  back?: boolean;
+}
+
+/** Looks at register, switches and clusters, and makes the plan. */
+export async function gather(x: Released, wish: Wish): Promise<Gathered> {
+  const [clusters, { record }] = await Promise.all([
+    Promise.all(placedClusters(x).map((name) => lookAt(x, name))),
+    x.register.read(),
+  ]);
+  const { green, back, ...words } = wish;
+  const plan = planRelease({
+    app: x.app.name,
+    green,
+    config: x.app.release,
+    clusters,
+    wish: words,
+    ...(record === undefined ? {} : { held: record }),
+    ...(back === undefined ? {} : { back }),
+  });
+  return { plan, held: record, seenEpoch: Math.max(0, ...clusters.map((c) => c.epoch)) };
+}
+
+/** Highest epoch on the switches that answer. */
+export async function seenEpoch(x: Released): Promise<number> {
+  const all = await Promise.all(
+    placedClusters(x).map((name) =>
+      bounded(x, name, x.ports.switches.read(name))
+        .then((sw) => sw?.epoch ?? 0)
+        .catch(() => 0),
+    ),
+  );
+  return Math.max(0, ...all);
+}

@@ -1,0 +1,125 @@
+import { fault, type Row, text, toJson, untrusted, type View } from '../../kernel/index.ts';
+import {
+  claim,
+  dryRun,
+  isOpen,
+  type Reason,
+  type ReleasePlan,
+  type ReleaseRecord,
+  takeover,
+} from '../../release/index.ts';
+import type { Context, Io } from '../context.ts';
+import type { Args, Outcome } from '../model.ts';
+import { driven, releaseOutcome } from './drive.ts';
+import { type Gathered, gather, type Released, releasedApp, seenEpoch, type Wish } from './gather.ts';
+
+/** `app@version`. Throws TW7006. */
+export function targetOf(wish: string): { app: string; version: string } {
+  const [app = '', version = '', ...rest] = wish.split('@');
+  if (app !== '' && /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(version) && rest.length === 0) return { app, version };
+  throw fault('TW7006', { value: wish, why: ['a release is written <app>@<version>, such as guestbook@v2'] });
+}
+
+const row = (key: string, label: string, cells: Readonly<Record<string, string>>, why?: string): Row => ({
+  key,
+  tone: 'wait',
+  label: [text(label)],
+  cells: Object.fromEntries(Object.entries(cells).map(([k, v]) => [k, [untrusted(v)]])),
+  ...(why === undefined ? {} : { why: [untrusted(why)] }),
+  kids: [],
+});
+
+/** The plan for people: who is moved in which wave, and what a lost cluster would mean at each step. */
+function planView(p: ReleasePlan, at: number): View {
+  const head: Row = {
+    ...row(p.id, `release plan ${p.id}: ${p.app} to ${p.green}`, {}),
+    kids: [
+      ...p.members.map((c) => row(c, c, { from: p.blue[c] ?? '?', to: p.green })),
+      ...p.lagging.map((c) => row(c, c, { from: '?', to: 'left out (lagging)' })),
+      ...p.gaps.map((g) => row(g, g, {})),
+    ],
+  };
+  const steps = dryRun(p).map((s) =>
+    row(s.step, s.step, { on: s.clusters.join(' '), does: s.does, 'if lost': s.lost }),
+  );
+  return { at, rows: [head, ...steps] };
+}
+
+/** Objections of one kind are one fault; the first kind is thrown. */
+export function refuse(x: Released, reasons: readonly Reason[]): void {
+  const [first] = reasons;
+  if (first === undefined) return;
+  const same = reasons.filter((r) => r.code === first.code);
+  throw fault(first.code as Parameters<typeof fault>[0], {
+    value: x.app.name,
+    why: same.map((r) => r.say),
+    where: same.flatMap((r) => (r.cluster === undefined ? [] : [{ cluster: r.cluster }])),
+    fix: first.code === 'TW7003' ? [{ say: 'Make the switch ready:', command: 'tw up' }] : [],
+  });
+}
+
+/** Finishes the release before: what is only kept is ended with the person's word, what is over is retired. Throws TW7001. */
+async function settleBefore(x: Released, io: Io, held: ReleaseRecord | undefined, yes: boolean): Promise<void> {
+  if (held === undefined) return;
+  if (isOpen(held)) {
+    if (held.decision !== 'committed' || held.step !== 'keep') return;
+    const text = `${held.release} keeps the old version for a rollback. End it now?`;
+    if (!yes && (await io.ask({ kind: 'yes', text, flag: '--yes' })) !== 'yes')
+      throw fault('TW6005', { value: held.release, why: ['the answer was no; nothing was changed'] });
+  }
+  const request = { kind: 'promote', by: x.by, at: x.c.clock.now(), why: 'a new release begins' } as const;
+  const mine = await takeover(x.register, x.app.name, { seenEpoch: await seenEpoch(x), clock: x.c.clock, request });
+  await driven(x, io, mine, { leaveAt: 'clean', yes: true });
+}
+
+async function approve(x: Released, io: Io, g: Gathered, args: Args): Promise<void> {
+  const wanted = args['plan'] as string | undefined;
+  if (wanted !== undefined && wanted !== g.plan.id)
+    throw fault('TW7002', {
+      value: wanted,
+      why: [`the plan is now ${g.plan.id}`],
+      fix: [{ say: 'Look at it with --dry-run.' }],
+    });
+  if (args['yes'] === true || wanted !== undefined) return;
+  io.show(planView(g.plan, x.c.clock.now()));
+  const answer = await io.ask({
+    kind: 'yes',
+    text: `Release ${x.app.name}@${g.plan.green} (plan ${g.plan.id})?`,
+    flag: '--yes',
+  });
+  if (answer !== 'yes') throw fault('TW6005', { value: g.plan.id, why: ['the answer was no; nothing was changed'] });
+}
+
+function wishOf(args: Args, green: string): Wish {
+  const strategy = args['strategy'] as 'atomic' | 'waves' | undefined;
+  return {
+    green,
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(args['hold'] === undefined ? {} : { hold: 'commit' }),
+  };
+}
+
+/** Claims and drives one release. Throws TW7001–TW7009 before anything is written. */
+export async function begin(x: Released, io: Io, args: Args, wish: Wish): Promise<Outcome> {
+  const first = await gather(x, wish);
+  if (args['dryRun'] === true) {
+    const data = toJson({ plan: first.plan, steps: dryRun(first.plan), refused: first.plan.refused });
+    return { data, view: planView(first.plan, x.c.clock.now()) };
+  }
+  if (first.held !== undefined && isOpen(first.held) && first.held.step !== 'keep')
+    await claim(x.register, { plan: first.plan, by: x.by, seenEpoch: first.seenEpoch, clock: x.c.clock });
+  refuse(x, first.plan.refused);
+  await settleBefore(x, io, first.held, args['yes'] === true);
+  const g = first.held === undefined ? first : await gather(x, wish);
+  await approve(x, io, g, args);
+  const mine = await claim(x.register, { plan: g.plan, by: x.by, seenEpoch: g.seenEpoch, clock: x.c.clock });
+  const end = await driven(x, io, mine, { leaveAt: 'keep', yes: args['yes'] === true && args['hold'] === undefined });
+  return releaseOutcome(x, end);
+}
+
+/** `tw release app@version`. */
+export async function release(c: Context, args: Args, io: Io): Promise<Outcome> {
+  const { app, version } = targetOf(args['target'] as string);
+  const x = await releasedApp(c, app);
+  return await begin(x, io, args, wishOf(args, version));
+}

@@ -1,0 +1,183 @@
+import { expect, it } from 'vitest';
+import { type Clock, memoryStore } from '../kernel/index.ts';
+import { type Evidence, noEvidence } from './evidence.ts';
+import { planRelease, type ReleasePlan } from './plan.ts';
+import { ask, claim, registerOf, takeover } from './register.ts';
+import { drive, type DriveOptions } from './shell.ts';
+import { WorldTwin } from './twin.ts';
+import type { ReleasePorts } from './ports.ts';
+import type { ReleaseConfig } from '../config/index.ts';
+
+const CLUSTERS = ['mtl', 'sao', 'syd'];
+
+/** Time that runs a thousand times faster than a clock on the wall, in small real steps. */
+function quickClock(): Clock {
+  const start = performance.now();
+  const now = (): number => (performance.now() - start) * 1000;
+  return {
+    now,
+    monotonic: now,
+    sleep: (ms, signal) =>
+      new Promise((done, failed) => {
+        const timer = setTimeout(done, ms / 1000);
+        signal?.addEventListener('abort', () => {
+          clearTimeout(timer);
+          failed(new Error('aborted'));
+        });
+      }),
+  };
+}
+
+const MINUTE = 60_000;
+const config: ReleaseConfig = {
+  driver: 'httproute',
+  strategy: 'atomic',
+  soak: MINUTE,
+  lastSoak: MINUTE,
+  keepBlue: 10 * MINUTE,
+  prepare: { timeout: 5 * MINUTE, checks: [], require: 'all' },
+  skew: { max: 5000, onMissed: 'brake' },
+  judge: { errors: 0.01, factor: 2, latency: 1.5, requests: 100, probes: 0, path: '/' },
+  approve: [],
+  acceptLoss: false,
+};
+
+async function worldOf(): Promise<{ world: WorldTwin; ports: ReleasePorts; clock: Clock }> {
+  const clock = quickClock();
+  const world = new WorldTwin(clock);
+  for (const c of CLUSTERS) await world.stand(c, 'v1');
+  return { world, ports: world.ports('shop'), clock };
+}
+
+const planOf = (green: string, over: Partial<ReleaseConfig> = {}, live = 'v1'): ReleasePlan =>
+  planRelease({
+    app: 'shop',
+    green,
+    config: { ...config, ...over },
+    clusters: CLUSTERS.map((name) => ({ name, live, refused: [] })),
+  });
+
+const options = (over: Partial<DriveOptions> = {}): DriveOptions => ({
+  checks: [{ path: '/readyz', status: 200 }],
+  evidence: noEvidence('pass'),
+  signal: new AbortController().signal,
+  show: () => undefined,
+  ask: () => undefined,
+  leaveAt: 'keep',
+  ...over,
+});
+
+async function started(ports: ReleasePorts, plan: ReleasePlan) {
+  const register = registerOf(ports.app, ports.store, ports.journal);
+  return { register, record: await claim(register, { plan, by: 'ana', seenEpoch: 0, clock: ports.clock }) };
+}
+
+const live = (w: WorldTwin): (string | undefined)[] => CLUSTERS.map((c) => w.switches.seen(c).state?.live);
+
+it('all clusters move as one, the old version stays until the end, then it goes', async () => {
+  const { world, ports } = await worldOf();
+  const { record, register } = await started(ports, planOf('v2'));
+  const kept = await drive(ports, record, options());
+  expect(kept.record).toMatchObject({ decision: 'committed', step: 'keep' });
+  expect(live(world)).toEqual(['v2', 'v2', 'v2']);
+  expect(world.units.has('mtl v1')).toBe(true);
+  expect(Object.keys(kept.flippedAt).toSorted()).toEqual(CLUSTERS);
+  const request = { kind: 'promote', by: 'ana', at: 0 } as const;
+  const mine = await takeover(register, 'shop', { seenEpoch: 1, clock: ports.clock, request });
+  const end = await drive(ports, mine, options({ leaveAt: 'clean' }));
+  expect(end.record.decision).toBe('done');
+  expect([...world.units.keys()].toSorted()).toEqual(CLUSTERS.map((c) => `${c} v2`));
+});
+
+it('one green that never gets ready: nobody is switched, the cause is named, green goes', async () => {
+  const { world, ports } = await worldOf();
+  world.sick.set('mtl v4', 'pod shop-v4-1: readiness answers 503');
+  const { record } = await started(ports, planOf('v4'));
+  const end = await drive(ports, record, options({ leaveAt: 'clean' }));
+  expect(end.record).toMatchObject({ decision: 'rolledback', cause: { code: 'TW7010', cluster: 'mtl' } });
+  expect(end.record.cause?.say).toContain('readiness answers 503');
+  expect(live(world)).toEqual(['v1', 'v1', 'v1']);
+  expect([...world.units.keys()].every((k) => k.endsWith(' v1'))).toBe(true);
+});
+
+it('a failed verdict in one cluster takes all of them back', async () => {
+  const { world, ports } = await worldOf();
+  const evidence: Evidence = {
+    ...noEvidence('pass'),
+    verdict: (c) =>
+      c === 'syd'
+        ? { is: 'fail', why: [{ code: 'TW7030', say: 'errors on syd', cluster: c }] }
+        : { is: 'pass', why: [] },
+  };
+  const { record } = await started(ports, planOf('v3'));
+  const end = await drive(ports, record, options({ evidence, leaveAt: 'clean' }));
+  expect(end.record).toMatchObject({ decision: 'rolledback', cause: { say: 'errors on syd' } });
+  expect(live(world)).toEqual(['v1', 'v1', 'v1']);
+});
+
+it('a cluster cut off at the flip is braked, is not called done, and is right after it returns', async () => {
+  const { world, ports, clock } = await worldOf();
+  const { record } = await started(ports, planOf('v2'));
+  let healed = false;
+  const show: DriveOptions['show'] = ({ record: r }) => {
+    if (r.decision === 'committed' && r.step === 'flip' && !healed) world.cut.add('syd');
+    expect(r.decision === 'done' && world.cut.has('syd')).toBe(false);
+    if (world.braked.has('syd') && !healed) {
+      healed = true;
+      void clock.sleep(20_000).then(() => world.cut.delete('syd'));
+    }
+  };
+  const end = await drive(ports, record, options({ show }));
+  expect(healed).toBe(true);
+  expect(end.record).toMatchObject({ decision: 'committed', step: 'keep' });
+  expect(live(world)).toEqual(['v2', 'v2', 'v2']);
+  expect(world.braked.size).toBe(0);
+});
+
+it('a rollback by another process stops the first one, which can write no more', async () => {
+  const { world, ports, clock } = await worldOf();
+  const store = memoryStore();
+  const first = { ...ports, store };
+  const { record, register } = await started(first, planOf('v2'));
+  const running = drive(first, record, options({ leaveAt: 'clean' }));
+  while (live(world).some((v) => v !== 'v2')) await clock.sleep(500);
+  const request = { kind: 'rollback', by: 'bo', at: 0, why: 'looks wrong' } as const;
+  const mine = await takeover(register, 'shop', { seenEpoch: 1, clock, request });
+  const [stale, end] = await Promise.all([
+    running.catch((e: unknown) => e),
+    drive(first, mine, options({ leaveAt: 'decision' })),
+  ]);
+  expect(stale).toMatchObject({ code: 'TW7041' });
+  expect(end.record).toMatchObject({ decision: 'rolledback', cause: { say: 'bo: looks wrong' } });
+  expect(live(world)).toEqual(['v1', 'v1', 'v1']);
+});
+
+it('a second release is refused with the name and the phase of the first', async () => {
+  const { ports } = await worldOf();
+  const { register } = await started(ports, planOf('v2'));
+  await expect(
+    claim(register, { plan: planOf('v3'), by: 'bo', seenEpoch: 0, clock: ports.clock }),
+  ).rejects.toMatchObject({ code: 'TW7001', message: expect.stringMatching(/r1 \(preparing, by ana\) holds shop/) });
+});
+
+it('waits for a word where the plan says so, and goes on with it', async () => {
+  const { world, ports } = await worldOf();
+  const { record, register } = await started(ports, planOf('v2', { approve: ['commit'] }));
+  const asked: string[] = [];
+  const end = await drive(
+    ports,
+    record,
+    options({
+      ask: (stage, r) => {
+        asked.push(stage);
+        expect(live(world)).toEqual(['v1', 'v1', 'v1']);
+        void ask(register, 'shop', {
+          request: { kind: 'approve', stage, by: 'bo', at: 0, wave: r.wave },
+          may: () => undefined,
+        });
+      },
+    }),
+  );
+  expect(asked).toEqual(['commit']);
+  expect(end.record.step).toBe('keep');
+});
