@@ -19,6 +19,7 @@ const KINDS: readonly (readonly [string, string, string, boolean])[] = [
   ['apps', 'v1', 'DaemonSet', true],
   ['batch', 'v1', 'Job', true],
   ['autoscaling', 'v2', 'HorizontalPodAutoscaler', true],
+  ['discovery.k8s.io', 'v1', 'EndpointSlice', true],
   ['networking.k8s.io', 'v1', 'Ingress', true],
   ['gateway.networking.k8s.io', 'v1', 'GatewayClass', false],
   ['gateway.networking.k8s.io', 'v1', 'Gateway', true],
