@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ReleaseDoor } from '../commands/index.ts';
 import type { AppConfig, Config } from '../config/index.ts';
-import { type FleetPorts, type KubeApi, loadBalancers, VersionedWorkloads } from '../fleet/index.ts';
+import { type FleetPorts, type KubeApi, VersionedWorkloads } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type Clock, fault, type Journal, type Store } from '../kernel/index.ts';
 import { gatewayMetrics } from '../release/adapters/gateway-metrics.ts';
@@ -10,6 +10,7 @@ import { httpRouteSwitch } from '../release/adapters/switch/httproute.ts';
 import { serviceSwitch } from '../release/adapters/switch/service.ts';
 import { Measured, type Metrics, type ReleasePorts, type Switch } from '../release/index.ts';
 import type { TrafficBrakes } from '../traffic/index.ts';
+import { doorOf } from './door.ts';
 
 export interface ReleaseWiring {
   config: Config;
@@ -39,14 +40,10 @@ function apiOf(w: ReleaseWiring, outputs: Outputs): (cluster: string) => KubeApi
   };
 }
 
-/** Address of the Service through which users of the app enter one cluster. */
+/** Address of the load balancer through which users of the app enter one cluster. */
 async function edgeOf(w: ReleaseWiring, app: Released, api: KubeApi): Promise<string> {
-  const { gateway } = w.config;
-  const byGateway = app.release.driver === 'httproute';
-  const owner = byGateway ? { name: gateway.namespace, namespace: gateway.namespace } : app;
-  const service = byGateway ? gateway.name : app.traffic.service;
-  const found = (await loadBalancers(api, owner)).find((l) => l.service.name === service)?.addresses[0];
-  if (found === undefined) throw fault('TW7012', { value: service, why: ['its load balancer has no address yet'] });
+  const found = (await doorOf(w.config, api, app))?.addresses[0];
+  if (found === undefined) throw fault('TW7012', { value: app.name, why: ['its load balancer has no address yet'] });
   return found;
 }
 
@@ -79,7 +76,8 @@ function portsOf(w: ReleaseWiring, name: string, outputs: Outputs): ReleasePorts
     store: w.store,
     switches: switchOf(w, app, outputs, secret),
     workloads: new VersionedWorkloads({ config: w.config, app: name, api: (c) => w.kube(c, outputs), ports: w.fleet }),
-    metrics: app.release.driver === 'httproute' ? gatewayMetrics({ app, gateway: w.config.gateway, api }) : unmeasured,
+    metrics:
+      app.release.driver === 'httproute' ? gatewayMetrics({ app, config: w.config, api, clock: w.clock }) : unmeasured,
     prober: createProber({
       address: (c) => edgeOf(w, app, api(c)),
       host: app.traffic.host,

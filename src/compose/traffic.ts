@@ -1,13 +1,6 @@
 import { type Step, TEARDOWN, type TrafficDoor, type WhyFacts } from '../commands/index.ts';
-import { type Config, isRouted } from '../config/index.ts';
-import {
-  type FleetApp,
-  type KubeApi,
-  type LoadBalancer,
-  loadBalancerAt,
-  loadBalancers,
-  place,
-} from '../fleet/index.ts';
+import type { Config } from '../config/index.ts';
+import { type FleetApp, type KubeApi, place } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type Clock, type Journal, toJson } from '../kernel/index.ts';
 import { createHttp } from '../traffic/adapters/http.ts';
@@ -34,6 +27,7 @@ import {
   type Why,
   why,
 } from '../traffic/index.ts';
+import { doorOf } from './door.ts';
 
 export interface TrafficWiring {
   config: Config;
@@ -76,12 +70,6 @@ function placed(w: TrafficWiring, c: Config['clusters'][number]): string[] {
         place(a.name, a.placement, [{ facts: c, presence: 'present' }]).every((d) => d.placed),
     )
     .map((a) => a.name);
-}
-
-/** Where users of an app come in: the gateway's load balancer, or the app's own. Throws KubeError. */
-async function doorOf(config: Config, api: KubeApi, app: Config['apps'][number]): Promise<LoadBalancer | undefined> {
-  if (isRouted(app)) return await loadBalancerAt(api, config.gateway);
-  return (await loadBalancers(api, app)).find((l) => l.service.name === app.traffic?.service);
 }
 
 /** Load balancer addresses of every app in every cluster that answers. */
