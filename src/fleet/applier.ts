@@ -118,7 +118,7 @@ function report(run: Run, u: Unit, s: Extract<State, { at: 'stopped' }>, problem
   if (problems.length === 0) u.emit({ type: 'step', cluster: u.cluster, app: u.plan.app, step: 'stopped', ...wave });
 }
 
-/** The app from its first step to its last; `turn` lets it wait for others, `told` is its own progress. */
+/** The app from its first step to its last, in turn with the other units of it. */
 async function runApp(run: Run, u: Unit, turns: Turns): Promise<void> {
   if (isSettled(u.plan)) {
     u.emit({ type: 'step', cluster: u.cluster, app: u.plan.app, step: 'unchanged' });
@@ -126,18 +126,20 @@ async function runApp(run: Run, u: Unit, turns: Turns): Promise<void> {
   }
   let state = start(u.plan);
   let problems = refusals(u.plan);
-  for (let a = next(state); a.do !== 'end'; a = next(state)) {
-    turns.reached(u.plan, a);
-    const { outcome, problem } = (await turns.free(u.plan, a)) ? await step(run, u, a) : OTHERS;
-    if (problem !== undefined) problems = [problem];
-    state = after(state, outcome);
+  try {
+    for (let a = next(state); a.do !== 'end'; a = next(state)) {
+      const { outcome, problem } = (await turns.free(u.plan, a)) ? await step(run, u, a) : OTHERS;
+      if (problem !== undefined) problems = [problem];
+      state = after(state, outcome);
+    }
+  } finally {
+    turns.end(u.plan, state.at === 'sealed');
   }
   if (state.at === 'stopped') report(run, u, state, problems);
   else run.applied++;
-  turns.end(u.plan, state.at !== 'stopped');
 }
 const OTHERS: { outcome: Outcome; problem?: Problem } = {
-  outcome: { ok: false, why: 'stopped: the shared objects of the app are not written' },
+  outcome: { ok: false, why: 'stopped: another unit of the app did' },
 };
 
 /** First contact with a cluster that did not exist when the plan was made: everything must still be a create. */
