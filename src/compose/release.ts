@@ -51,7 +51,16 @@ function switchOf(w: ReleaseWiring, app: Released, outputs: Outputs, secret: str
   const { gateway } = w.config;
   const shape = { app: app.name, namespace: app.namespace, service: app.traffic.service, port: app.traffic.port };
   const api = apiOf(w, outputs);
-  if (app.release.driver === 'service') return serviceSwitch({ ...shape, api, acceptLoss: app.release.acceptLoss });
+  if (app.release.driver === 'service')
+    return serviceSwitch({
+      ...shape,
+      api,
+      acceptLoss: app.release.acceptLoss,
+      lagMs: 2000,
+      rendered: async (c) => {
+        throw fault('TW7003', { value: app.traffic.service, where: [{ cluster: c }], why: ['it is not there'] });
+      },
+    });
   return httpRouteSwitch({
     ...shape,
     api,
