@@ -55,7 +55,7 @@ func TestCluster(t *testing.T) {
 		name string
 		run  func(*rig)
 	}{
-		{"control plane", controlPlane}, {"token webhook", tokenWebhook}, {"nodes", nodes}, {"cluster DNS", clusterDNS}, {"workloads", deploy}, {"services and names", services},
+		{"control plane", controlPlane}, {"token webhook", tokenWebhook}, {"pods before the nodes", early}, {"nodes", nodes}, {"first connection", firstConnection}, {"cluster DNS", clusterDNS}, {"workloads", deploy}, {"services and names", services}, {"connection before the Service", connectionFirst},
 		{"logs, exec, port-forward", streams}, {"images", images}, {"isolation", isolation}, {"root in a pod", confined}, {"users and memory", usersAndMemory},
 		{"load balancer", loadBalancer}, {"metrics", measured}, {"log rotation", rotated}, {"host port and network", onMachine}, {"volumes", volumes}, {"control plane killed", controlPlaneKilled}, {"node killed", nodeKilled}, {"all killed", allKilled},
 	} {

@@ -91,3 +91,57 @@ func onMachine(r *rig) {
 		return nil
 	})
 }
+
+// caller connects to a Service the moment its program starts. A minute is six tries of TCP.
+const caller = `
+apiVersion: v1
+kind: Pod
+metadata: {name: %s}
+spec:
+  nodeName: n1
+  terminationGracePeriodSeconds: 1
+  containers: [{name: c, image: tools, command: [timeout, "60", bash, -c, "exec 3<>/dev/tcp/%s && echo connected"]}]
+  restartPolicy: Never
+`
+
+// early puts a pod on a node that does not run yet, and counts at the region's router what goes to the Service range.
+func early(r *rig) {
+	r.until("the default ServiceAccount", 30*time.Second, func() error {
+		_, err := r.kubectl("get", "serviceaccount", "default")
+		return err
+	})
+	r.apply(fmt.Sprintf(caller, "early", "10.30.0.1/443"))
+	r.write("stray.nft", `table ip stray { chain pre { type filter hook prerouting priority -400; ip daddr 10.30.0.0/16 counter; }; }`)
+	if out, err := r.in(region, "nft", "-f", r.path("stray.nft")); err != nil {
+		r.t.Fatalf("%s %v", out, err)
+	}
+}
+
+// strayed complains when a packet to a Service has left its node: nobody answers it, and the connection stays as it is.
+func strayed(r *rig) {
+	r.t.Helper()
+	if out, err := r.in(region, "nft", "list", "table", "ip", "stray"); err != nil || !strings.Contains(out, "packets 0 ") {
+		r.t.Errorf("packets to Services at the router: %s %v", out, err)
+	}
+}
+
+func firstConnection(r *rig) {
+	r.until("the pod's answer", 70*time.Second, r.wants("connected", "logs", "early"))
+	strayed(r)
+	r.k("delete", "pod", "early", "--now")
+}
+
+// connectionFirst creates the Service that a pod is connecting to already.
+func connectionFirst(r *rig) {
+	r.apply(fmt.Sprintf(caller, "eager", "10.30.77.77/6379"))
+	r.until("the pod", 20*time.Second, r.wants("Running", "get", "pod", "eager"))
+	r.apply(`
+apiVersion: v1
+kind: Service
+metadata: {name: late}
+spec: {clusterIP: 10.30.77.77, selector: {app: redis}, ports: [{port: 6379}]}
+`)
+	r.until("the pod's answer", 70*time.Second, r.wants("connected", "logs", "eager"))
+	strayed(r)
+	r.k("delete", "pod/eager", "service/late", "--now")
+}

@@ -61,7 +61,7 @@ func Run(s *spec.Node) error {
 	if err != nil {
 		return err
 	}
-	if err := masquerade(ctx, s.PodCIDR); err != nil {
+	if err := setRules(ctx, s); err != nil {
 		return err
 	}
 	return m.run(ctx, cfg, client)
@@ -83,6 +83,7 @@ func (m *machine) run(ctx context.Context, cfg *rest.Config, client kubernetes.I
 	}
 	proxy := make(chan error, 1)
 	go func() { proxy <- m.runProxy() }()
+	go m.awaitServices(ctx, r.ServicesReady)
 	select {
 	case err := <-proxy:
 		return fmt.Errorf("kube-proxy ended: %w", errors.Join(err, errEnded))

@@ -49,6 +49,7 @@ type Runtime struct {
 	pods       map[string]*pod
 	containers map[string]*container
 	net        *podNet
+	services   bool
 	portsOpen  bool
 }
 
@@ -91,13 +92,26 @@ func (r *Runtime) Version(context.Context, string) (*rt.VersionResponse, error) 
 	return &rt.VersionResponse{Version: "0.1.0", RuntimeName: "tradewind", RuntimeVersion: runtimeVersion, RuntimeApiVersion: "v1"}, nil
 }
 
-// Status reports the network as ready once the node has its pod range.
+// ServicesReady tells that the node leads connections to Services to their pods.
+func (r *Runtime) ServicesReady() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.services = true
+}
+
+// Status reports the network as ready once the node has its pod range and knows the Services: a connection that a
+// pod opened before would go nowhere for as long as the pod tries it.
 func (r *Runtime) Status(context.Context, bool) (*rt.StatusResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	network := &rt.RuntimeCondition{Type: rt.NetworkReady, Status: r.net != nil}
-	if r.net == nil {
+	network := &rt.RuntimeCondition{Type: rt.NetworkReady}
+	switch {
+	case r.net == nil:
 		network.Reason, network.Message = "NoPodCIDR", "the node has no pod range yet"
+	case !r.services:
+		network.Reason, network.Message = "NoServices", "kube-proxy has not set its rules yet"
+	default:
+		network.Status = true
 	}
 	return &rt.StatusResponse{Status: &rt.RuntimeStatus{Conditions: []*rt.RuntimeCondition{{Type: rt.RuntimeReady, Status: true}, network}}}, nil
 }
