@@ -304,8 +304,11 @@ export async function seal(u: Unit): Promise<void> {
     await putInventory(u, draft(u, u.epoch, true, items), expectOf(now.object));
     return;
   }
-  await u.api.remove(inventoryRef(u.plan.app, u.plan.namespace), {
-    uid: now.object.metadata.uid ?? '',
-    cascade: 'background',
-  });
+  const { uid = '', resourceVersion = '' } = now.object.metadata;
+  try {
+    await u.api.remove(inventoryRef(u.plan.app, u.plan.namespace), { uid, resourceVersion, cascade: 'background' });
+  } catch (e) {
+    if (isConflict(e)) throw secondWriter(u, 'the inventory moved before the end');
+    throw e;
+  }
 }
