@@ -1,7 +1,7 @@
 import { type AppStatus, appsOf, type ClusterStatus, fleetStatus } from '../fleet/index.ts';
 import { writeKubeconfig } from '../infra/index.ts';
 import { EXIT, type Json, type Row, type Tone, text, untrusted } from '../kernel/index.ts';
-import type { Context } from './context.ts';
+import type { Context, Io } from './context.ts';
 import { earlierRuns } from './earlier.ts';
 import type { Args, Missing, Outcome } from './model.ts';
 import { selectClusters } from './select.ts';
@@ -110,12 +110,12 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
 const placeData = (p: Place): { cloud: string; region: string } => ({ cloud: p.cloud, region: p.region });
 
 /** Writes the kubeconfig of all clusters that stand. */
-export async function kubeconfig(c: Context, args: Args, out: (text: string) => void): Promise<Outcome> {
+export async function kubeconfig(c: Context, args: Args, io: Io): Promise<Outcome> {
   const e = await c.engine();
   const outputs = await e.outputs();
   writeKubeconfig(outputs, e.place, e.kubeconfig, { fleet: e.config.fleet });
   const contexts = Object.keys(outputs);
-  if (args['printPath'] === true) out(`${e.kubeconfig}\n`);
+  if (args['printPath'] === true && !io.machine) io.out(`${e.kubeconfig}\n`);
   const rows: Row[] =
     args['printPath'] === true
       ? []
