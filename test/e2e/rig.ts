@@ -78,8 +78,9 @@ export class Rig {
   }
 
   async kubectl(context: string, ...args: string[]): Promise<Ran> {
-    const path = (await this.tw('kubeconfig', '--print-path')).stdout.trim();
-    return await this.run('kubectl', ['--kubeconfig', path, '--context', context, ...args]);
+    const told = await this.tw('kubeconfig', '--print-path');
+    if (told.code !== 0) return told;
+    return await this.run('kubectl', ['--kubeconfig', told.stdout.trim(), '--context', context, ...args]);
   }
 
   async end(): Promise<void> {
