@@ -30,6 +30,12 @@ const ref = (s: RouteShape, name: string): Ref => ({
   name,
 });
 
+/** A cluster without the Gateway API certainly has no route. */
+function noGateway(e: unknown): undefined {
+  if (e instanceof KubeError && e.reason === 'NoKindMatch') return undefined;
+  throw e;
+}
+
 /** The weights of an HTTPRoute: the next request goes to the new version, also on a connection that is open. */
 export function httpRouteSwitch(x: RouteSwitch): Switch {
   const names = routeName(x);
@@ -39,7 +45,7 @@ export function httpRouteSwitch(x: RouteSwitch): Switch {
     fenced: true,
     refuse: (c) => refuse(x, c),
     read: async (c) => {
-      const o = await object.read(c);
+      const o = await object.read(c).catch(noGateway);
       return o === undefined ? undefined : routeState(x, { cluster: c, object: o }).state;
     },
     create: (c, live) => object.create(c, newRoute(x, live)),
