@@ -99,7 +99,10 @@ export type Seen<T> = { at: Ms; value: T } | { at: Ms; unreachable: Reason };
 
 /** One version's workloads in one cluster. */
 export interface WorkloadState {
+  /** Something of it is there. */
   exists: boolean;
+  /** False: it was written in part only and is to be made again. */
+  complete?: boolean;
   /** Available at the current generation, with ready endpoints for the wanted count. */
   healthy: boolean;
   ready: number;
