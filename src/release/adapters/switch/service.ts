@@ -94,7 +94,7 @@ async function refuse(x: ServiceSwitch, ref: Ref, c: ClusterName): Promise<reado
   return [
     ...(x.acceptLoss ? [] : balancerReasons(c, o)),
     ...mixReasons(c, [x.service, `${x.service}-preview`], { services, pods, versionLabel: VERSION_LABEL }),
-    ...(isPlain(o) ? [] : [...editReasons(c, o), ...ownerReasons(c, o, ['spec', 'selector'])]),
+    ...(isPlain(o) ? [] : [...editReasons(c, o), ...ownerReasons(c, o, ['spec', 'selector', VERSION_LABEL])]),
   ];
 }
 

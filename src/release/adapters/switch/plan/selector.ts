@@ -61,7 +61,7 @@ export function serviceState(at: At): Noted {
   const found = textOf(selectorOf(at.object)[VERSION_LABEL]);
   if (found === n.state.live) return n;
   throw edited(at, {
-    field: ['spec', 'selector'],
+    field: ['spec', 'selector', VERSION_LABEL],
     expected: `selector ${VERSION_LABEL}=${n.state.live}`,
     found: found === undefined ? 'no such selector' : `${VERSION_LABEL}=${found}`,
     fix: repair(at.object, [...guards(n.state), { op: 'add', path: PATH, value: n.state.live }]),
