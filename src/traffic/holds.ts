@@ -55,10 +55,10 @@ export async function lookAt(deps: TrafficDeps, servers: readonly ServerAt[]): P
   return seen;
 }
 
-/** What most of those servers say that are sure of it; of all, when none is. */
+/** What most of those servers say that are sure of it; when none is, of those that reach it; else of all. */
 function mostly(said: readonly Verdict[]): Verdict | undefined {
-  const sure = said.filter((v) => !v.unsure);
-  const heard = sure.length > 0 ? sure : said;
+  const better = [said.filter((v) => !v.unsure), said.filter((v) => !v.lone), said];
+  const heard = better.find((some) => some.length > 0) ?? [];
   const count = (state: Verdict['state']): number => heard.filter((v) => v.state === state).length;
   return heard.toSorted((a, b) => count(b.state) - count(a.state))[0];
 }

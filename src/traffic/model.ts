@@ -159,6 +159,8 @@ export interface Verdict {
   state: 'up' | 'down' | 'unknown';
   /** The voters could not agree or be heard: the state is the last one agreed. */
   unsure: boolean;
+  /** This observer hears no other one and does not reach the target: it sends no users there, but judges nothing. */
+  lone: boolean;
   /** The target itself asked to be taken out. */
   held: boolean;
   since: Millis;

@@ -4,6 +4,7 @@ import { evaluate } from './evaluate.ts';
 import { explain } from './explain.ts';
 import { down, edge, HOST, intent, SITES, snapshot } from './fixtures.ts';
 import { buildMap } from './map.ts';
+import { NO_VERDICT } from './quorum.ts';
 import { worldOf } from './world.ts';
 
 const world = (over: Partial<Snapshot> = {}, live: Partial<World> = {}): World => ({
@@ -50,6 +51,29 @@ describe('fastest and nearest', () => {
   it('uses the ECS prefix before the source, and an ECS of length 0 not at all', () => {
     expect(evaluate(world(), ask(BR, { ecs: '198.19.103.0/24' }))).toMatchObject({ chosen: 'syd', scope: 24 });
     expect(evaluate(world(), ask(BR, { ecs: '0.0.0.0/0' }))).toMatchObject({ chosen: 'sao', scope: 0 });
+  });
+});
+
+describe('a cluster that the only observer left does not reach', () => {
+  const lone = { ...NO_VERDICT, state: 'up' as const, unsure: true, lone: true, cause: 'timeout', since: 970_000 };
+  const health = { 'sao/guestbook': lone };
+  it('gets no users from there, except where it has the first place of an order', () => {
+    expect(chosen(world({}, { health }), ask(BR))).toBe('mtl');
+    const order = intent({ serve: { by: 'order', order: [['sao'], ['mtl']] } });
+    expect(chosen(world({ intents: [order] }, { health }), ask(BR))).toBe('sao');
+    expect(outOf(world({}, { health }), ask(BR), 'sao')).toEqual({
+      stage: 'health',
+      say: 'not reached from here, and no other observer is heard: timeout',
+      since: 970_000,
+    });
+  });
+  it('is better than nothing, and never worse than a drained one that serves', () => {
+    const all = Object.fromEntries(SITES.map((s) => [`${s.cluster}/guestbook`, lone]));
+    expect(evaluate(world({}, { health: all }), ask(BR))).toMatchObject({ chosen: 'sao', relaxed: ['health'] });
+    const { 'mtl/guestbook': _, ...rest } = all;
+    expect(chosen(world({ holds: [hold('drain', 'mtl')] }, { health: rest }), ask(BR))).toBe('mtl');
+    const fence = intent({ residency: [{ from: ['BR'], to: ['sao'], strict: true }] });
+    expect(chosen(world({ intents: [fence] }, { health }), ask(BR))).toBe('sao');
   });
 });
 

@@ -18,7 +18,8 @@ const open = (h: Hold, now: number): boolean => h.until === undefined || h.until
 function serves(w: World, intent: Intent, site: Site): boolean {
   const edge = site.edges[intent.app];
   const placed = edge !== undefined && (edge.v4.length + edge.v6.length > 0 || edge.name !== undefined);
-  const down = w.health[targetOf(site.cluster, intent.app)]?.state === 'down';
+  const verdict = w.health[targetOf(site.cluster, intent.app)];
+  const down = verdict?.state === 'down' || verdict?.lone === true;
   const held = w.holds.some((h) => h.cluster === site.cluster && open(h, w.now));
   return placed && !down && !held;
 }

@@ -9,8 +9,10 @@ const vote = (voter: string, state: 'up' | 'down', at = 0): Vote => ({
   at,
   cause: state === 'up' ? 'ok' : 'timeout',
 });
-const verdict = (votes: Vote[], over: { last?: Verdict; now?: number; voters?: string[]; target?: string } = {}) =>
+type Over = { me?: string; last?: Verdict; now?: number; voters?: string[]; target?: string };
+const verdict = (votes: Vote[], over: Over = {}) =>
   judge({
+    me: over.me ?? 'mtl',
     target: over.target ?? 'sao',
     voters: over.voters ?? ['sao', 'mtl', 'syd'],
     votes,
@@ -31,16 +33,52 @@ describe('judge', () => {
     });
     expect(verdict([vote('mtl', 'down'), vote('syd', 'up')])).toMatchObject({ state: 'up', unsure: true });
   });
-  it('never counts the target itself, nor strangers', () => {
-    expect(verdict([vote('mtl', 'down'), vote('sao', 'down'), vote('eve', 'down')])).toMatchObject({ state: 'up' });
+  it('never counts the target for itself, nor strangers', () => {
+    const last: Verdict = { ...up, state: 'down' };
+    expect(verdict([vote('mtl', 'up'), vote('sao', 'up'), vote('eve', 'up')], { last })).toMatchObject({
+      state: 'down',
+    });
+    expect(verdict([vote('mtl', 'down'), vote('eve', 'down')])).toMatchObject({ state: 'up' });
   });
   it('takes silence for no vote: three intervals, then the last verdict stays', () => {
     const votes = [vote('mtl', 'down'), vote('syd', 'down')];
     expect(verdict(votes, { now: 3000 }).state).toBe('down');
     expect(verdict(votes, { now: 3001 })).toMatchObject({ state: 'up', unsure: true });
   });
-  it('with two clusters never fails over by itself', () => {
-    expect(verdict([vote('mtl', 'down')], { voters: ['sao', 'mtl'] })).toMatchObject({ state: 'up', unsure: true });
+  it('counts the word of a target against itself where outside voters are too few to decide, never for itself', () => {
+    const votes = [vote('mtl', 'down'), vote('sao', 'down')];
+    expect(verdict(votes)).toMatchObject({ state: 'down', unsure: false, lone: false });
+    expect(verdict(votes, { voters: ['sao', 'mtl'] })).toMatchObject({ state: 'down', unsure: false });
+    // Enough voters outside: they alone decide.
+    expect(verdict([...votes, vote('syd', 'up')])).toMatchObject({ state: 'up', unsure: true });
+    expect(verdict([vote('sao', 'down')])).toMatchObject({ state: 'up', unsure: true });
+  });
+  it('of two clusters the other one is enough to say up, never to say down', () => {
+    const two = { voters: ['sao', 'mtl'] };
+    expect(verdict([vote('mtl', 'up')], { ...two, last: NO_VERDICT })).toMatchObject({ state: 'up', unsure: false });
+    expect(verdict([vote('mtl', 'down')], two)).toMatchObject({ state: 'up', unsure: true });
+    expect(verdict([vote('mtl', 'down'), vote('sao', 'up')], two)).toMatchObject({ state: 'up', lone: false });
+    expect(verdict([], { ...two, voters: ['sao'] })).toMatchObject({ state: 'up', unsure: true, lone: false });
+  });
+  it('an observer that hears no other says for itself alone what it does not reach', () => {
+    for (const voters of [
+      ['sao', 'mtl'],
+      ['sao', 'mtl', 'syd'],
+    ]) {
+      const cut = verdict([vote('mtl', 'down', 9000)], { voters, now: 9000 });
+      expect(cut).toMatchObject({ state: 'up', unsure: true, lone: true, cause: 'timeout' });
+      // Heard of again, but not whether it serves: it waits for that.
+      const back = { voters, now: 10_000, last: cut };
+      const mine = vote('mtl', 'down', 10_000);
+      expect(verdict([mine, vote('syd', 'up', 5000)], back).lone).toBe(true);
+      expect(verdict([mine, vote('sao', 'up', 10_000)], back).lone).toBe(false);
+      expect(verdict([vote('mtl', 'up', 10_000)], back).lone).toBe(false);
+    }
+    const heard = [vote('mtl', 'down'), vote('syd', 'up')];
+    expect(verdict(heard).lone).toBe(false);
+    expect(verdict([vote('mtl', 'down')], { me: 'syd' }).lone).toBe(false);
+    // Not about itself: whoever asks it reaches it.
+    expect(verdict([vote('sao', 'down')], { me: 'sao' }).lone).toBe(false);
   });
   it('lets a held of the target itself count alone, and only its own', () => {
     expect(verdict([{ ...vote('sao', 'up'), held: true }]).held).toBe(true);

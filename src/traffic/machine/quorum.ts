@@ -4,6 +4,7 @@ import type { Cause, Probe, ProbeSettings, Verdict, Vote } from '../model.ts';
 export const NO_VERDICT: Verdict = {
   state: 'unknown',
   unsure: false,
+  lone: false,
   held: false,
   since: 0,
   cause: 'not judged yet',
@@ -16,6 +17,8 @@ export const FRESH_INTERVALS = 3;
 const FEWEST_VOTERS = 2;
 
 export interface Ballot {
+  /** The observer that judges. */
+  me: ClusterName;
   target: ClusterName;
   /** All configured observers; the target's own is left out here. */
   voters: readonly ClusterName[];
@@ -40,24 +43,43 @@ const majorCause = (votes: readonly Vote[]): string => {
 };
 
 /**
+ * What an observer that hears no other one may say of a target that it does not reach: dead and cut off look
+ * the same, so it is no verdict; it keeps for itself not to send users there. Ends when it reaches the target,
+ * or when the target says that it serves.
+ */
+function isLone(b: Ballot, fresh: readonly Vote[]): boolean {
+  const mine = fresh.find((v) => v.voter === b.me);
+  if (b.me === b.target || mine?.state !== 'down') return false;
+  const others = fresh.filter((v) => v.voter !== b.me && b.voters.includes(v.voter));
+  return others.length === 0 || (b.last.lone && !others.some((v) => v.voter === b.target && v.state === 'up'));
+}
+
+/**
  * One target's health by majority of all configured outside observers. Silence is not a vote, unknown
- * is not down: without a majority the last verdict stays and is marked unsure. A "held" signed by the
- * target itself counts alone.
+ * is not down: without a majority the last verdict stays and is marked unsure. Where too few outside voters
+ * are heard, the target's own word against itself is one more; a "held" signed by itself counts alone. A
+ * single outside voter can say up.
  */
 export function judge(b: Ballot): Verdict {
   const fresh = b.votes.filter((v) => b.now - v.at <= FRESH_INTERVALS * b.intervalMs);
   const outside = b.voters.filter((v) => v !== b.target);
-  const counted = fresh.filter((v) => outside.includes(v.voter));
+  const heard = fresh.filter((v) => outside.includes(v.voter));
   const need = needOf(outside.length);
-  const down = counted.filter((v) => v.state === 'down');
-  const up = counted.filter((v) => v.state === 'up');
-  const votes = { up: up.length, down: down.length, of: outside.length, need };
+  const confession = heard.length < need ? fresh.filter((v) => v.voter === b.target && v.state === 'down') : [];
+  const down = [...heard.filter((v) => v.state === 'down'), ...confession];
+  const up = heard.filter((v) => v.state === 'up');
+  const votes = { up: up.length, down: down.length, of: outside.length + confession.length, need };
   const held = fresh.some((v) => v.voter === b.target && v.held === true);
-  const agreed = down.length >= need ? 'down' : up.length >= need ? 'up' : undefined;
-  if (agreed === undefined) return { ...b.last, unsure: true, held, votes };
-  const cause = agreed === 'down' ? majorCause(down) : 'ok';
-  const since = agreed === b.last.state ? b.last.since : b.wall;
-  return { state: agreed, unsure: false, held, since, cause, votes };
+  const enough = outside.length === 0 ? need : Math.min(need, outside.length);
+  const agreed = down.length >= need ? 'down' : up.length >= enough ? 'up' : undefined;
+  if (agreed !== undefined) {
+    const cause = agreed === 'down' ? majorCause(down) : 'ok';
+    const since = agreed === b.last.state ? b.last.since : b.wall;
+    return { state: agreed, unsure: false, lone: false, held, since, cause, votes };
+  }
+  const lone = isLone(b, fresh);
+  const said = lone ? { cause: majorCause(down), since: b.last.lone ? b.last.since : b.wall } : {};
+  return { ...b.last, ...said, unsure: true, lone, held, votes };
 }
 
 /** One observer's memory of one target. Times are monotonic milliseconds. */

@@ -38,7 +38,7 @@ export interface BrainDeps {
   onKeep(): void;
 }
 
-const outcome = (v: Verdict | undefined): string => `${v?.state}/${v?.held}`;
+const outcome = (v: Verdict | undefined): string => `${v?.state}/${v?.lone}/${v?.held}`;
 const isOpen = (h: Hold, now: number): boolean => h.until === undefined || h.until > now;
 
 /** The state of one nameserver process; no I/O but the clock it is given. */
@@ -180,6 +180,7 @@ export class Brain {
   #judge(t: Target): Verdict {
     const { clock } = this.#deps;
     return judge({
+      me: this.#deps.cluster,
       target: t.cluster,
       voters: this.#snapshot?.voters ?? [],
       votes: [...(this.#votes.get(t.key)?.values() ?? [])],

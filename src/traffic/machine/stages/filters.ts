@@ -1,4 +1,4 @@
-import type { Intent, Reason, Residency, Site, Stage, World } from '../../model.ts';
+import type { Intent, Reason, Residency, Site, Stage, Verdict, World } from '../../model.ts';
 import { targetOf } from '../../model.ts';
 import { inRegion } from '../geo.ts';
 import { contains, parseCidr } from '../ip.ts';
@@ -49,9 +49,16 @@ const residency: Filter = (c, site) => {
   return { stage: 'residency', say: `clients in ${c.client.country ?? c.client.prefix} ${how} ${rule.to.join(', ')}` };
 };
 
-const health: Filter = (c, site) => {
-  const verdict = c.world.health[targetOf(site.cluster, c.intent.app)];
-  if (verdict?.state !== 'down') return undefined;
+/** Where an order is wanted, a cluster that may be alive keeps its place: the next one waits for a verdict. */
+const counts = (v: Verdict, intent: Intent): boolean => v.state === 'down' || (v.lone && intent.serve.by !== 'order');
+
+const health: Filter = ({ world, intent }, site) => {
+  const verdict = world.health[targetOf(site.cluster, intent.app)];
+  if (verdict === undefined || !counts(verdict, intent)) return undefined;
+  if (verdict.state !== 'down') {
+    const say = `not reached from here, and no other observer is heard: ${verdict.cause}`;
+    return { stage: 'health', say, since: verdict.since };
+  }
   const { down, of } = verdict.votes;
   const say = `down, ${down} of ${of} observers: ${verdict.cause}${verdict.unsure ? ' (unsure: last agreed)' : ''}`;
   return { stage: 'health', say, since: verdict.since };
