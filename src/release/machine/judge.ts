@@ -82,6 +82,8 @@ export interface JudgeState {
 
 const SLICE_MS = 60_000;
 const SLICES = 15;
+/** So many times the wanted requests of blue make a baseline of their own. */
+const PLENTY = 10;
 const FUSE_MS = 10_000;
 const SLOW_WINDOW_MS = 20_000;
 const SLOW_WINDOWS = 3;
@@ -156,15 +158,18 @@ function baseOf(state: JudgeState, s: JudgeSample): Base {
     { blue: NOTHING, others: {} },
   );
   return {
-    blue: wholeIfFew(seen.blue, s.blue, state.terms.requests),
+    blue: wholeIfFew(seen.blue, s.blue, state.terms),
     others: {
       ...seen.others,
-      ...mapped(s.others, (c, name) => wholeIfFew(seen.others[name] ?? NOTHING, c, state.terms.requests)),
+      ...mapped(s.others, (c, name) => wholeIfFew(seen.others[name] ?? NOTHING, c, state.terms)),
     },
   };
 }
-const wholeIfFew = (seen: Tally, counters: Counters | undefined, enough: number): Tally =>
-  seen.requests >= enough || counters === undefined ? seen : tallyOf(counters);
+function wholeIfFew(seen: Tally, counters: Counters | undefined, terms: JudgeTerms): Tally {
+  if (seen.requests >= PLENTY * terms.requests || counters === undefined) return seen;
+  const whole = tallyOf(counters);
+  return whole.requests > seen.requests ? whole : seen;
+}
 
 /** The window of one step. Of the others only those count whose errors before the switch are known. */
 function stepOf(state: JudgeState, base: Base, s: JudgeSample, grown: Grown): Window {
@@ -225,7 +230,7 @@ function failure(c: Case, state: JudgeState): Reason | undefined {
 function after(state: JudgeState, s: JudgeSample, grown: Grown): JudgeState {
   const { cluster, terms } = state;
   const held = state.base ?? baseOf(state, s);
-  const c: Case = { cluster, terms, base: { ...held, blue: wholeIfFew(held.blue, s.blue, terms.requests) } };
+  const c: Case = { cluster, terms, base: { ...held, blue: wholeIfFew(held.blue, s.blue, terms) } };
   const step = stepOf(state, c.base, s, grown);
   const counts = s.masked !== true;
   const judged = counts && s.stage === 'soak' && state.last?.stage === 'soak';

@@ -1,6 +1,6 @@
 import type { ClusterName } from '../../kernel/index.ts';
 import type { Reason } from '../model.ts';
-import { p99Bound, slowerThan, type Tally, wilson } from './tally.ts';
+import { p99Bound, type Share, slowerThan, type Tally, wilson } from './tally.ts';
 
 /** `release.judge` of the config, as far as the judge reads it. */
 export interface JudgeTerms {
@@ -36,8 +36,9 @@ export interface Case {
   base: Base;
 }
 
-/** Standard deviations of every bound on errors. */
+/** Standard deviations of the bounds on green's errors, and of what the baseline itself may be off by. */
 const Z = 3;
+const Z_BASE = 2;
 const FUSE_SHARE = 0.1;
 const FUSE_REQUESTS = 20;
 /** Each of three windows running must be slow with this confidence: together rarer than one of 50,000. */
@@ -85,26 +86,42 @@ function sayErrors(c: Case, w: Window, x: { usual: number | undefined; limit: nu
 const failed = (c: Case, say: string): Reason => ({ code: 'TW7030', say, cluster: c.cluster });
 
 /**
- * Errors since settle: fails when the lower bound of green's share is above max(errors, factor × baseline).
+ * More than `least`, and more than `factor` × the baseline, both with confidence. Of the baseline too only a sample is
+ * known: its reach is added to that of green (square-and-add, R. G. Newcombe, Statistics in Medicine 17, 1998). With
+ * many requests of blue that is `lower bound > max(least, factor × baseline)`.
+ */
+function exceeds(c: Case, green: Share, x: { least: number; usual: number | undefined }): boolean {
+  const rate = share(green.errors, green.requests);
+  const { lower } = wilson(green.errors, green.requests, Z);
+  if (lower <= x.least) return false;
+  if (x.usual === undefined) return true;
+  const { requests } = c.base.blue;
+  const off = wilson(Math.min(1, x.usual) * requests, requests, Z_BASE).upper - x.usual;
+  return rate - c.terms.factor * x.usual > Math.hypot(rate - lower, c.terms.factor * off);
+}
+
+/**
+ * Errors since settle: fails when green's share is above max(errors, factor × baseline), with confidence.
  * Without a baseline the limit of the fuse stands in: what blue would have done is then not known.
  */
 export function errorsFail(c: Case, w: Window): Reason | undefined {
-  const { errors, requests } = w.green;
-  if (requests < c.terms.requests) return undefined;
+  if (w.green.requests < c.terms.requests) return undefined;
   const usual = baseline(c, w, c.terms.requests);
-  const limit = Math.max(c.terms.errors, usual === undefined ? FUSE_SHARE : c.terms.factor * usual);
-  if (wilson(errors, requests, Z).lower <= limit) return undefined;
-  return failed(c, sayErrors(c, w, { usual, limit, time: '' }));
+  const least = Math.max(c.terms.errors, usual === undefined ? FUSE_SHARE : 0);
+  if (!exceeds(c, w.green, { least, usual })) return undefined;
+  return failed(c, sayErrors(c, w, { usual, limit: limitOf(c, least, usual), time: '' }));
 }
+const limitOf = (c: Case, least: number, usual: number | undefined): number =>
+  Math.max(least, c.terms.factor * (usual ?? 0));
 
 /** The fuse: so many errors in a short time that nothing else is waited for, not even the time to settle. */
 export function fuseFails(c: Case, w: Window): Reason | undefined {
-  const { errors, requests } = w.green;
-  if (requests < FUSE_REQUESTS) return undefined;
+  if (w.green.requests < FUSE_REQUESTS) return undefined;
   const usual = baseline(c, w, FUSE_REQUESTS);
-  const limit = Math.max(FUSE_SHARE, c.terms.errors, c.terms.factor * (usual ?? 0));
-  if (wilson(errors, requests, Z).lower <= limit) return undefined;
-  return failed(c, sayErrors(c, w, { usual, limit, time: ` in ${seconds(w.to - w.from)}` }));
+  const least = Math.max(FUSE_SHARE, c.terms.errors);
+  if (!exceeds(c, w.green, { least, usual })) return undefined;
+  const time = ` in ${seconds(w.to - w.from)}`;
+  return failed(c, sayErrors(c, w, { usual, limit: limitOf(c, least, usual), time }));
 }
 
 /**
@@ -148,7 +165,7 @@ export function errorsUnknown(c: Case, w: Window): string | undefined {
 /** What a pass rests on. */
 export function sayPass(c: Case, w: Window): string {
   const usual = baseline(c, w, c.terms.requests);
-  return sayErrors(c, w, { usual, limit: Math.max(c.terms.errors, c.terms.factor * (usual ?? 0)), time: '' });
+  return sayErrors(c, w, { usual, limit: limitOf(c, c.terms.errors, usual), time: '' });
 }
 
 export function restartsFail(c: Case, restarts: number): Reason | undefined {
