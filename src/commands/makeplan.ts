@@ -15,6 +15,8 @@ export interface PlanScope {
   /** Clusters by name; all of the fleet when absent. */
   only?: readonly string[];
   signal: AbortSignal;
+  /** Nothing will be applied: a root that another run holds is told at once, with who holds it. */
+  look?: boolean;
   /** Id of the plan a person confirmed: its deletions may be done. */
   confirmed?: string | undefined;
 }
@@ -99,11 +101,13 @@ function started<T>(work: Promise<T>): Promise<() => T> {
   );
 }
 
-/** The clouds are asked, then terraform plans every root that they do not refuse. */
-async function planInfra(e: Engine, outputs: Outputs, scope: PlanScope): Promise<InfraPlan> {
-  const refused = refusedBy((await e.preflight?.(outputs, scope.only)) ?? []);
+/** Terraform plans every root that the clouds do not refuse; they are asked beside it. */
+function planInfra(e: Engine, outputs: Outputs, scope: PlanScope): Promise<InfraPlan> {
+  const refused = (e.preflight?.(outputs, scope.only) ?? Promise.resolve([])).then(refusedBy);
+  refused.catch(() => undefined); // told by the plans that wait for it
   const only = scope.only === undefined ? {} : { only: scope.only };
-  return await infraPlan({ ...e.infra, refused, ...only }, stop(scope.signal));
+  const lock = scope.look === true ? { lockSeconds: 0 } : {};
+  return infraPlan({ ...e.infra, refused, ...only, ...lock }, stop(scope.signal));
 }
 
 /** Plans clouds, clusters and DNS side by side into one value. Throws the faults of what a person wrote. */
@@ -111,9 +115,11 @@ export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
   const { only } = scope;
   const outputs = await e.outputs();
   const guess = expected(e, outputs);
+  // first the slowest: terraform works while this process loads what talks to the clusters
+  const clouds = started(planInfra(e, outputs, scope));
   const objects = started(planFleet(e, outputs, guess, { only }));
   const names = started(e.config.dns === undefined ? Promise.resolve(undefined) : e.traffic.plan(outputs));
-  const infra = await planInfra(e, outputs, scope);
+  const infra = (await clouds)();
   const guessed = Object.keys(guess).every((name) => guess[name] === (infra.presence[name] ?? 'absent'));
   const early = (await objects)();
   const fleet = guessed ? early : await planFleet(e, outputs, infra.presence, { only });

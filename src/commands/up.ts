@@ -10,8 +10,8 @@ import { mirror } from './mirror.ts';
 import type { Args, Outcome } from './model.ts';
 import { changesOf, type Plan, planData, planView, problemsOf } from './plan.ts';
 import type { Engine } from './ports.ts';
-import { startSandbox } from './sandbox.ts';
 import { ensureSwitches } from './release/live.ts';
+import { startSandbox } from './sandbox.ts';
 import { selectClusters } from './select.ts';
 
 interface Up {
@@ -244,6 +244,7 @@ export async function plan(c: Context, args: Args, io: Io): Promise<Outcome> {
   const made = await makePlan(e, {
     ...(on.length === 0 ? {} : { only: selectClusters(config, on).map((k) => k.name) }),
     signal: io.signal,
+    look: true,
   });
   const [problem, ...more] = problemsOf(made);
   const warnings = [...more, ...earlierRuns(e)];
