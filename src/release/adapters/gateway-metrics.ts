@@ -1,7 +1,7 @@
 import type { AppConfig, Config } from '../../config/index.ts';
 import { type KubeApi, type KubeObject, versionedName } from '../../fleet/index.ts';
 import type { Clock } from '../../kernel/index.ts';
-import { type Backend, type Memory, type Reading, readingOf, remember, total } from '../gateway/metrics.ts';
+import { countersOf, type PodMemory, remember, type Scrape, scrapeOf } from '../gateway/metrics.ts';
 import { GATEWAY_LABELS, METRICS_PORT } from '../gateway/names.ts';
 import type { Metrics } from '../ports.ts';
 
@@ -25,13 +25,16 @@ function askable(pods: readonly KubeObject[]): { name: string; uid: string; read
   });
 }
 
-async function readPods(api: KubeApi, namespace: string, b: Backend, clock: Clock): Promise<Map<string, Reading>> {
+/** What every pod of the gateway tells of the app's route, by pod uid. Throws KubeError. */
+async function scrapes(i: GatewayMetricsInput, cluster: string): Promise<Map<string, Scrape>> {
+  const api = i.api(cluster);
+  const { namespace } = i.config.gateway;
   const pods = askable(await api.list({ group: '', kind: 'Pod' }, { namespace, labels: GATEWAY_LABELS }));
-  const one = async (p: (typeof pods)[number]): Promise<[string, Reading] | undefined> => {
+  const one = async (p: (typeof pods)[number]): Promise<[string, Scrape] | undefined> => {
     const at = { namespace, pod: p.name, port: METRICS_PORT };
     try {
       const text = await api.proxyGet(at, '/metrics', AbortSignal.timeout(PATIENCE_MS));
-      return [p.uid, readingOf(text, b, clock.now())];
+      return [p.uid, scrapeOf(text, { namespace: i.app.namespace, route: i.app.name })];
     } catch (e) {
       if (p.ready) throw e;
       return undefined;
@@ -47,20 +50,17 @@ async function readPods(api: KubeApi, namespace: string, b: Backend, clock: Cloc
  * adapter lives, whatever pods come and go. `undefined` on a gateway that is not ours.
  */
 export function gatewayMetrics(i: GatewayMetricsInput): Metrics {
-  const memories = new Map<string, Memory>();
+  const memories = new Map<string, Map<string, PodMemory>>();
   return {
     read: async (cluster, version) => {
-      const { gateway } = i.config;
-      if (gateway.install === 'none' || i.app.traffic === undefined) return undefined;
+      if (i.config.gateway.install === 'none' || i.app.traffic === undefined) return undefined;
+      const told = await scrapes(i, cluster);
+      const memory = memories.get(cluster) ?? new Map<string, PodMemory>();
+      memories.set(cluster, memory);
+      for (const [uid, scrape] of told) memory.set(uid, remember(memory.get(uid), scrape));
       const service = versionedName(i.app.traffic.service, version);
-      const b: Backend = { namespace: i.app.namespace, route: i.app.name, service };
-      const readings = await readPods(i.api(cluster), gateway.namespace, b, i.clock);
-      const told = new Map([...readings].map(([uid, r]) => [`${uid} ${r.process}`, r.counters]));
-      const at = i.clock.now();
-      const key = `${cluster} ${service}`;
-      const memory = remember(memories.get(key) ?? new Map(), told, at);
-      memories.set(key, memory);
-      return total(memory, at);
+      const backend = { namespace: i.app.namespace, route: i.app.name, service };
+      return countersOf([...memory.values()], backend, i.clock.now());
     },
   };
 }
