@@ -36,10 +36,19 @@ function switchAfter(r: ReleaseRecord, a: SwitchAction, live: string): Omit<Swit
 export class Hands {
   readonly #ports: ReleasePorts;
   readonly #busy = new Set<string>();
+  #closed = false;
   readonly #told: (did: Did) => void;
   constructor(ports: ReleasePorts, told: (did: Did) => void) {
     this.#ports = ports;
     this.#told = told;
+  }
+
+  get busy(): boolean {
+    return this.#busy.size > 0;
+  }
+  /** What is still under way ends alone; nobody hears of it any more. */
+  close(): void {
+    this.#closed = true;
   }
 
   /** `live` says which version a switch shows now; `ready` how many pods green must match. */
@@ -67,6 +76,7 @@ export class Hands {
       (put): Did => ({ ...base, put }),
       (e: unknown): Did => ({ ...base, put: 'failed', why: causes(e)[0] ?? 'failed' }),
     );
+    if (this.#closed) return;
     this.#ports.journal.append({ kind: 'release.did', cluster: a.cluster, data: toJson(did) });
     this.#told(did);
   }

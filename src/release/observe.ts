@@ -16,6 +16,7 @@ class Asked<T> {
   last: Seen<T>;
   #pending: Promise<void> | undefined;
   #since = 0;
+  #first = true;
   readonly #cluster: ClusterName;
   readonly #clock: Clock;
   constructor(cluster: ClusterName, clock: Clock) {
@@ -32,11 +33,13 @@ class Asked<T> {
         (e: unknown) => this.#settle({ at: this.#clock.now(), unreachable: reasonFor(this.#cluster, e) }),
       );
     }
-    const patience = 'value' in this.last ? ANSWER_MS - (this.#clock.monotonic() - this.#since) : SILENT_MS;
+    const patience =
+      'value' in this.last || this.#first ? ANSWER_MS - (this.#clock.monotonic() - this.#since) : SILENT_MS;
     const stop = new AbortController();
     const timer = this.#clock.sleep(Math.max(0, patience), stop.signal).catch(() => undefined);
     await Promise.race([this.#pending, timer]);
     stop.abort();
+    this.#first = false;
     if (this.#pending !== undefined && this.#clock.monotonic() - this.#since >= ANSWER_MS)
       this.last = {
         at: this.#clock.now(),

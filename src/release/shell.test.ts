@@ -152,6 +152,19 @@ it('a rollback by another process stops the first one, which can write no more',
   expect(live(world)).toEqual(['v1', 'v1', 'v1']);
 });
 
+it('a rollback of what is only kept is one write per cluster, and ends at the decision', async () => {
+  const { world, ports, clock } = await worldOf();
+  const { record, register } = await started(ports, planOf('v2'));
+  await drive(ports, record, options());
+  const before = CLUSTERS.map((c) => world.switches.seen(c).state?.fence ?? 0);
+  const request = { kind: 'rollback', by: 'bo', at: 0 } as const;
+  const mine = await takeover(register, 'shop', { seenEpoch: 1, clock, request });
+  const end = await drive(ports, mine, options({ leaveAt: 'decision' }));
+  expect(end.record.decision).toBe('rolledback');
+  expect(live(world)).toEqual(['v1', 'v1', 'v1']);
+  expect(CLUSTERS.map((c, i) => (world.switches.seen(c).state?.fence ?? 0) - (before[i] ?? 0))).toEqual([1, 1, 1]);
+});
+
 it('a second release is refused with the name and the phase of the first', async () => {
   const { ports } = await worldOf();
   const { register } = await started(ports, planOf('v2'));

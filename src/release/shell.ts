@@ -1,11 +1,20 @@
-import { type ClusterName, causes, fault, toJson } from '../kernel/index.ts';
+import { type ClusterName, causes, fault } from '../kernel/index.ts';
 import { Beat } from './beat.ts';
 import { Checks, type Check } from './checks.ts';
 import type { Evidence } from './evidence.ts';
 import { type Did, Hands } from './hands.ts';
 import { decide } from './machine/decide.ts';
 import { flipped, valueOf } from './machine/common.ts';
-import type { Action, ClusterView, Doing, Observations, Reason, ReleaseRecord, Stage } from './model.ts';
+import {
+  type Action,
+  type ClusterView,
+  type Doing,
+  isOpen,
+  type Observations,
+  type Reason,
+  type ReleaseRecord,
+  type Stage,
+} from './model.ts';
 import { type Brakes, Observer } from './observe.ts';
 import type { ReleasePorts } from './ports.ts';
 import { type Held, registerOf } from './register.ts';
@@ -27,12 +36,8 @@ export interface DriveOptions {
   /** Leave when nobody but time is waited for: blue is kept, and the next command ends it. */
   leaveAt: 'keep' | 'clean' | 'decision';
 }
-export interface End {
-  record: ReleaseRecord;
-  /** Why the last round did not go on; empty when everything is finished. */
-  why: readonly Reason[];
-  flippedAt: Readonly<Record<ClusterName, number>>;
-}
+/** The last round: `why` is empty when everything is finished. */
+export type End = RoundSeen;
 
 const ROUND_MS: Readonly<Record<ReleaseRecord['decision'], number>> = {
   preparing: 500,
@@ -136,11 +141,11 @@ async function act(s: Shell, held: Held | undefined, seen: Observations, actions
 }
 
 function finished(s: Shell, r: ReleaseRecord, actions: readonly Action[], why: readonly Reason[]): boolean {
+  if (actions[0]?.do === 'decide') return false;
   if (r.decision === 'committed') return r.step === 'keep' && s.o.leaveAt !== 'clean' && !actions.some(isDoing);
   if (r.decision !== 'done' && r.decision !== 'rolledback') return false;
-  if (s.o.leaveAt === 'decision') return true;
   const waits = why.some((w) => w.code !== 'TW7012');
-  return actions.length === 0 && !waits;
+  return actions.length === 0 && !waits && !s.hands.busy;
 }
 
 async function readRegister(s: Shell): Promise<Held | undefined> {
@@ -169,6 +174,13 @@ function shellOf(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): S
   };
 }
 
+/** The end of a release that was decided: shown once more as the decision left it. */
+function told(s: Shell, seen: Observations): End {
+  const end = { record: seen.register ?? s.mine, seen, why: [], flippedAt: s.flippedAt };
+  s.o.show(end);
+  return end;
+}
+
 /**
  * The loop of one shell over one claimed release: read the register, look, decide, act, again. It may be
  * stopped after any step: whoever claims the release next goes on from register and switches alone.
@@ -177,22 +189,24 @@ function shellOf(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): S
 export async function drive(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): Promise<End> {
   const s = shellOf(ports, record, o);
   const beat = new Beat(ports, record.epoch);
+  let seen: Observations = { register: record, clusters: {} };
   try {
     for (;;) {
       const held = await readRegister(s);
-      const seen = await observe(s, held);
+      const over = o.leaveAt === 'decision' && held?.record !== undefined && !isOpen(held.record);
+      if (over) return told(s, { ...seen, register: held.record });
+      seen = await observe(s, held);
       const { actions, why } = decide(s.mine, seen, ports.clock.now());
       const r = seen.register ?? s.mine;
       o.show({ record: r, seen, why, flippedAt: s.flippedAt });
       await act(s, held, seen, actions);
-      if (o.signal.aborted || finished(s, r, actions, why)) return { record: r, why, flippedAt: s.flippedAt };
+      if (o.signal.aborted || finished(s, r, actions, why)) return { record: r, seen, why, flippedAt: s.flippedAt };
       await beat.tick();
       if (actions[0]?.do !== 'decide') await ports.clock.sleep(ROUND_MS[r.decision], o.signal).catch(() => undefined);
     }
   } finally {
     beat.stop();
+    s.hands.close();
     o.evidence.close();
   }
 }
-
-export const endData = (e: End): ReturnType<typeof toJson> => toJson({ record: e.record, why: e.why });

@@ -99,7 +99,7 @@ export async function history(c: Context, args: Args): Promise<Outcome> {
       cells: {
         outcome: [text(s.record.decision)],
         by: [untrusted(s.record.by)],
-        started: [{ t: 'time', ms: s.startedAt }],
+        started: [text(new Date(s.startedAt).toISOString())],
       },
       ...(s.record.cause === undefined ? {} : { why: [untrusted(s.record.cause.say)] }),
       kids: [],
@@ -119,8 +119,9 @@ export async function history(c: Context, args: Args): Promise<Outcome> {
   return { data: { app: x.app.name, releases: toJson(data) }, view: { at: c.clock.now(), rows } };
 }
 
-function factRow(f: Fact): Row {
-  const at = { when: [{ t: 'time' as const, ms: f.at }] };
+/** `since`: when the release began, Unix milliseconds. */
+function factRow(f: Fact, since: number): Row {
+  const at = { after: [text(`${((f.at - since) / 1000).toFixed(1)} s`)] };
   if (f.kind === 'release.record') {
     const r = f.data as unknown as ReleaseRecord;
     const what = r.decision === 'committed' ? `committed, wave ${r.wave + 1}, ${r.step}` : r.decision;
@@ -162,7 +163,7 @@ export async function whyRelease(c: Context, id: string): Promise<Outcome> {
       tone: 'ok',
       label: [text('what happened')],
       cells: {},
-      kids: story.facts.map(factRow),
+      kids: story.facts.map((f) => factRow(f, story.startedAt)),
     };
     return {
       data: toJson({ ...shown, trail: story.facts.map((f) => ({ at: f.at, kind: f.kind, data: f.data })) }),
