@@ -199,12 +199,13 @@ export function trafficDoor(
       const p = trafficPlan({
         config: w.config,
         map: buildMap(w.known),
+        standing: deps.clusters,
         ...(current === undefined ? {} : { current: current.snapshot }),
       });
       return {
         id: p.digest,
         changes: p.changes.map((c) => `${c.kind} ${c.what}: ${c.say}`),
-        gaps: p.gaps.map((g) => `${g.kept}: ${g.promise}: ${g.say}`),
+        gaps: p.gaps.map((g) => [`${g.kept}: ${g.promise}: ${g.say}`, g.code, g.fix?.say].filter(Boolean).join('; ')),
       };
     },
     apply: (outputs, signal) => applied(w, outputs, depsOf(outputs, signal), signal),
@@ -220,9 +221,16 @@ export function trafficDoor(
 
 type Snapshot = ReturnType<typeof snapshotOf>;
 
+interface Found {
+  discovered: readonly Discovered[];
+  /** Clusters that are built. */
+  standing: readonly string[];
+}
+
 /** The snapshot to publish. A cluster that was taken down and stands again gets its users back. */
-function nextSnapshot(w: TrafficWiring, discovered: readonly Discovered[], current: Snapshot | undefined): Snapshot {
-  const input = { config: w.config, discovered, map: buildMap(w.known) };
+function nextSnapshot(w: TrafficWiring, found: Found, current: Snapshot | undefined): Snapshot {
+  const { discovered } = found;
+  const input = { config: w.config, ...found, map: buildMap(w.known) };
   if (current === undefined) return snapshotOf(input);
   const holds = current.holds.filter(
     (h) => !(h.by === TEARDOWN.by && h.why === TEARDOWN.why && discovered.some((d) => d.cluster === h.cluster)),
@@ -245,7 +253,7 @@ async function* applied(
     : { step: 'addresses', state: 'note', detail: `no address yet: ${missing.join(', ')}` };
   yield { step: 'snapshot', state: 'start' };
   const { current } = await currentSnapshot(deps);
-  const snapshot = nextSnapshot(w, discovered, current?.snapshot);
+  const snapshot = nextSnapshot(w, { discovered, standing: deps.clusters }, current?.snapshot);
   const done = await trafficApply({ snapshot }, deps);
   yield {
     step: 'snapshot',

@@ -49,9 +49,26 @@ describe('trafficPlan', () => {
     expect(changed.changes.map((c) => c.kind)).toEqual(['change']);
     expect(changed.digest).not.toBe(trafficPlan({ config: configOf(), current }).digest);
   });
-  it('refuses automatic failover with two clusters, and says how to get it', () => {
-    const two: Config = { ...configOf(), clusters: configOf().clusters.slice(0, 2) };
-    expect(trafficPlan({ config: two }).gaps.at(-1)).toMatchObject({ kept: 'refused', code: 'TW4020' });
+  it('promises of failover what the clusters that stand can keep, and says how to get more', () => {
+    const promise = (n: number, over: Record<string, unknown> = {}, standing?: string[]) => {
+      const config: Config = { ...configOf(over), clusters: configOf().clusters.slice(0, n) };
+      return trafficPlan({ config, ...(standing === undefined ? {} : { standing }) }).gaps.at(-1);
+    };
+    const order = { serve: { by: 'order', order: [['sao'], ['mtl']] } };
+    expect(promise(3, {}, [])).toMatchObject({ kept: 'exact', say: '2 of 2 observers decide, within 5 s' });
+    expect(promise(3, order)).toMatchObject({ kept: 'exact' });
+    expect(promise(2)).toMatchObject({
+      kept: 'approximate',
+      say: expect.stringContaining('after a cut each side serves whom it reaches'),
+      fix: { say: expect.stringContaining('third cluster') },
+    });
+    expect(promise(2, order)).toMatchObject({ kept: 'refused', code: 'TW4020', fix: { say: expect.any(String) } });
+    expect(promise(1)).toMatchObject({ kept: 'refused', code: 'TW4020', say: 'there is no other cluster to go to' });
+    expect(promise(3, {}, ['sao', 'mtl'])).toMatchObject({
+      kept: 'approximate',
+      say: expect.stringContaining('(2 of 3 clusters stand now)'),
+      fix: { say: expect.stringContaining('tw up') },
+    });
   });
   it('TW4001 with path and nearest name', () => {
     expect(planFault({ serve: { by: 'weights', weights: { soa: 1 } } })).toEqual({
@@ -79,6 +96,18 @@ describe('snapshotOf', () => {
     expect(first.sites[0]?.nameserver?.name).toBe('ns-sao.demo.tradewind.example');
     expect(snapshotOf({ config: configOf(), discovered: found, map, current: first })).toBe(first);
     expect(snapshotOf({ config: configOf({ ttl: 60 }), discovered: found, map, current: first }).seq).toBe(2);
+  });
+  it('counts as observers only clusters that are built', () => {
+    const some = snapshotOf({ config: configOf(), discovered: found.slice(0, 2), map, standing: ['sao', 'mtl'] });
+    expect(some.voters).toEqual(['sao', 'mtl']);
+    const all = snapshotOf({
+      config: configOf(),
+      discovered: found,
+      map,
+      current: some,
+      standing: ['sao', 'mtl', 'syd'],
+    });
+    expect([all.voters, all.seq]).toEqual([['sao', 'mtl', 'syd'], 2]);
   });
   it('keeps what was not found now', () => {
     const first = snapshotOf({ config: configOf(), discovered: found, map });

@@ -112,7 +112,29 @@ const serveText = (s: Serve): string => {
   return `by the ${s.by} cluster`;
 };
 
-function gapsOf(config: Config, intent: Intent, map: LatencyMap | undefined): Gap[] {
+/** What becomes of users when a cluster dies; `standing` of `all` clusters observe. */
+function failover(intent: Intent, clusters: { all: number; standing: number }): Omit<Gap, 'app' | 'promise'> {
+  const { all, standing } = clusters;
+  const outside = standing - 1;
+  const now = standing === all ? '' : ` (${standing} of ${all} clusters stand now)`;
+  const need = needOf(outside);
+  if (outside >= need) return { kept: 'exact', say: `${need} of ${outside} observers decide, within 5 s${now}` };
+  const third = 'it observes as well as it serves.';
+  if (outside < 1) {
+    const say = `there is no other cluster to go to${now}`;
+    return { kept: 'refused', say, code: 'TW4020', fix: { say: `Add two clusters; each ${third}` } };
+  }
+  const fix = { say: all > standing ? 'Bring the others up: tw up.' : `Add a third cluster; ${third}` };
+  if (intent.serve.by === 'order') {
+    const say = `a dead app is left within 5 s; a cluster that is silent as a whole keeps its place, since one observer cannot tell death from a cut wire${now}`;
+    return { kept: 'refused', say, code: 'TW4020', fix };
+  }
+  const say = `a dead app or cluster is left within 5 s; one observer cannot tell death from a cut wire, so after a cut each side serves whom it reaches${now}`;
+  return { kept: 'approximate', say, fix };
+}
+
+type Clusters = Parameters<typeof failover>[1];
+function gapsOf(clusters: Clusters, intent: Intent, map: LatencyMap | undefined): Gap[] {
   const { app, serve } = intent;
   const measured = map?.rows.some((r) => r.rtt !== undefined) ?? false;
   const gaps: Gap[] = [];
@@ -135,14 +157,7 @@ function gapsOf(config: Config, intent: Intent, map: LatencyMap | undefined): Ga
   if (Object.keys(intent.capacity).length > 0) {
     add('capacity', 'approximate', 'no load is measured: a drain is checked against the peaks it is given');
   }
-  const outside = config.clusters.length - 1;
-  if (outside >= needOf(outside))
-    add('failover', 'exact', `${needOf(outside)} of ${outside} observers decide, within 5 s`);
-  else {
-    const say = 'fewer than two observers outside a cluster cannot tell a dead cluster from a cut wire';
-    const fix = { say: 'Add a third cluster; it observes as well as it serves.' };
-    add('failover', 'refused', say, { code: 'TW4020', fix });
-  }
+  gaps.push({ app, promise: 'failover', ...failover(intent, clusters) });
   return gaps;
 }
 
@@ -173,14 +188,22 @@ function difference(intents: readonly Intent[], clusters: readonly ClusterName[]
 }
 
 /** What traffic will be, before anything is written. Throws TW4001. Nothing to do for a fleet without hosts. */
-export function trafficPlan(input: { config: Config; current?: Snapshot; map?: LatencyMap }): TrafficPlan {
+export function trafficPlan(input: {
+  config: Config;
+  current?: Snapshot;
+  map?: LatencyMap;
+  /** Clusters that are built; those of the config before the first are. */
+  standing?: readonly ClusterName[];
+}): TrafficPlan {
   const { config } = input;
   const intents = intentsOf(config);
   if (intents.length === 0 && input.current === undefined) return { changes: [], gaps: [], digest: digest([]) };
   const clusters = config.clusters.map((c) => c.name);
+  const standing = clusters.filter((c) => input.standing?.includes(c));
+  const counts = { all: clusters.length, standing: standing.length > 0 ? standing.length : clusters.length };
   return {
     changes: difference(intents, clusters, input.current),
-    gaps: intents.flatMap((i) => gapsOf(config, i, input.map)),
+    gaps: intents.flatMap((i) => gapsOf(counts, i, input.map)),
     digest: digest(toJson({ intents, clusters, zone: config.dns?.zone ?? '' })),
   };
 }

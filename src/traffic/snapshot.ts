@@ -79,6 +79,8 @@ export interface SnapshotInput {
   map: LatencyMap;
   current?: Snapshot;
   probe?: ProbeSettings;
+  /** Clusters that are built: only they can observe. All of the config when absent. */
+  standing?: readonly ClusterName[];
 }
 
 /** TLS takes one round trip more: over the longest distances that is more than a second. */
@@ -115,7 +117,7 @@ export function snapshotOf(input: SnapshotInput): Snapshot {
     sites,
     map: input.map,
     holds: holds.filter((h) => names.includes(h.cluster)),
-    voters: names,
+    voters: names.filter((c) => input.standing?.includes(c) !== false),
     probe: input.probe ?? probeFor(intents),
   };
   if (current === undefined) return next;
