@@ -29,7 +29,7 @@ function opened(stateDir: string, run: string | undefined): Journal {
 
 function contextOf(call: Invocation): Context {
   const cwd = process.cwd();
-  const stateDir = stateDirOf(cwd, process.env);
+  const stateDir = stateDirOf(cwd, process.env, call.config);
   const run = isRun(call.verb) ? ulid() : undefined;
   let journal: Journal | undefined;
   let config: Promise<Config> | undefined;

@@ -20,17 +20,31 @@ function above(from: string, name: string): string | undefined {
   }
 }
 
-/** `.tradewind` of this project: TW_STATE_DIR, the nearest one at or above, beside the config, or here. */
-export function stateDirOf(cwd: string, env: NodeJS.ProcessEnv): string {
+function besideConfig(cwd: string): string | undefined {
+  try {
+    return dirname(findConfig(cwd));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The project of a config that was named: the nearest `.tradewind` at or above it, else its own folder. */
+function ofConfig(cwd: string, config: string | undefined): string | undefined {
+  if (config === undefined || config === '') return undefined;
+  const dir = dirname(resolve(cwd, config));
+  return above(dir, '.tradewind') ?? dir;
+}
+
+/**
+ * `.tradewind` of this project: TW_STATE_DIR, the nearest one at or above, that of the config that was named,
+ * beside the config found from here, that of the folder this program lives in, or a new one here.
+ */
+export function stateDirOf(cwd: string, env: NodeJS.ProcessEnv, config?: string): string {
   const given = env['TW_STATE_DIR'];
   if (given !== undefined && given !== '') return resolve(cwd, given);
-  const known = above(cwd, '.tradewind');
-  if (known !== undefined) return join(known, '.tradewind');
-  try {
-    return join(dirname(findConfig(cwd)), '.tradewind');
-  } catch {
-    return join(resolve(cwd), '.tradewind');
-  }
+  const own = existsSync(join(ROOT, '.tradewind', 'project.json')) ? ROOT : undefined;
+  const project = above(cwd, '.tradewind') ?? ofConfig(cwd, config ?? env['TW_CONFIG']) ?? besideConfig(cwd) ?? own;
+  return join(project ?? resolve(cwd), '.tradewind');
 }
 
 const file = (stateDir: string): string => join(stateDir, 'project.json');
