@@ -1,12 +1,12 @@
 import { causes, type Clock, toJson } from '../kernel/index.ts';
-import type { Doing, ReleaseRecord, SwitchAction, SwitchState, WorkloadAction } from './model.ts';
+import type { Doing, ReleaseRecord, SwitchAction, SwitchState, WorkloadAction, WorkloadState } from './model.ts';
 import type { Put, ReleasePorts } from './ports.ts';
 
 /** Longer than this a write is `unknown`: it may still land, its fence tells. */
 const WRITE_MS = 5000;
 
 export interface Did {
-  do: Doing['do'];
+  do: Doing['do'] | 'pin';
   cluster: string;
   put: Put | 'pending' | 'failed';
   why?: string;
@@ -51,7 +51,7 @@ export class Hands {
     this.#closed = true;
   }
 
-  /** `live` says which version a switch shows now; `ready` how many pods green must match. */
+  /** Switches side by side, the rest in the background. */
   async perform(r: ReleaseRecord, actions: readonly Doing[], facts: Facts): Promise<void> {
     await Promise.all(actions.map((a) => this.#one(r, a, facts)));
   }
@@ -68,9 +68,24 @@ export class Hands {
       return;
     }
     await this.#report(a, bounded(this.#ports.clock, work));
+    if (a.do === 'flip') void this.#pin(r, a.cluster, facts);
   }
 
-  async #report(a: Doing, work: Promise<Put | 'pending'>): Promise<void> {
+  /** Idle blue must not shrink while it is the way back: its autoscaler keeps the count it had. */
+  async #pin(r: ReleaseRecord, cluster: string, facts: Facts): Promise<void> {
+    const blue = facts.blue(cluster);
+    const version = r.blue[cluster];
+    const key = `pin ${cluster}`;
+    if (blue === undefined || version === undefined || version === r.green || this.#busy.has(key)) return;
+    this.#busy.add(key);
+    const work = this.#ports.workloads.makeGreen(cluster, version, blue.ready, blue.fence);
+    await this.#report(
+      { do: 'pin', cluster },
+      work.finally(() => this.#busy.delete(key)),
+    );
+  }
+
+  async #report(a: Pick<Did, 'do' | 'cluster'>, work: Promise<Put | 'pending'>): Promise<void> {
     const base = { do: a.do, cluster: a.cluster };
     const did: Did = await work.then(
       (put): Did => ({ ...base, put }),
@@ -91,7 +106,7 @@ export class Hands {
         return await switches.write(a.cluster, a.from, to, keeps(r, a.cluster));
       }
       case 'makeGreen':
-        return await workloads.makeGreen(a.cluster, a.version, facts.ready(a.cluster), a.fence);
+        return await workloads.makeGreen(a.cluster, a.version, facts.blue(a.cluster)?.ready ?? 0, a.fence);
       case 'retire':
         return await this.#retire(r, a);
       case 'brake':
@@ -120,7 +135,8 @@ export class Hands {
 
 export interface Facts {
   live(cluster: string): string;
-  ready(cluster: string): number;
+  /** Blue as last seen; green is made as large. */
+  blue(cluster: string): WorkloadState | undefined;
 }
 
 const keeps = (r: ReleaseRecord, c: string): string[] => [...new Set([r.blue[c] ?? r.green, r.green])];

@@ -136,7 +136,7 @@ async function act(s: Shell, held: Held | undefined, seen: Observations, actions
   if (doing.some((a) => a.do === 'brake' || a.do === 'lift')) s.brakes = undefined;
   await s.hands.perform(seen.register ?? s.mine, doing, {
     live: (c) => valueOf(seen.clusters[c]?.sw)?.live ?? '',
-    ready: (c) => valueOf(seen.clusters[c]?.blue)?.ready ?? 0,
+    blue: (c) => valueOf(seen.clusters[c]?.blue),
   });
 }
 
