@@ -136,7 +136,7 @@ function viewOf(spec: SandboxSpec): Pick<SandboxView, 'cloudTime' | 'links' | 'u
 
 function topologyOf(spec: SandboxSpec): Topology {
   return {
-    clusters: spec.clusters.map((c) => ({ id: c.name, cluster: c.name, region: c.region })),
+    clusters: spec.clusters.map((c) => ({ id: c.name, cluster: c.name, region: c.region, cidr: c.network.nodes })),
     nodes: [],
     processes: ['tw-net', 'clouds', ...spec.users.map((u) => `users-${u.name}`)],
     regions: spec.regions.map((r) => r.name),

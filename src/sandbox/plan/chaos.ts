@@ -4,8 +4,8 @@ import { type Chaos, type ChaosChange, type ChaosKind, CLOUD_CHAOS, MACHINE_CHAO
 
 /** Names a selector may mean right now. */
 export interface Topology {
-  /** `planned`: known from the config, not built yet. */
-  clusters: readonly { id: string; cluster: string; region: string; planned?: boolean }[];
+  /** `cidr`: the addresses of its machines. `planned`: known from the config, not built yet. */
+  clusters: readonly { id: string; cluster: string; region: string; cidr: string; planned?: boolean }[];
   nodes: readonly string[];
   processes: readonly string[];
   regions: readonly string[];
@@ -130,22 +130,13 @@ function scopedFault(kind: (typeof MACHINE_CHAOS)[number], where: string, t: Top
   const names = namesOf(scope, t);
   if (!names.includes(name)) return `no ${scope} "${name}"${hint(name, names)}`;
   if (scope !== 'cluster') return undefined;
-  return kind === 'partition' ? sharedRegion(name, t) : unbuilt(kind, name, t);
+  return kind === 'partition' ? undefined : unbuilt(kind, name, t);
 }
 
-/** What is not there yet has no power to lose; its region can be cut off. */
+/** What is not there yet has no power to lose; its addresses can be cut off. */
 function unbuilt(kind: string, cluster: string, t: Topology): string | undefined {
   const planned = t.clusters.some((c) => c.cluster === cluster && c.planned);
   return planned ? `cluster ${cluster} is not built yet: there is nothing to ${kind}` : undefined;
-}
-
-/** The WAN knows regions: cutting one of two clusters in a region would cut both. */
-function sharedRegion(cluster: string, t: Topology): string | undefined {
-  const region = t.clusters.find((c) => c.cluster === cluster)?.region;
-  const others = t.clusters.filter((c) => c.region === region && c.cluster !== cluster).map((c) => c.cluster);
-  return others.length === 0
-    ? undefined
-    : `cluster ${cluster} shares region ${region} with ${others.join(', ')}; say region:${region} to cut them all`;
 }
 
 /** Every fault of one chaos, as sentences; empty when it can be applied. */

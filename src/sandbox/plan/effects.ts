@@ -21,7 +21,10 @@ export interface LinkOrder {
 export interface Effects {
   dead: ReadonlySet<string>;
   paused: ReadonlySet<string>;
+  /** WAN sites that reach no other. */
   cut: ReadonlySet<string>;
+  /** Clusters whose machines reach only each other, with the addresses that are theirs. */
+  apart: ReadonlyMap<string, { region: string; cidr: string }>;
   links: readonly LinkOrder[];
   clouds: readonly Chaos[];
 }
@@ -38,7 +41,14 @@ function machinesOf(c: Chaos, all: readonly MachineNames[]): string[] {
 function sitesOf(c: Chaos, t: Topology): string[] {
   const { scope, name } = selectorOf(c.where);
   if (scope === 'operator' || scope === 'clouds') return [scope];
-  return [siteOf(scope === 'users' ? `users-${name}` : name, t) ?? []].flat();
+  return scope === 'cluster' ? [] : [siteOf(scope === 'users' ? `users-${name}` : name, t) ?? []].flat();
+}
+
+/** A region may hold several clusters; cutting one off leaves the others. */
+function apartOf(list: readonly Chaos[], t: Topology): Effects['apart'] {
+  const names = new Set(list.map((c) => c.where));
+  const found = t.clusters.filter((c) => names.has(`cluster:${c.cluster}`));
+  return new Map(found.map((c) => [c.cluster, { region: c.region, cidr: c.cidr }]));
 }
 
 /** `delay`, `jitter`, `loss`, `rate`, `cut` of a person → the fields of a link. */
@@ -82,6 +92,7 @@ export function effectsOf(list: readonly Chaos[], t: Topology, machines: readonl
     dead: new Set(of('kill').flatMap((c) => machinesOf(c, machines))),
     paused: new Set(of('pause').flatMap((c) => machinesOf(c, machines))),
     cut: new Set(of('partition').flatMap((c) => sitesOf(c, t))),
+    apart: apartOf(of('partition'), t),
     links: linksOf(list, t),
     clouds: list.filter((c) => isCloudKind(c.kind)),
   };

@@ -32,7 +32,14 @@ export interface ChaosDeps {
   machines: () => MachineNames[];
 }
 
-const NOTHING: Effects = { dead: new Set(), paused: new Set(), cut: new Set(), links: [], clouds: [] };
+const NOTHING: Effects = {
+  dead: new Set(),
+  paused: new Set(),
+  cut: new Set(),
+  apart: new Map(),
+  links: [],
+  clouds: [],
+};
 
 /** Faults in force: the file DIR/chaos.json, its effects on the world, and the receipts. */
 export class ChaosEngine {
@@ -156,6 +163,9 @@ export class ChaosEngine {
     this.#effects = is;
     for (const site of fresh(is.cut, was.cut)) await hands.net({ do: 'partition', site, on: true });
     for (const site of fresh(was.cut, is.cut)) await hands.net({ do: 'partition', site, on: false });
+    for (const name of fresh(is.apart, was.apart)) await hands.net({ do: 'isolate', ...is.apart.get(name), on: true });
+    for (const name of fresh(was.apart, is.apart))
+      await hands.net({ do: 'isolate', ...was.apart.get(name), on: false });
     await this.#bend(was.links, is.links);
     await hands.power(is.dead);
     for (const name of fresh(was.paused, is.paused)) hands.pause(name, false);
@@ -209,14 +219,18 @@ export class ChaosEngine {
   }
 }
 
-const fresh = (a: ReadonlySet<string>, b: ReadonlySet<string>): string[] => [...a].filter((x) => !b.has(x));
+interface Keyed {
+  keys(): Iterable<string>;
+  has(key: string): boolean;
+}
+const fresh = (a: Keyed, b: Keyed): string[] => [...a.keys()].filter((x) => !b.has(x));
 
 function words(was: Effects, is: Effects, diff: { begin: Chaos[]; end: Chaos[] }): string[] {
   return [
     ...fresh(is.dead, was.dead).map((m) => `${m} without power`),
     ...fresh(was.dead, is.dead).map((m) => `${m} powered on`),
-    ...fresh(is.cut, was.cut).map((s) => `${s} cut off`),
-    ...fresh(was.cut, is.cut).map((s) => `${s} connected again`),
+    ...[...fresh(is.cut, was.cut), ...fresh(is.apart, was.apart)].map((s) => `${s} cut off`),
+    ...[...fresh(was.cut, is.cut), ...fresh(was.apart, is.apart)].map((s) => `${s} connected again`),
     ...fresh(was.paused, is.paused).map((p) => `${p} thawed`),
     ...diff.begin.filter((c) => c.kind === 'link').map((c) => `link ${c.where} changed`),
     ...diff.end.filter((c) => c.kind === 'link').map((c) => `link ${c.where} as before`),

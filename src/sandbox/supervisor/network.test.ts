@@ -132,9 +132,10 @@ exec '${process.execPath}' '${bins}/serve.mjs' "$(sed -n 's/.*"cluster": "\\(.*\
       body: expect.stringContaining('198.19.101.2'),
     });
     expect(far).toMatchObject({ cluster: 'mtl', answeredBy: '198.18.2.100' });
-    // Handshake and request: two round trips of 120 ms and the last mile beside them.
-    expect(webMs(far) - webMs(near)).toBeGreaterThan(220);
-    expect(webMs(near)).toBeLessThan(120);
+    // Handshake and request: two round trips of 120 ms, 2 % jitter, and the last mile beside them.
+    expect(webMs(far)).toBeGreaterThan(235);
+    const again = await sandbox.visit({ from: ['sao'], host: 'sao.example', times: 10 });
+    expect(Math.min(...[near, ...again].map(webMs))).toBeLessThan(120);
   });
 
   it('silences a killed cluster within a moment and heals it', async () => {
@@ -145,14 +146,20 @@ exec '${process.execPath}' '${bins}/serve.mjs' "$(sed -n 's/.*"cluster": "\\(.*\
     expect((await served('mtl', 'mtl.example'))?.cluster).toBe('mtl');
   });
 
-  it('cuts a region off from the rest but not from itself', async () => {
-    await sandbox.chaos({ do: 'begin', kind: 'partition', where: 'cluster:mtl' });
-    const [v] = await sandbox.visit({ from: ['sao'], host: 'mtl.example', timeoutMs: 1000 });
-    expect(v?.status).toBe(0);
-    expect((await sandbox.visit({ from: ['sao'], host: 'sao.example' }))[0]?.status).toBe(200);
-    await sandbox.chaos({ do: 'heal' });
-    expect((await served('sao', 'mtl.example'))?.status).toBe(200);
-  });
+  it.each(['cluster:mtl', 'region:canadacentral'])(
+    'cuts %s off from users near and far, not the others',
+    async (where) => {
+      const began = await sandbox.chaos({ do: 'begin', kind: 'partition', where });
+      expect(began.did).toEqual([`${where.slice(where.indexOf(':') + 1)} cut off`]);
+      for (const from of ['sao', 'mtl']) {
+        const [v] = await sandbox.visit({ from: [from], host: 'mtl.example', timeoutMs: 1000 });
+        expect(v?.status, from).toBe(0);
+        expect((await sandbox.visit({ from: [from], host: 'sao.example' }))[0]?.status, from).toBe(200);
+      }
+      await sandbox.chaos({ do: 'heal' });
+      for (const from of ['sao', 'mtl']) expect((await served(from, 'mtl.example'))?.status).toBe(200);
+    },
+  );
 
   it('opens a page for people and leaves nothing behind', async () => {
     const page = (await sandbox.status()).doors.pages['sao'] ?? '';

@@ -232,10 +232,10 @@ export class Supervisor {
     return {
       // Clusters of the spec count before they exist: `partition cluster:mtl` during a creation is the point.
       clusters: [
-        ...world.map((c) => ({ id: c.seed.id, cluster: c.seed.cluster, region: c.seed.region })),
+        ...world.map(({ seed: c }) => ({ id: c.id, cluster: c.cluster, region: c.region, cidr: c.nodeCidr })),
         ...this.#o.spec.clusters
           .filter((s) => !world.some((c) => c.seed.cluster === s.name))
-          .map((s) => ({ id: s.name, cluster: s.name, region: s.region, planned: true })),
+          .map((s) => ({ id: s.name, cluster: s.name, region: s.region, cidr: s.network.nodes, planned: true })),
       ],
       nodes: world.flatMap((c) => Object.keys(c.nodes)),
       processes: this.#keeper.view().map((p) => p.name),

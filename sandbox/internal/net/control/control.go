@@ -12,6 +12,7 @@
 //	{"id":4,"do":"vipGone","ip":"198.18.1.100"}                    → {"id":4,"ok":true,"existed":true}
 //	{"id":5,"do":"link","from":"sa-east-1","to":"*","both":true,"cut":true} → {"id":5,"ok":true,"links":14}
 //	{"id":6,"do":"partition","site":"canadacentral","on":true}     → {"id":6,"ok":true}
+//	{"id":9,"do":"isolate","region":"sa-east-1","cidr":"10.10.0.0/16","on":true} → {"id":9,"ok":true}
 //	{"id":7,"do":"stats"}                                          → {"id":7,"ok":true,"links":[…],"machines":[…],"vips":[…],…}
 //	{"id":8,"do":"door","users":"sao","host":"guestbook.example","port":80} → {"id":8,"ok":true,"url":"http://127.0.0.1:…/?key=…"}
 //
@@ -19,7 +20,8 @@
 // net.json); from and to are sites (a region, users-<name>, operator, clouds) or
 // "*". oneWayMs is the whole delay of that one direction, last miles included; with
 // "wide":true from and to are regions, every link between sites located there
-// changes, and last miles are added. partition keeps the links' own settings.
+// changes, and last miles are added. partition keeps the links' own settings. isolate does
+// the same to the machines of one range, public addresses and load balancers included.
 //
 // A refused request answers {"id":…,"error":"why"}. The verbs are repeatable: the
 // same machine or vip again is no error, and removing what is not there neither.

@@ -56,6 +56,9 @@ func verbs(w *world.World) map[string]control.Handler {
 		"partition": control.Verb(func(r partitionRequest) (struct{}, error) {
 			return struct{}{}, w.Partition(r.Site, r.On)
 		}),
+		"isolate": control.Verb(func(i world.Isolation) (struct{}, error) {
+			return struct{}{}, w.Isolate(i)
+		}),
 		"stats": control.Verb(func(struct{}) (world.Stats, error) { return w.Stats(), nil }),
 	}
 }

@@ -50,14 +50,23 @@ func (w *World) Machine(s MachineSpec) (MachineInfo, error) {
 		return MachineInfo{}, err
 	}
 	m := &machine{MachineSpec: s, space: space}
-	if err := r.attach(m); err != nil {
+	w.machines[s.Name] = m
+	if err := w.plug(r, m); err != nil {
+		delete(w.machines, s.Name)
 		_ = r.detach(m)
 		space.Close()
 		return MachineInfo{}, fmt.Errorf("machine %s: %w", s.Name, err)
 	}
-	w.machines[s.Name] = m
 	r.nat.Presence(w.present(s.Region))
 	return MachineInfo{Gateway: gateway(s.CIDR), Pid: space.Holder()}, nil
+}
+
+// plug connects a machine, behind the walls of its region.
+func (w *World) plug(r *region, m *machine) error {
+	if err := w.wall(r); err != nil {
+		return err
+	}
+	return r.attach(m)
 }
 
 func (w *World) checkMachine(s MachineSpec) (*region, error) {

@@ -20,7 +20,10 @@ type region struct {
 	site   config.Site
 	space  *ns.Space
 	bridge netlink.Link
+	router router
 	nat    *vip.Table
+	walls  map[netip.Prefix]bool // isolated ranges
+	walled bool                  // there is a table of rules for them
 
 	mu       sync.Mutex
 	gateways map[netip.Prefix]int // machines per range
@@ -33,7 +36,7 @@ func newRegion(s config.Site, space *ns.Space, logf func(string, ...any)) (*regi
 		return nil, err
 	}
 	defer h.Close()
-	r := &region{site: s, space: space, gateways: map[netip.Prefix]int{}}
+	r := &region{site: s, space: space, walls: map[netip.Prefix]bool{}, gateways: map[netip.Prefix]int{}}
 	if r.bridge, err = addBridge(h, "br0", macOf(s.Addrs[0])); err != nil {
 		return nil, err
 	}
@@ -50,7 +53,8 @@ func newRegion(s config.Site, space *ns.Space, logf func(string, ...any)) (*regi
 	if err != nil {
 		return nil, err
 	}
-	r.nat = vip.NewTable(s.Addrs[0], router{space, nft}, logf)
+	r.router = router{space, nft}
+	r.nat = vip.NewTable(s.Addrs[0], r.router, logf)
 	return r, r.nat.Init()
 }
 
