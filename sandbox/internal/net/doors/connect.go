@@ -2,7 +2,6 @@ package doors
 
 import (
 	"bufio"
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -12,14 +11,10 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync"
-	"time"
 )
 
 // User is the user name of the connect door.
 const User = "tw"
-
-// Three SYNs are lost before it gives up; who waits longer waits for a dead machine.
-const dialWait = 5 * time.Second
 
 // Connect is a proxy into a place: CONNECT for anything, plain requests for http
 // URLs. Both need `Proxy-Authorization: Basic base64(tw:secret)`; without it the
@@ -49,12 +44,7 @@ func NewConnect(p Place, secret string) *Connect {
 // transport opens a connection per request: a kept one would survive a change of
 // the address that the next look-up gives.
 func transport(p Place) *http.Transport {
-	return &http.Transport{DisableKeepAlives: true, DisableCompression: true,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, dialWait)
-			defer cancel()
-			return p.Connect(ctx, network, address)
-		}}
+	return &http.Transport{DisableKeepAlives: true, DisableCompression: true, DialContext: p.Connect}
 }
 
 func badGateway(w http.ResponseWriter, _ *http.Request, err error) {
@@ -86,9 +76,7 @@ func (c *Connect) allowed(header string) bool {
 }
 
 func (c *Connect) tunnel(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), dialWait)
-	defer cancel()
-	far, err := c.place.Connect(ctx, "tcp", r.Host)
+	far, err := c.place.Connect(r.Context(), "tcp", r.Host)
 	if err != nil {
 		badGateway(w, r, err)
 		return

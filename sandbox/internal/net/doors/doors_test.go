@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -128,6 +129,35 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: %v %v, want fault %s", c.host, got, err, c.fault)
 		}
 	}
+}
+
+func TestSlowLookUpLeavesTimeToConnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queries := 0
+		left := time.Duration(0)
+		dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+			near, far := net.Pipe()
+			if network == "tcp" {
+				end, _ := ctx.Deadline()
+				left = time.Until(end)
+				return near, far.Close()
+			}
+			queries++
+			go serveDNS(far, network, func(q dnsmessage.Question, m *dnsmessage.Message) {
+				if queries < queryTries {
+					time.Sleep(2 * queryWait)
+				}
+				m.Answers = append(m.Answers, a(q.Name.String(), 198, 18, 1, 1))
+			})
+			return near, nil
+		}
+		c, err := Place{Dial: dial, Server: netip.MustParseAddrPort("198.19.0.53:53")}.Connect(context.Background(), "tcp", "slow.example:443")
+		if err != nil || left != dialWait {
+			t.Fatalf("%v; %s to connect after %d queries", err, left, queries)
+		}
+		c.Close()
+		time.Sleep(time.Minute)
+	})
 }
 
 func TestConnectDoorChecksTheSecret(t *testing.T) {

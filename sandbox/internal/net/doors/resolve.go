@@ -174,6 +174,10 @@ func receive(c net.Conn, network string, buf []byte) (int, error) {
 	return io.ReadFull(c, buf[:n])
 }
 
+// dialWait is for connecting alone, whatever the look-up took. Three SYNs are lost before it is over; who waits
+// longer waits for a dead machine.
+const dialWait = 5 * time.Second
+
 // Connect resolves the host and connects to the first of its addresses that answers.
 func (p Place) Connect(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
@@ -184,6 +188,8 @@ func (p Place) Connect(ctx context.Context, network, address string) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, dialWait)
+	defer cancel()
 	var errs []error
 	for _, a := range addrs {
 		c, err := p.Dial(ctx, network, net.JoinHostPort(a.String(), port))
