@@ -10,6 +10,7 @@ export const TW9 = {
   TW9006: { title: 'the addresses of the sandbox do not fit', kind: 'user', exit: 1 },
   TW9007: { title: 'not enough free memory for this sandbox', kind: 'user', exit: 1 },
   TW9008: { title: 'no sandbox is running here', kind: 'user', exit: 1 },
+  TW9009: { title: 'the kernel allows too few inotify instances for this sandbox', kind: 'user', exit: 1 },
   TW9010: { title: 'sandbox data is not valid', kind: 'user', exit: 2 },
   TW9011: { title: 'the simulated clouds have no rule for this resource type', kind: 'user', exit: 4 },
   TW9012: { title: 'the simulated clouds do not answer', kind: 'transient', exit: 1 },

@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { layout } from '../plan/layout.ts';
 import { type MachineFacts, TOOLS } from '../plan/preflight.ts';
+import { type Marked, scanMarked } from './marks.ts';
 
 const SBIN = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
@@ -41,11 +42,39 @@ function directoryState(dir: string): MachineFacts['directory'] {
   return readdirSync(dir).length === 0 ? 'empty' : 'foreign';
 }
 
+function inotifyOf(pid: string): number {
+  try {
+    if (statSync(`/proc/${pid}`).uid !== process.getuid?.()) return 0;
+    const folder = `/proc/${pid}/fd`;
+    return readdirSync(folder).filter((fd) => readlinkSync(`${folder}/${fd}`) === 'anon_inode:inotify').length;
+  } catch {
+    // Ended meanwhile.
+    return 0;
+  }
+}
+
+/** A limit is each user's own. */
+function inotify(own: readonly Marked[]): MachineFacts['inotify'] {
+  if (process.platform !== 'linux') return { limit: 0, used: 0 };
+  const ours = new Set(own.map((m) => String(m.pid)));
+  const others = readdirSync('/proc').filter((n) => /^\d+$/.test(n) && !ours.has(n));
+  return {
+    limit: Number(read('/proc/sys/fs/inotify/max_user_instances') ?? 0),
+    used: others.reduce((sum, pid) => sum + inotifyOf(pid), 0),
+  };
+}
+
+function runningIn(dir: string): Marked[] {
+  const id = read(layout(dir).id);
+  return id === undefined ? [] : scanMarked(id);
+}
+
 /** Looks at this machine; reads only. */
 export function machineFacts(dir: string): MachineFacts {
   const folders = [...new Set([...(process.env['PATH'] ?? '').split(':').filter((f) => f !== ''), ...SBIN])];
   const status = read('/proc/self/status') ?? '';
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  const own = process.platform === 'linux' ? runningIn(dir) : [];
   const available = /^MemAvailable:\s*(\d+) kB$/m.exec(read('/proc/meminfo') ?? '')?.[1] ?? '0';
   return {
     platform: process.platform,
@@ -55,6 +84,8 @@ export function machineFacts(dir: string): MachineFacts {
     tools: Object.fromEntries(TOOLS.map((t) => [t, find(t, folders)])),
     searched: folders,
     availableMb: Math.floor(Number(available) / 1024),
+    inotify: inotify(own),
+    running: own.filter((m) => m.role === 'control-plane').length,
     directory: directoryState(dir),
   };
 }

@@ -15,6 +15,10 @@ export interface MachineFacts {
   tools: Readonly<Record<string, string | undefined>>;
   searched: readonly string[];
   availableMb: number;
+  /** Instances this user may have (fs.inotify.max_user_instances) and has, without those of this sandbox. */
+  inotify: { limit: number; used: number };
+  /** Clusters of this sandbox that run now; they end before they start again. */
+  running: number;
   /** `empty` = absent or without files; `ours` = holds our marker file. */
   directory: 'empty' | 'ours' | 'foreign';
 }
@@ -30,6 +34,9 @@ const CAP_SYS_ADMIN = 21n;
 /** Control plane and one node, measured (sandbox.md section 9); network, clouds, users together. */
 const CLUSTER_MB = 500;
 const BASE_MB = 400;
+/** Measured: 13 of a control plane and 5 of a node; and two more nodes that its autoscaler may add. */
+const CLUSTER_INOTIFY = 13 + 5 * 3;
+const BASE_INOTIFY = 4;
 
 const PACKAGES: Readonly<Record<string, string>> = { nft: 'nftables', ip: 'iproute2', 'redis-server': 'redis-server' };
 export const TOOLS = Object.keys(PACKAGES);
@@ -89,7 +96,7 @@ function directoryFault(f: MachineFacts, w: PreflightWish): TwError | undefined 
 }
 
 function memoryFault(f: MachineFacts, w: PreflightWish): TwError | undefined {
-  const need = BASE_MB + CLUSTER_MB * w.clusters.length;
+  const need = (f.running > 0 ? 0 : BASE_MB) + CLUSTER_MB * Math.max(0, w.clusters.length - f.running);
   if (w.ignoreMemory || f.availableMb >= need) return undefined;
   const fits = Math.max(1, Math.floor((f.availableMb - BASE_MB) / CLUSTER_MB));
   return fault('TW9007', {
@@ -102,7 +109,24 @@ function memoryFault(f: MachineFacts, w: PreflightWish): TwError | undefined {
   });
 }
 
+function inotifyFault(f: MachineFacts, w: PreflightWish): TwError | undefined {
+  const need = BASE_INOTIFY + CLUSTER_INOTIFY * w.clusters.length;
+  const { limit, used } = f.inotify;
+  if (limit - used >= need) return undefined;
+  return fault('TW9009', {
+    value: `${Math.max(0, limit - used)} of ${limit} free, ${need} needed`,
+    why: [`fs.inotify.max_user_instances is ${limit}; kubelets and control planes watch files with them`],
+    fix: [
+      {
+        say: 'Allow more, until the next start of the machine.',
+        command: `sudo sysctl -w fs.inotify.max_user_instances=${Math.ceil((used + need) / 512) * 512}`,
+      },
+      { say: 'Or start fewer clusters.' },
+    ],
+  });
+}
+
 /** The first thing that forbids a start, or undefined. Pure. */
 export function preflightFault(f: MachineFacts, w: PreflightWish): TwError | undefined {
-  return machineFault(f) ?? toolFault(f) ?? directoryFault(f, w) ?? memoryFault(f, w);
+  return machineFault(f) ?? toolFault(f) ?? directoryFault(f, w) ?? inotifyFault(f, w) ?? memoryFault(f, w);
 }
