@@ -57,47 +57,27 @@ describe('three clouds, one guestbook', () => {
   });
 
   it('kubectl works with the kubeconfig of tw: get, describe, logs, exec, rollout', async () => {
+    const said = async (place: string, ...args: string[]): Promise<string> => {
+      const ran = await rig.kubectl(place, ...args);
+      expect(ran.code, `${place}: kubectl ${args.join(' ')}: ${ran.stderr}${ran.stdout}`).toBe(0);
+      return ran.stdout;
+    };
     for (const place of PLACES) {
-      const get = await rig.kubectl(place, '-n', 'guestbook', 'get', 'pods', '-l', 'app=guestbook', '-o', 'name');
-      const came = `${place}: exit ${get.code}, stdout ${JSON.stringify(get.stdout)}, stderr ${JSON.stringify(get.stderr)}`;
-      expect(get.stdout.match(/^pod\/guestbook-/gm)?.length ?? 0, came).toBeGreaterThanOrEqual(2);
+      const pods = await said(place, '-n', 'guestbook', 'get', 'pods', '-l', 'app=guestbook', '-o', 'name');
+      expect(pods.match(/^pod\/guestbook-/gm)?.length ?? 0, `${place}: ${pods}`).toBeGreaterThanOrEqual(2);
     }
     expect((await rig.json('kubeconfig', '--print-path')).data).toEqual({
       path: `${rig.state}/kubeconfig`,
       contexts: PLACES,
     });
-    const describe = await rig.kubectl('mtl', 'describe', 'nodes');
-    expect(describe.stdout).toContain('topology.kubernetes.io/region=canadacentral');
-    expect((await rig.kubectl('sao', '-n', 'guestbook', 'logs', 'deploy/guestbook')).stdout).toContain('listening');
-    expect(
-      (
-        await rig.kubectl(
-          'syd',
-          '-n',
-          'guestbook',
-          'exec',
-          'deploy/guestbook',
-          '--',
-          'sh',
-          '-c',
-          'echo from $CLUSTER_NAME',
-        )
-      ).stdout,
-    ).toBe('from syd\n');
-    expect((await rig.kubectl('sao', '-n', 'guestbook', 'rollout', 'status', 'deploy/guestbook')).stdout).toContain(
-      'successfully rolled out',
-    );
-    const forged = await rig.run('kubectl', [
-      '--kubeconfig',
-      `${rig.state}/kubeconfig`,
-      '--context',
-      'sao',
-      '--user',
-      'nobody',
-      'get',
-      'pods',
-    ]);
-    expect(forged.code).not.toBe(0);
+    expect(await said('mtl', 'describe', 'nodes')).toContain('topology.kubernetes.io/region=canadacentral');
+    expect(await said('sao', '-n', 'guestbook', 'logs', 'deploy/guestbook')).toContain('listening');
+    const inside = ['sh', '-c', 'echo from $CLUSTER_NAME'];
+    expect(await said('syd', '-n', 'guestbook', 'exec', 'deploy/guestbook', '--', ...inside)).toBe('from syd\n');
+    const rollout = await said('sao', '-n', 'guestbook', 'rollout', 'status', 'deploy/guestbook');
+    expect(rollout).toContain('successfully rolled out');
+    const nobody = ['--kubeconfig', `${rig.state}/kubeconfig`, '--context', 'sao', '--user', 'nobody', 'get', 'pods'];
+    expect((await rig.run('kubectl', nobody)).code).not.toBe(0);
   });
 
   it('a second plan and a second up change nothing', async () => {
