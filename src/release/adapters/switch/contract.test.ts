@@ -62,6 +62,6 @@ describe.runIf(kubeconfig !== undefined)('with TW_TEST_KUBECONFIG', () => {
     if (uid !== undefined) await api.remove(ref, { uid, cascade: 'background' });
     await api.close();
   });
-  switchContract({ name: 'httproute over a real API server', open: () => routeRig(api) });
-  switchContract({ name: 'service over a real API server', open: () => serviceRig(api) });
+  switchContract({ name: 'httproute over a real API server', open: () => routeRig(api), timeoutMs: 400_000 });
+  switchContract({ name: 'service over a real API server', open: () => serviceRig(api), timeoutMs: 400_000 });
 });

@@ -287,4 +287,21 @@ describe('driver service', () => {
     expect(dictOf(after?.['spec'])['selector']).toEqual({ app: APP, 'tradewind.dev/version': 'v1' });
     expect(await sw.create(CLUSTER, 'v2')).toBe('stale');
   });
+
+  test('a Service that somebody changes while it is taken stays as they left it', async () => {
+    const SERVICE = { group: '', kind: 'Service', namespace: NS, name: APP };
+    let edits = 0;
+    const api = new KubeTwin('twin', {
+      before: (call) => {
+        if (call.verb !== 'patch' || edits++ > 0) return;
+        api.edit(SERVICE, (o) => Object.assign(dictOf(o['spec']), { selector: { app: 'other' } }));
+      },
+    });
+    await makeNamespace(api);
+    api.put(plainService(APP), 'tradewind');
+    const sw = serviceSwitch(serviceOptions(api, APP));
+    expect(await sw.create(CLUSTER, 'v1')).toBe('stale');
+    expect(await sw.read(CLUSTER)).toBeUndefined();
+    expect(dictOf((await api.get(SERVICE))?.['spec'])['selector']).toEqual({ app: 'other' });
+  });
 });
