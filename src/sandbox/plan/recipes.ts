@@ -23,6 +23,27 @@ const recipe = (name: string, rest: Partial<Recipe>): Recipe => ({
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const shell = (name: string): Recipe => recipe(name, { cmd: ['/bin/sh'], env: [PATH] });
 
+/**
+ * The guestbook's versions, one program: each tag is what the image's VARIANT makes of it. v3-broken fails some
+ * requests ten seconds after its first user, v4 never becomes ready in the cluster mtl. No other tag exists.
+ */
+const GUESTBOOKS: Readonly<Record<string, readonly string[]>> = {
+  v1: [],
+  v2: ['VARIANT=amber'],
+  'v3-broken': ['VARIANT=broken'],
+  v4: ['VARIANT=stuck', 'VARIANT_CLUSTER=mtl'],
+};
+const guestbooks = (bins: string): Recipe[] =>
+  Object.entries(GUESTBOOKS).map(([tag, variant]) =>
+    recipe('registry.tradewind.example/guestbook', {
+      tags: [tag],
+      entrypoint: ['/app/guestbook'],
+      env: [PATH, 'APP_VERSION={tag}', ...variant],
+      private: true,
+      files: [{ host: `${bins}/guestbook`, at: '/app/guestbook', ro: true }],
+    }),
+  );
+
 /** Images every sandbox knows. */
 export function builtinRecipes(p: RecipePaths): Recipe[] {
   const product = ['src', 'node_modules', 'package.json'].map((f) => ({
@@ -43,12 +64,7 @@ export function builtinRecipes(p: RecipePaths): Recipe[] {
       env: [PATH],
       files: [{ host: `${p.bins}/tw-traefik`, at: '/usr/local/bin/traefik', ro: true }],
     }),
-    recipe('registry.tradewind.example/guestbook', {
-      entrypoint: ['/app/guestbook'],
-      env: [PATH, 'APP_VERSION={tag}'],
-      private: true,
-      files: [{ host: `${p.bins}/guestbook`, at: '/app/guestbook', ro: true }],
-    }),
+    ...guestbooks(p.bins),
     recipe('registry.tradewind.example/tradewind', {
       entrypoint: ['/opt/node/bin/node', '/opt/tradewind/src/compose.ts'],
       env: [PATH, 'NODE_ENV=production'],

@@ -93,12 +93,20 @@ describe('specOf', () => {
     };
     const spec = specOf(config(), { ...o, recipes: [own] });
     expect(spec.recipes.filter((r) => r.name === 'docker.io/library/redis')).toEqual([own]);
-    const book = spec.recipes.find((r) => r.name === 'registry.tradewind.example/guestbook');
-    expect(book).toMatchObject({
-      private: true,
-      env: expect.arrayContaining(['APP_VERSION={tag}']),
-      files: [{ host: '/b/guestbook' }],
-    });
+    const books = spec.recipes.filter((r) => r.name === 'registry.tradewind.example/guestbook');
+    expect(books.map((r) => r.tags)).toEqual([['v1'], ['v2'], ['v3-broken'], ['v4']]);
+    for (const book of books)
+      expect(book).toMatchObject({
+        private: true,
+        env: expect.arrayContaining(['APP_VERSION={tag}']),
+        files: [{ host: '/b/guestbook' }],
+      });
+    expect(books.map((r) => r.env.filter((e) => e.startsWith('VARIANT')))).toEqual([
+      [],
+      ['VARIANT=amber'],
+      ['VARIANT=broken'],
+      ['VARIANT=stuck', 'VARIANT_CLUSTER=mtl'],
+    ]);
     const product = spec.recipes.find((r) => r.name === 'registry.tradewind.example/tradewind');
     expect(product?.files).toEqual(expect.arrayContaining([{ host: '/r/src', at: '/opt/tradewind/src', ro: true }]));
     expect(product?.files.every((f) => f.ro)).toBe(true);
