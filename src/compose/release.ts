@@ -5,6 +5,7 @@ import { type FleetPorts, type KubeApi, VersionedWorkloads } from '../fleet/inde
 import type { Outputs } from '../infra/index.ts';
 import { type Clock, fault, type Journal, type Store } from '../kernel/index.ts';
 import { gatewayMetrics } from '../release/adapters/gateway-metrics.ts';
+import { podPreview } from '../release/adapters/pod-preview.ts';
 import { createProber } from '../release/adapters/prober.ts';
 import { httpRouteSwitch } from '../release/adapters/switch/httproute.ts';
 import { serviceSwitch } from '../release/adapters/switch/service.ts';
@@ -71,6 +72,12 @@ function switchOf(w: ReleaseWiring, app: Released, outputs: Outputs, secret: str
   });
 }
 
+/** A Service has no preview at the edge, and moves new connections only. */
+const atPods = (app: Released, api: (cluster: string) => KubeApi) => ({
+  fresh: true,
+  preview: podPreview({ api, namespace: app.namespace, service: app.traffic.service, port: app.traffic.port }),
+});
+
 const unmeasured: Metrics = { read: async () => undefined };
 
 function portsOf(w: ReleaseWiring, name: string, outputs: Outputs): ReleasePorts {
@@ -91,6 +98,7 @@ function portsOf(w: ReleaseWiring, name: string, outputs: Outputs): ReleasePorts
       address: (c) => edgeOf(w, app, api(c)),
       host: app.traffic.host,
       secret: () => secret,
+      ...(app.release.driver === 'service' ? atPods(app, api) : {}),
       ...(w.proxyUrl === undefined ? {} : { proxyUrl: w.proxyUrl }),
     }),
     brakes: w.brakes(`release ${name}`, outputs),
