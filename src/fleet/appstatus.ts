@@ -133,35 +133,52 @@ function told(app: StatusApp, versions: readonly Part[], live: string | undefine
   };
 }
 
+/** The units of an app in one cluster, those that count being the shared one and the live version. */
+interface Units {
+  app: StatusApp;
+  shared: Part | undefined;
+  versions: readonly Part[];
+  live: string | undefined;
+}
+const none = (app: StatusApp): Omit<AppStatus, 'state' | 'why'> => ({
+  name: app.name,
+  ready: false,
+  replicas: { ready: 0, wanted: 0 },
+  workloads: [],
+});
+
+async function folded(api: KubeApi, u: Units): Promise<AppStatus> {
+  const counted = [u.shared, ...u.versions.filter((p) => u.live === undefined || p.version === u.live)];
+  const parts = counted.filter((p) => p !== undefined);
+  const missing = hasNoVersion(u.app, u.shared, u.versions);
+  const total: Health = missing
+    ? { state: 'Missing', message: 'no version of it runs here' }
+    : fold(parts.map((p) => p.health));
+  const version = u.versions.length === 0 ? u.shared?.inventory.version : u.live;
+  return {
+    name: u.app.name,
+    state: total.state,
+    ready: total.state === 'Healthy' || total.state === 'Suspended',
+    replicas: sum(parts),
+    ...(version === undefined ? {} : { version }),
+    ...told(u.app, u.versions, u.live),
+    workloads: parts.flatMap((p) => p.workloads),
+    why: [...(missing ? [total.message] : []), ...(await whyOf(api, parts, total))],
+  };
+}
+
+const onlyOf = (versions: readonly Part[]): string | undefined =>
+  versions.length === 1 ? versions[0]?.version : undefined;
+
 /** One app in one cluster, its units folded into one. Throws KubeError. */
 export async function appStatus({ api, cluster, found }: Where, app: StatusApp): Promise<AppStatus> {
   const main = heldOf(found, app);
   const kept = found.held.filter((h) => h.keep?.app === app.name && h.namespace === app.namespace);
-  const none = { name: app.name, ready: false, replicas: { ready: 0, wanted: 0 }, workloads: [] };
-  if (main === undefined && kept.length === 0) return { ...none, state: 'Absent', why: [] };
-  const lost = [main, ...kept].find((h) => h !== undefined && h.inventory === undefined);
-  if (lost !== undefined) return { ...none, state: 'Unknown', why: lost.problem?.why ?? [] };
+  const all = main === undefined ? kept : [main, ...kept];
+  if (all.length === 0) return { ...none(app), state: 'Absent', why: [] };
+  const lost = all.find((h) => h.inventory === undefined);
+  if (lost !== undefined) return { ...none(app), state: 'Unknown', why: lost.problem?.why ?? [] };
   const shared = main === undefined ? undefined : await partOf(api, main);
   const versions = (await Promise.all(kept.map((h) => partOf(api, h)))).filter((p) => p !== undefined);
-  const only = versions.length === 1 ? versions[0]?.version : undefined;
-  const live = app.unit?.live[cluster] ?? only;
-  const counted = [
-    ...(shared === undefined ? [] : [shared]),
-    ...versions.filter((p) => live === undefined || p.version === live),
-  ];
-  const missing = hasNoVersion(app, shared, versions);
-  const total: Health = missing
-    ? { state: 'Missing', message: 'no version of it runs here' }
-    : fold(counted.map((p) => p.health));
-  const version = versions.length === 0 ? shared?.inventory.version : live;
-  return {
-    name: app.name,
-    state: total.state,
-    ready: total.state === 'Healthy' || total.state === 'Suspended',
-    replicas: sum(counted),
-    ...(version === undefined ? {} : { version }),
-    ...told(app, versions, live),
-    workloads: counted.flatMap((p) => p.workloads),
-    why: [...(missing ? [total.message] : []), ...(await whyOf(api, counted, total))],
-  };
+  return folded(api, { app, shared, versions, live: app.unit?.live[cluster] ?? onlyOf(versions) });
 }

@@ -4,11 +4,12 @@ import { health } from './plan/health.ts';
 import { keyOf, sayRef } from './plan/objects.ts';
 import type { KubeApi } from './ports.ts';
 
-interface Left {
+export interface Left {
   ops: Op[];
   withheld: Op[];
 }
-interface Move {
+/** An app on its way from one set of objects to units. */
+export interface Move {
   api: KubeApi;
   /** Of the shared unit. */
   set: DesiredSet;

@@ -13,12 +13,13 @@ import type {
   FleetPlan,
   Presence,
   Rendered,
+  UnitOf,
 } from './model.ts';
 import { patient } from './patient.ts';
-import { keepOld } from './migrate.ts';
+import { keepOld, type Left, type Move } from './migrate.ts';
 import { appName, desire, missFault, nothing } from './plan/desired.ts';
 import { keepFound } from './plan/found.ts';
-import { type Allow, foldItem, foldLeftovers, type Reading } from './plan/fold.ts';
+import { type Allow, type FoldContext, foldItem, foldLeftovers, type Reading } from './plan/fold.ts';
 import { keyOf, sayRef } from './plan/objects.ts';
 import { idleOverrides } from './plan/override.ts';
 import { place } from './plan/placement.ts';
@@ -267,6 +268,14 @@ function apiOf(d: Draft, c: Contact): KubeApi | undefined {
   return isUnborn(presence) || api === undefined ? undefined : patient(api, { clock: d.ports.clock });
 }
 
+const unitOf = (d: Draft, set: DesiredSet): UnitOf | undefined =>
+  d.input.apps.find((a) => a.name === set.app && a.namespace === set.namespace)?.unit;
+
+async function leftOf(m: Move, context: FoldContext): Promise<Left> {
+  const { inventory } = context;
+  return keepOld(m, foldLeftovers(await readLeftovers(m.api, inventory, m.all), context), inventory);
+}
+
 async function planApp(
   d: Draft,
   c: Contact,
@@ -288,15 +297,8 @@ async function planApp(
   };
   const read = await readings(d, c, set);
   const ops = set.items.map((i) => foldItem(i, read.get(keyOf(i.ref)) ?? { at: 'absent', simulated: true }, context));
-  const { unit } = d.input.apps.find((a) => a.name === set.app && a.namespace === set.namespace) ?? {};
   const left =
-    api === undefined
-      ? { ops: [], withheld: [] }
-      : await keepOld(
-          { api, set, unit, all },
-          foldLeftovers(await readLeftovers(api, inventory, all), context),
-          inventory,
-        );
+    api === undefined ? { ops: [], withheld: [] } : await leftOf({ api, set, unit: unitOf(d, set), all }, context);
   return keepFound({
     app: set.app,
     namespace: set.namespace,

@@ -78,19 +78,25 @@ async function isGone(x: Ending, op: Op): Promise<boolean> {
   }
 }
 
-/** Deletes the object only as it was read, and only while this run holds it. */
+/** One request for exactly what was read, while this run holds it; `again`: it was written meanwhile. */
+async function ask(x: Ending, op: Op): Promise<Put | 'again'> {
+  const live = await x.api.get(op.ref);
+  if (live === undefined || live.metadata.uid !== op.base?.uid) return 'ok';
+  if (!isHeld(live, x.run)) return 'stale';
+  const { uid = '', resourceVersion = '' } = live.metadata;
+  try {
+    const left = await x.api.remove(op.ref, { uid, resourceVersion, cascade: 'background' });
+    return left === 'gone' || (await isGone(x, op)) ? 'ok' : 'unknown';
+  } catch (e) {
+    if (isConflict(e)) return 'again';
+    throw e;
+  }
+}
+
 async function erase(x: Ending, op: Op): Promise<Put> {
   for (let n = 1; n <= TRIES; n++) {
-    const live = await x.api.get(op.ref);
-    const { uid = '', resourceVersion = '' } = live?.metadata ?? {};
-    if (live === undefined || uid !== op.base?.uid) return 'ok';
-    if (!isHeld(live, x.run)) return 'stale';
-    try {
-      const left = await x.api.remove(op.ref, { uid, resourceVersion, cascade: 'background' });
-      return left === 'gone' || (await isGone(x, op)) ? 'ok' : 'unknown';
-    } catch (e) {
-      if (!isConflict(e)) throw e;
-    }
+    const put = await ask(x, op);
+    if (put !== 'again') return put;
   }
   return 'unknown';
 }

@@ -7,7 +7,6 @@ import { patient } from './patient.ts';
 import { PART_OF } from './plan/desired.ts';
 import { dictOf, listOf, numberOf, refOf, textOf } from './plan/objects.ts';
 import type { KubeApi } from './ports.ts';
-import { LABELS } from './plan/shape.ts';
 import { survey } from './survey.ts';
 
 export interface ClusterStatus {
@@ -70,10 +69,7 @@ export interface LoadBalancer {
   ports: readonly number[];
 }
 
-/**
- * Addresses of the app's Services of type LoadBalancer in one cluster, its switch included: IPs or host
- * names. Throws KubeError.
- */
+/** Addresses of the app's own Services of type LoadBalancer in one cluster: IPs or host names. Throws KubeError. */
 export async function loadBalancers(api: KubeApi, app: { name: string; namespace: string }): Promise<LoadBalancer[]> {
   const labels = { [PART_OF]: applysetId(app.name, app.namespace) };
   const services = await api.list({ group: '', kind: 'Service' }, { labels });

@@ -304,7 +304,11 @@ export async function seal(u: Unit): Promise<void> {
     await putInventory(u, draft(u, u.epoch, true, items), expectOf(now.object));
     return;
   }
-  const { uid = '', resourceVersion = '' } = now.object.metadata;
+  await dropInventory(u, now.object);
+}
+
+async function dropInventory(u: Unit, cm: KubeObject): Promise<void> {
+  const { uid = '', resourceVersion = '' } = cm.metadata;
   try {
     await u.api.remove(inventoryRef(u.plan.app, u.plan.namespace), { uid, resourceVersion, cascade: 'background' });
   } catch (e) {

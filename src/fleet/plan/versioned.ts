@@ -39,12 +39,15 @@ function renameInside(value: unknown, r: Renames): void {
   if (!isDict(value)) return;
   for (const [field, inner] of Object.entries(value)) {
     const kind = NAMES[field];
-    if (kind !== undefined && isDict(inner))
-      for (const f of ['name', 'secretName']) {
-        const name = nameIn(r, kind, inner[f]);
-        if (name !== undefined) inner[f] = name;
-      }
+    if (kind !== undefined && isDict(inner)) renameHere(inner, kind, r);
     renameInside(inner, r);
+  }
+}
+
+function renameHere(holder: Dict, kind: string, r: Renames): void {
+  for (const f of ['name', 'secretName']) {
+    const name = nameIn(r, kind, holder[f]);
+    if (name !== undefined) holder[f] = name;
   }
 }
 
