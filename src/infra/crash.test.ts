@@ -110,7 +110,7 @@ describe.runIf(terraformBinary())('tw dies', () => {
     const { roots, end } = await all(infraResume(ctx));
     expect(last(roots, 'cluster:sao')).toBe('ready');
     expect(last(roots, 'cluster:syd')).toBe('partial');
-    expect(end?.failures).toMatchObject([{ code: 'TW2106', fix: [{ command: 'tw up --on syd' }] }]);
+    expect(end?.failures).toMatchObject([{ code: 'TW2117', fix: [{ command: 'tw up --on syd' }] }]);
   });
 
   it('a second signal leaves terraform alone, and tw ends at once', async () => {
@@ -138,7 +138,7 @@ describe.runIf(terraformBinary())('tw dies', () => {
     process.kill(sao?.ref.pid ?? 0, 'SIGKILL');
     const { roots, end } = await all(infraResume(ctx));
     expect(last(roots, 'cluster:sao')).toBe('partial');
-    expect(end?.failures).toMatchObject([{ code: 'TW2106', value: 'cluster:sao' }]);
+    expect(end?.failures).toMatchObject([{ code: 'TW2117', value: 'cluster:sao' }]);
     expect(existsSync(join(dir, 'roots', 'cluster-sao', 'terraform.tfstate'))).toBe(true);
   });
 });

@@ -66,7 +66,7 @@ export interface RootStore {
   unlock(root: Root): Promise<void>;
   /** Digest of the module's files. */
   moduleDigest(root: Root): Promise<string>;
-  /** State of a root with a local backend; undefined: none. Throws TW2106 when it cannot be read. */
+  /** State of a root with a local backend; undefined: none. Throws TW2118 when it cannot be read. */
   state(id: RootId): Promise<RootState | undefined>;
   /** Absolute path of a file in the root's folder. */
   path(id: RootId, file: string): string;

@@ -113,8 +113,14 @@ describe('what the clouds say before the first change', () => {
       expect(problem?.value).toBe(`${type} in ${zone}`);
       expect(problem?.fix[0]?.say).toContain('e2-standard-2 is offered in all its zones');
     }
-    const none = await ask({ gcp: { offers: [] } });
-    expect(refusedBy(none).get(name('gcp'))?.why[0]).toMatch(/no zone of the region/);
+    const none = refusedBy(await ask({ gcp: { offers: [] } })).get(name('gcp'));
+    expect(none?.why[0]).toMatch(/no zone of the region/);
+    expect(none?.fix[0]?.command).toMatch(/^gcloud compute machine-types list --project \S+ --filter=zone:/);
+    const one = [{ type: 'n2-standard-2', zone: zone ?? '', vcpu: 2 }];
+    const other = refusedBy(await ask({ gcp: { offers: one } })).get(name('gcp'));
+    expect(other?.fix.map((f) => f.say)).toEqual([
+      `clusters.${name('gcp')}.size: n2-standard-2, with clusters.${name('gcp')}.zones: ${zone}.`,
+    ]);
   });
 
   it('a version that is not on offer is TW2023 with those that are', async () => {

@@ -2,7 +2,7 @@ import type { Config } from '../config/index.ts';
 import { type ClusterName, type Fix, fault, type Problem } from '../kernel/index.ts';
 import { loginFix } from './classify.ts';
 import type { BuiltCloud, Identity, Offer, QuotaUse, Spot } from './cloud.ts';
-import { machineType, sizeWords } from './sizes.ts';
+import { knownVcpu, machineType, standIns } from './sizes.ts';
 
 /** An answer of a cloud, or why there is none; `refused`: it said no to the credentials themselves. */
 export type Known<T> = { value: T } | { why: readonly string[]; refused?: 'credentials' | 'account' };
@@ -63,9 +63,7 @@ export function spotsOf(config: Config, only?: readonly ClusterName[]): Want[] {
 }
 
 /** Types to ask for: the wanted one, and those that could stand in for it. */
-export const candidates = (cloud: BuiltCloud, type: string): string[] => [
-  ...new Set([type, ...sizeWords(cloud).flatMap((w) => machineType(cloud, w) ?? [])]),
-];
+export const candidates = (cloud: BuiltCloud, type: string): string[] => [...new Set([type, ...standIns(cloud)])];
 
 const failed = (id: Verdict['id'], cluster: ClusterName, problem: Problem): Verdict => ({
   id,
@@ -109,13 +107,36 @@ const has = (zones: readonly string[], offers: readonly Offer[], type: string): 
 };
 const vcpuOf = (offers: readonly Offer[], type: string): number => offers.find((o) => o.type === type)?.vcpu ?? 0;
 
-/** The type offered in all zones whose vCPU come closest; the smaller one of two. */
-function nearestType(f: CloudFacts, offers: readonly Offer[]): string | undefined {
-  const wanted = vcpuOf(offers, f.type);
-  return candidates(f.spot.cloud, f.type)
-    .filter((t) => t !== f.type && has(f.zones, offers, t))
+/** The offered type whose vCPU come closest, the smaller one of two; in all zones of the cluster, or in any. */
+function nearestType(f: CloudFacts, offers: readonly Offer[], zones: readonly string[]): string | undefined {
+  const { cloud } = f.spot;
+  const wanted = vcpuOf(offers, f.type) || (knownVcpu(cloud, f.type) ?? 2);
+  return candidates(cloud, f.type)
+    .filter((t) => t !== f.type && has(zones, offers, t))
     .map((t) => ({ t, far: Math.abs(vcpuOf(offers, t) - wanted), vcpu: vcpuOf(offers, t) }))
     .toSorted((a, b) => a.far - b.far || a.vcpu - b.vcpu)[0]?.t;
+}
+
+const LIST_TYPES: Readonly<Record<BuiltCloud, (s: Spot) => string>> = {
+  aws: (s) => `aws ec2 describe-instance-type-offerings --location-type availability-zone --region ${s.region}`,
+  azure: (s) => `az vm list-skus --resource-type virtualMachines --output table --location ${s.region}`,
+  gcp: (s) => `gcloud compute machine-types list --project ${s.account} --filter=zone:${s.region}`,
+};
+
+/** Ways out of a type that is not offered: another type here, this type elsewhere, another type elsewhere, the list. */
+function otherTypes(f: CloudFacts, offers: readonly Offer[]): Fix[] {
+  const { cluster, cloud } = f.spot;
+  const zonesOf = (type: string): string => offers.flatMap((o) => (o.type === type ? [o.zone] : [])).join(', ');
+  const here = nearestType(f, offers, f.zones);
+  const fix: Fix[] = [
+    ...(here === undefined ? [] : [{ say: `clusters.${cluster}.size: ${here} is offered in all its zones.` }]),
+    ...(zonesOf(f.type) === '' ? [] : [{ say: `clusters.${cluster}.zones: ${zonesOf(f.type)} offer ${f.type}.` }]),
+  ];
+  if (fix.length > 0) return fix;
+  const near = nearestType(f, offers, []);
+  return near === undefined
+    ? [{ say: 'Choose a type that this account is offered, or another region:', command: LIST_TYPES[cloud](f.spot) }]
+    : [{ say: `clusters.${cluster}.size: ${near}, with clusters.${cluster}.zones: ${zonesOf(near)}.` }];
 }
 
 function machine(f: CloudFacts): Verdict {
@@ -125,18 +146,13 @@ function machine(f: CloudFacts): Verdict {
   if (has(f.zones, offers, f.type)) return good('type', f, `${f.type} is offered in ${f.zones.join(', ') || region}`);
   const open = offers.filter((o) => o.type === f.type).map((o) => o.zone);
   const shut = f.zones.filter((z) => !open.includes(z));
-  const near = nearestType(f, offers);
-  const fix: Fix[] = [
-    ...(near === undefined ? [] : [{ say: `clusters.${cluster}.size: ${near} is offered in all its zones.` }]),
-    ...(open.length === 0 ? [] : [{ say: `clusters.${cluster}.zones: ${open.join(', ')} offer ${f.type}.` }]),
-  ];
   const problem = fault('TW2022', {
     value: `${f.type} in ${(open.length === 0 ? [region] : shut).join(', ')}`,
     where: [{ cluster, path: `clusters.${cluster}.size` }],
     why: [
       open.length === 0 ? 'offered in no zone of the region to this account' : `offered in ${open.join(', ')} only`,
     ],
-    fix,
+    fix: otherTypes(f, offers),
   }).problem;
   return failed('type', cluster, problem);
 }

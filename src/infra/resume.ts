@@ -55,7 +55,7 @@ async function verify(e: Engine, t: Tracker, wasDestroy: boolean): Promise<Probl
 
 function partial(t: Tracker, why: string, command: string): Problem {
   const on = t.root.cluster === undefined ? '' : ` --on ${t.root.cluster}`;
-  const problem = fault('TW2106', {
+  const problem = fault('TW2117', {
     value: t.root.id,
     where: t.root.cluster === undefined ? [] : [{ cluster: t.root.cluster }],
     why: [why],

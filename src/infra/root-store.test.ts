@@ -102,7 +102,7 @@ describe('root folders on disk', () => {
     mkdirSync(d.place.rootsDir, { recursive: true });
     writeFileSync(d.file('cluster:sao', 'terraform.tfstate'), '{"version":4,"res');
     await expect(d.open().state('cluster:sao')).rejects.toMatchObject({
-      code: 'TW2106',
+      code: 'TW2118',
       problem: { fix: [{ say: expect.stringContaining('terraform.tfstate.backup') as string }] },
     });
   });

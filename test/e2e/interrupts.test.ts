@@ -60,7 +60,7 @@ describe('somebody pulls the plug of tw', () => {
     expect(run.text()).toContain('tw resume');
     const resumed = await rig.json('resume');
     expect(resumed.problem).toMatchObject({
-      code: 'TW2106',
+      code: 'TW2117',
       where: [{ cluster: 'syd' }],
       fix: [{ command: 'tw up --on syd' }],
     });
@@ -84,7 +84,7 @@ describe('somebody pulls the plug of tw', () => {
     expect(run.text()).toContain('terraform finishes alone');
     const resumed = await rig.json('resume');
     expect(resumed.stderr).toMatch(/is still going|ended unseen/);
-    expect(resumed.problem?.code).toBe('TW2106');
+    expect(resumed.problem?.code).toBe('TW2117');
     const done = await up();
     expect([done.code, dataOf(done).clusters], done.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
   });

@@ -176,7 +176,7 @@ async function state(d: Disk, id: RootId): Promise<RootState | undefined> {
     return text.trim() === '' ? undefined : stateOf(text);
   } catch (cause) {
     const fix = [{ say: `The state file is damaged; its last good copy is ${file}.backup.` }];
-    throw fault('TW2106', { value: id, cause, fix });
+    throw fault('TW2118', { value: id, cause, fix });
   }
 }
 

@@ -26,6 +26,8 @@ export const TW2 = {
   TW2114: { title: 'not started, because what it needs failed', kind: 'transient', exit: 4 },
   TW2115: { title: 'what terraform built has no usable output', kind: 'bug', exit: 4 },
   TW2116: { title: 'an earlier run has no end yet', kind: 'transient', exit: 4 },
+  TW2117: { title: 'what was begun is not finished', kind: 'transient', exit: 4 },
+  TW2118: { title: 'the state of terraform cannot be read', kind: 'user', exit: 4 },
   TW2201: { title: 'no valid credentials for this cloud', kind: 'user', exit: 3 },
   TW2202: { title: 'the cloud did not answer with a token', kind: 'transient', exit: 3 },
   TW2203: { title: 'the cloud did not answer', kind: 'transient', exit: 4 },
