@@ -23,12 +23,6 @@ export default defineConfig({
           target: { kind: 'Deployment', name: 'guestbook' },
           env: { CLUSTER_NAME: '${cluster.name}', REGION: '${cluster.region}', APP_VERSION: '${app.version}' },
         },
-        {
-          // A load balancer of EKS is private unless it is told otherwise.
-          on: { clouds: ['aws'] },
-          target: { kind: 'Service', name: 'guestbook' },
-          annotations: { 'service.beta.kubernetes.io/aws-load-balancer-scheme': 'internet-facing' },
-        },
       ],
       // Literal values open the registry of the sandbox; a real registry takes {env} or {file}.
       pull: [
@@ -45,6 +39,8 @@ export default defineConfig({
         serve: 'fastest',
         ttl: 5,
       },
+      // Short enough to watch; the defaults judge for 5 and 15 minutes and keep the old version for an hour.
+      release: { strategy: 'atomic', soak: '20s', lastSoak: '20s', keepBlue: '10m' },
       state: { mode: 'isolated' },
     },
   },

@@ -71,10 +71,10 @@ describe('three clouds, one guestbook', () => {
       contexts: PLACES,
     });
     expect(await said('mtl', 'describe', 'nodes')).toContain('topology.kubernetes.io/region=canadacentral');
-    expect(await said('sao', '-n', 'guestbook', 'logs', 'deploy/guestbook')).toContain('listening');
+    expect(await said('sao', '-n', 'guestbook', 'logs', 'deploy/guestbook-v1')).toContain('listening');
     const inside = ['sh', '-c', 'echo from $CLUSTER_NAME'];
-    expect(await said('syd', '-n', 'guestbook', 'exec', 'deploy/guestbook', '--', ...inside)).toBe('from syd\n');
-    const rollout = await said('sao', '-n', 'guestbook', 'rollout', 'status', 'deploy/guestbook');
+    expect(await said('syd', '-n', 'guestbook', 'exec', 'deploy/guestbook-v1', '--', ...inside)).toBe('from syd\n');
+    const rollout = await said('sao', '-n', 'guestbook', 'rollout', 'status', 'deploy/guestbook-v1');
     expect(rollout).toContain('successfully rolled out');
     const nobody = ['--kubeconfig', `${rig.state}/kubeconfig`, '--context', 'sao', '--user', 'nobody', 'get', 'pods'];
     expect((await rig.run('kubectl', nobody)).code).not.toBe(0);
