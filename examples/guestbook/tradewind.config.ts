@@ -40,7 +40,13 @@ export default defineConfig({
         ttl: 5,
       },
       // Short enough to watch; the defaults judge for 5 and 15 minutes and keep the old version for an hour.
-      release: { strategy: 'atomic', soak: '20s', lastSoak: '20s', keepBlue: '10m' },
+      release: {
+        strategy: 'atomic',
+        soak: '20s',
+        lastSoak: '20s',
+        keepBlue: '30m',
+        prepare: { timeout: '2m' },
+      },
       state: { mode: 'isolated' },
     },
   },
