@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ReleaseDoor } from '../commands/index.ts';
 import type { AppConfig, Config } from '../config/index.ts';
-import { type FleetPorts, type KubeApi, VersionedWorkloads } from '../fleet/index.ts';
+import { type FleetPorts, type KubeApi, renderedService, VersionedWorkloads } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type Clock, fault, type Journal, type Store } from '../kernel/index.ts';
 import { gatewayMetrics } from '../release/adapters/gateway-metrics.ts';
@@ -58,9 +58,7 @@ function switchOf(w: ReleaseWiring, app: Released, outputs: Outputs, secret: str
       api,
       acceptLoss: app.release.acceptLoss,
       lagMs: 2000,
-      rendered: async (c) => {
-        throw fault('TW7003', { value: app.traffic.service, where: [{ cluster: c }], why: ['it is not there'] });
-      },
+      rendered: (cluster) => renderedService({ config: w.config, app, cluster, ports: w.fleet }),
     });
   return httpRouteSwitch({
     ...shape,

@@ -43,6 +43,7 @@ export {
   type PodPort,
   type Renderer,
 } from './ports.ts';
+export { renderedService } from './rendered.ts';
 export {
   type ClusterStatus,
   fleetStatus,

@@ -11,7 +11,7 @@ const route = (name: string): Ref => ({ group: 'gateway.networking.k8s.io', kind
 const service = (name: string): Ref => ({ group: '', kind: 'Service', namespace: NS, name });
 
 let apps = 0;
-export const nextApp = (): string => `shop-${++apps}`;
+const nextApp = (): string => `shop-${++apps}`;
 
 export const routeOptions = (api: KubeApi, app: string): RouteSwitch => ({
   app,

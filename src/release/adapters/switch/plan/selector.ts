@@ -20,7 +20,7 @@ import {
 type Dict = Record<string, unknown>;
 const PATH = pointer('spec', 'selector', VERSION_LABEL);
 
-export const selectorOf = (o: KubeObject): Dict => dictOf(dictOf(o['spec'])['selector']);
+const selectorOf = (o: KubeObject): Dict => dictOf(dictOf(o['spec'])['selector']);
 /** The selector of all versions. */
 export function broadSelector(o: KubeObject): Dict {
   const { [VERSION_LABEL]: _, ...rest } = selectorOf(o);
