@@ -16,11 +16,14 @@ type Config struct {
 	Cluster, Region, Version, Pod string
 	StateMode                     string
 	Drain, Grace                  time.Duration
+	Variant                       variant
+	// VariantCluster is where a variant that is never ready is not.
+	VariantCluster string
 }
 
 // configFrom reads LISTEN, REDIS_MASTER, REDIS_SLAVE (host:port), REDIS_PASSWORD, CLUSTER_NAME, REGION,
-// APP_VERSION, POD_NAME, STATE_MODE, DRAIN and GRACE (durations such as 2s). The host names of Redis are
-// those of the well-known guestbook.
+// APP_VERSION, POD_NAME, STATE_MODE, DRAIN and GRACE (durations such as 2s), VARIANT and VARIANT_CLUSTER. The host
+// names of Redis are those of the well-known guestbook.
 func configFrom(env func(string) string) (Config, error) {
 	or := func(name, standard string) string {
 		if v := strings.TrimSpace(env(name)); v != "" {
@@ -40,7 +43,11 @@ func configFrom(env func(string) string) (Config, error) {
 		Pod:       or("POD_NAME", host),
 		StateMode: or("STATE_MODE", ""),
 	}
+	cfg.VariantCluster = or("VARIANT_CLUSTER", "mtl")
 	var err error
+	if cfg.Variant, err = variantNamed(or("VARIANT", "")); err != nil {
+		return cfg, err
+	}
 	if cfg.Drain, err = time.ParseDuration(or("DRAIN", "1s")); err != nil || cfg.Drain < 0 {
 		return cfg, fmt.Errorf("DRAIN=%q is no duration such as 1s", env("DRAIN"))
 	}

@@ -81,6 +81,9 @@ func storeProblem(err error) problem {
 }
 
 func fail(w http.ResponseWriter, p problem) {
+	if seen, ok := w.(*seenWriter); ok {
+		seen.why = strings.TrimSpace(p.Message + " " + p.Cause)
+	}
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}

@@ -37,8 +37,9 @@ func main() {
 	}
 }
 
-// serve answers on listener until stop is done, then ends in order: not ready at once, the drain time
-// for the load balancer to notice, open requests finished within the grace, Redis closed.
+// serve answers on listener until stop is done, then ends in order: not ready at once, the drain time for the
+// load balancer to notice, in which each answer closes its connection, open requests finished within the grace,
+// Redis closed.
 // It returns an error when requests had to be cut.
 func serve(stop context.Context, cfg Config, listener net.Listener, log *slog.Logger) error {
 	store := newRedisStore(cfg, log)
@@ -62,7 +63,6 @@ func serve(stop context.Context, cfg Config, listener net.Listener, log *slog.Lo
 	case <-stop.Done():
 	}
 	app.stopping.Store(true)
-	web.SetKeepAlivesEnabled(false)
 	log.Info("stopping", "drain", cfg.Drain.String(), "grace", cfg.Grace.String())
 	time.Sleep(cfg.Drain)
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.Grace)

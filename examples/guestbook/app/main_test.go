@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
@@ -75,6 +76,45 @@ func TestGracefulStop(t *testing.T) {
 	}
 }
 
+// A connection that was kept alive still gets its answer while the program drains, and is then closed: a proxy
+// that had the next request on its way must not lose it.
+func TestKeptConnectionsEndWithAnAnswer(t *testing.T) {
+	addr, _ := startRedis(t, freePort(t))
+	url, stop, ended := running(t, Config{Master: addr, Replica: addr, Drain: time.Second, Grace: 5 * time.Second})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	lines := bufio.NewReader(conn)
+	ask := func() *http.Response {
+		t.Helper()
+		if _, err := io.WriteString(conn, "GET /lrange/guestbook HTTP/1.1\r\nHost: guestbook\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(lines, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		return res
+	}
+	if res := ask(); res.StatusCode != 200 || res.Close {
+		t.Fatalf("before the stop: %d, close %v", res.StatusCode, res.Close)
+	}
+	stop()
+	time.Sleep(200 * time.Millisecond)
+	if res := ask(); res.StatusCode != 200 || !res.Close {
+		t.Fatalf("while draining: %d, close %v", res.StatusCode, res.Close)
+	}
+	if _, err := lines.ReadByte(); err != io.EOF {
+		t.Fatalf("the connection stays open: %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A request that outlasts the grace is cut, and the program says so by its exit code.
 func TestGraceEnds(t *testing.T) {
 	addr, _ := startRedis(t, freePort(t))
@@ -103,7 +143,7 @@ func TestConfig(t *testing.T) {
 	if err != nil || cfg.Master != "redis-master:6379" || cfg.Replica != "redis-slave:6379" || cfg.Listen != ":8080" || cfg.Cluster != "unknown" {
 		t.Fatalf("%+v %v", cfg, err)
 	}
-	for _, bad := range []map[string]string{{"DRAIN": "soon"}, {"GRACE": "-1s"}} {
+	for _, bad := range []map[string]string{{"DRAIN": "soon"}, {"GRACE": "-1s"}, {"VARIANT": "brokn"}} {
 		if _, err := configFrom(env(bad)); err == nil {
 			t.Errorf("%v was accepted", bad)
 		}

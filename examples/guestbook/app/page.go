@@ -24,7 +24,7 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	var out bytes.Buffer
 	err := pageTemplate.Execute(&out, map[string]any{
 		"Nonce": nonce, "Cluster": s.cfg.Cluster, "Region": s.cfg.Region, "Version": s.cfg.Version, "Pod": s.cfg.Pod,
-		"State": s.cfg.StateMode, "MaxValue": maxValue,
+		"State": s.cfg.StateMode, "MaxValue": maxValue, "Look": s.cfg.Variant.look, "News": s.cfg.Variant.news,
 	})
 	if err != nil {
 		panic(err)

@@ -23,13 +23,14 @@ type Server struct {
 	mux      *http.ServeMux
 	started  time.Time
 	stopping atomic.Bool
+	faults   faults
 }
 
 // requestTime bounds everything a request does with Redis.
 const requestTime = 8 * time.Second
 
 func newServer(cfg Config, store Store, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, mux: http.NewServeMux(), started: time.Now()}
+	s := &Server{cfg: cfg, store: store, log: log, mux: http.NewServeMux(), started: time.Now(), faults: faults{variant: cfg.Variant}}
 	read, write := []string{http.MethodGet, http.MethodHead}, []string{http.MethodGet, http.MethodPost}
 	s.route("/{$}", read, s.page)
 	s.route("/lrange/{key}", read, s.list)
@@ -71,11 +72,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Tradewind-Cluster", s.cfg.Cluster)
 	h.Set("X-Tradewind-Version", s.cfg.Version)
+	h.Set("X-App-Version", s.cfg.Version)
+	if look := s.cfg.Variant.look; look != "" {
+		h.Set("X-Guestbook-Look", look)
+	}
 	h.Set("X-Tradewind-Region", s.cfg.Region)
 	h.Set("X-Tradewind-Pod", s.cfg.Pod)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	seen := &seenWriter{ResponseWriter: w}
+	seen := &seenWriter{ResponseWriter: w, stopping: &s.stopping}
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("bug", "panic", fmt.Sprint(p))
@@ -88,13 +93,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 	defer cancel()
 	r = r.WithContext(ctx)
+	if fromUser(r) && s.faults.hit(start) {
+		fail(seen, problem{Status: http.StatusInternalServerError, Code: "variant_broken", Message: "This version of the guestbook fails one of five requests."})
+		return
+	}
 	s.mux.ServeHTTP(seen, r)
 }
 
+func probe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
+
+// fromUser leaves out the probes and the checks before a release, which come with the header of the preview.
+func fromUser(r *http.Request) bool { return !probe(r) && r.Header.Get("X-Tradewind-Preview") == "" }
+
 // record writes one line per request. What people wrote never enters the log: only the route and the key.
 func (s *Server) record(r *http.Request, seen *seenWriter, took time.Duration) {
-	probe := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
-	if probe && seen.status < 400 {
+	if probe(r) && seen.status < 400 {
 		return
 	}
 	from, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -102,8 +115,12 @@ func (s *Server) record(r *http.Request, seen *seenWriter, took time.Duration) {
 		from = r.RemoteAddr
 	}
 	_, pattern := s.mux.Handler(r)
-	s.log.Info("request", "method", r.Method, "route", pattern, "key", seen.key, "status", seen.status,
-		"bytes", seen.bytes, "ms", float64(took.Microseconds())/1000, "from", from)
+	line := []any{"method", r.Method, "route", pattern, "key", seen.key, "status", seen.status,
+		"bytes", seen.bytes, "ms", float64(took.Microseconds()) / 1000, "from", from}
+	if seen.why != "" {
+		line = append(line, "why", seen.why)
+	}
+	s.log.Info("request", line...)
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
@@ -178,10 +195,14 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"ok": true, "version": s.cfg.Version, "upSeconds": int(time.Since(s.started).Seconds()), "stopping": s.stopping.Load()})
 }
 
-// readyz tells whether users may be sent here: not while stopping, not without Redis.
+// readyz tells whether users may be sent here: not while stopping, not without Redis, not where the variant says so.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if s.stopping.Load() {
 		fail(w, problem{Status: http.StatusServiceUnavailable, Code: "stopping", Message: "This pod is stopping."})
+		return
+	}
+	if s.cfg.Variant.neverReady && s.cfg.Cluster == s.cfg.VariantCluster {
+		fail(w, problem{Status: http.StatusServiceUnavailable, Code: "variant_stuck", Message: "This version of the guestbook never becomes ready in " + s.cfg.Cluster + "."})
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
@@ -225,22 +246,29 @@ func foreign(r *http.Request) bool {
 	return true
 }
 
+// seenWriter notes what is answered. While the program stops, it asks each connection that is still used to be
+// closed after its answer, so that the next request is sent elsewhere; idle ones are left open until the end,
+// because a request may be on its way to them.
 type seenWriter struct {
 	http.ResponseWriter
+	stopping      *atomic.Bool
 	status, bytes int
-	key           string
+	key, why      string
 }
 
 func (s *seenWriter) WriteHeader(status int) {
 	if s.status == 0 {
 		s.status = status
+		if s.stopping.Load() {
+			s.Header().Set("Connection", "close")
+		}
 	}
 	s.ResponseWriter.WriteHeader(status)
 }
 
 func (s *seenWriter) Write(b []byte) (int, error) {
 	if s.status == 0 {
-		s.status = http.StatusOK
+		s.WriteHeader(http.StatusOK)
 	}
 	n, err := s.ResponseWriter.Write(b)
 	s.bytes += n

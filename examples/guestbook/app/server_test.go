@@ -99,6 +99,9 @@ func TestEveryAnswerNamesItsServer(t *testing.T) {
 				t.Errorf("%s: X-Tradewind-%s = %q", path, name, v)
 			}
 		}
+		if v := got.Header.Get("X-App-Version"); v != "v1" {
+			t.Errorf("%s: X-App-Version = %q", path, v)
+		}
 	}
 }
 
