@@ -245,7 +245,7 @@ table('releases stopped although green is as good as blue (A/A)', [
   ...sameRows,
   alarmRow('all of these', same, '≤ 1.0 %'),
   alarmRow('2 min of blue only, 2 requests/s, 2.0 % errors', many(N, steady(2, 0.02), { beforeS: 120 }), '≤ 1.0 %'),
-  alarmRow('errors in bursts, 20 requests/s, 2.0 %', many(N, bursts(20, 0.02))),
+  alarmRow('bursts of 16 % for 10 s, 2.0 % on average, 20 requests/s', many(N, bursts(20, 0.02))),
   alarmRow('a minute of 40 % errors everywhere, 20 requests/s', many(N, outage(20), short), '≤ 1.0 %'),
   alarmRow('  the same, the other clusters not looked at', many(N, outage(20), { ...short, alone: true })),
 ]);
