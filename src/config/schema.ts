@@ -119,7 +119,9 @@ const traffic = z.strictObject({
     .string()
     .regex(/^[a-z0-9.-]+$/, 'a host name')
     .describe('Name users type; inside `dns.zone`.'),
-  service: z.string().describe('Service of type LoadBalancer that serves users.'),
+  service: z
+    .string()
+    .describe('Service that serves users: of type LoadBalancer, or behind the gateway when released by `httproute`.'),
   port: z.int().min(1).max(65535).default(80),
   health: z.string().startsWith('/').default('/healthz').describe('Path asked by the health probes.'),
   serve: serve.default({ by: 'fastest' }).describe('fastest, nearest, {weights}, {order}.'),
