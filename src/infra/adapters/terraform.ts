@@ -9,6 +9,7 @@ import { type Place, type RootId, type RunRef, rootName } from '../model.ts';
 import type { QueryResult, RunHandle, RunResult, RunSpec, TerraformPort } from '../ports.ts';
 import { lineCutter, parseLine, type TfEvent } from '../stream.ts';
 import { startOf, terraformEnv } from './process.ts';
+import { pruneRuns } from './runs.ts';
 
 const POLL_MS = 100;
 const TAIL_BYTES = 4096;
@@ -124,6 +125,7 @@ function handleOf(o: RunnerOptions, live: Live): RunHandle {
 async function start(o: RunnerOptions, env: Record<string, string>, spec: RunSpec): Promise<RunHandle> {
   const key = `${spec.run}/${rootName(spec.root)}/${spec.verb}-${o.clock.now()}`;
   const eventsFile = join(runsDir(o), `${key}.jsonl`);
+  if (!existsSync(join(runsDir(o), spec.run))) pruneRuns(runsDir(o), o.journal);
   note(o, 'intent', key);
   const [command, args] = await argvOf(o, spec.args);
   const files = openFiles(eventsFile);
