@@ -164,6 +164,28 @@ describe('local sandbox with stand-ins for the programs', () => {
     expect(view.clusters[0]).toMatchObject({ endpointIp: '198.18.1.10', nodes: [{ ip: '10.10.0.11', state: 'up' }] });
   });
 
+  it('takes another region in while it runs: what stands keeps its addresses', async () => {
+    const { f: fx, sandbox, put } = await started();
+    await put('/clusters/aws-sao', seed('aws-sao', 'sao', 'sa-east-1'));
+    const dub = { name: 'eu-west-1', index: 1, lat: 53, lon: -6 };
+    const regions = [dub, ...fx.spec.regions.map((r) => ({ ...r, index: r.index + 1 }))];
+    const events: SandboxEvent[] = [];
+    for await (const e of sandbox.up({ ...fx.spec, regions })) events.push(e);
+    expect(events.map((e) => e.detail)).toContain(
+      'the config asks for another world: all of it starts again from its disks',
+    );
+    await until(async () => (await sandbox.status()).clusters[0]?.ready === true, 'the cluster back');
+    expect((await sandbox.status()).clusters[0]).toMatchObject({ cluster: 'sao', endpointIp: '198.18.1.10' });
+    const answer = await put('/clusters/aws-dub', {
+      ...seed('aws-dub', 'dub', 'eu-west-1'),
+      nodeCidr: '10.40.0.0/16',
+    });
+    expect(answer.body).toMatchObject({ endpointIp: `198.18.${fx.spec.regions.length + 1}.10` });
+    const again: SandboxEvent[] = [];
+    for await (const e of sandbox.up({ ...fx.spec, regions })) again.push(e);
+    expect(again.map((e) => e.detail)).toContain('already up');
+  });
+
   it('restarts a dead process, and makes everything anew when the network died', async () => {
     const { sandbox, put, l, f: fx } = await started();
     await put('/clusters/aws-sao', seed('aws-sao', 'sao', 'sa-east-1'));

@@ -16,6 +16,7 @@ import type {
 import { layout } from '../plan/layout.ts';
 import { namespaceOf } from '../plan/places.ts';
 import { preflightFault } from '../plan/preflight.ts';
+import { grownFrom } from '../plan/spec.ts';
 import { restingView } from '../plan/view.ts';
 import type { SandboxPort } from '../ports.ts';
 import { childEnv, commandLines } from '../supervisor/commands.ts';
@@ -85,9 +86,11 @@ interface StartDeps {
   status: () => Promise<SandboxView>;
 }
 
-async function* start(spec: SandboxSpec, d: StartDeps): AsyncGenerator<SandboxEvent> {
+async function* start(wanted: SandboxSpec, d: StartDeps): AsyncGenerator<SandboxEvent> {
   const { o, clock } = d;
   const l = layout(o.dir);
+  const known = readJson<SandboxSpec>(l.spec);
+  const spec = grownFrom(wanted, known);
   const step = steps(clock);
   const began = clock.monotonic();
   const event = (name: string, state: SandboxEvent['state'], detail?: string): SandboxEvent => ({
@@ -96,11 +99,14 @@ async function* start(spec: SandboxSpec, d: StartDeps): AsyncGenerator<SandboxEv
     state,
     ...(detail === undefined ? {} : { detail }),
   });
-  if (await sameIsUp(spec, l.spec, d.status)) {
+  const now = (await d.status()).state;
+  if (now === 'up' && JSON.stringify(known) === JSON.stringify(spec)) {
     yield event('sandbox', 'note', 'already up');
     yield { ...event('sandbox', 'done'), ms: 0 };
     return;
   }
+  if (now === 'up' || now === 'degraded')
+    yield event('sandbox', 'note', 'the config asks for another world: all of it starts again from its disks');
   yield* step('preflight', async () => preflight(spec));
   const id = claim(o.dir);
   yield* step('sweep', async () => {
@@ -155,12 +161,6 @@ function preflight(spec: SandboxSpec): void {
   const refused = preflightFault(machineFacts(spec.dir), wish);
   if (refused !== undefined) throw refused;
   checkBinaries(spec.bins);
-}
-
-async function sameIsUp(spec: SandboxSpec, file: string, status: () => Promise<SandboxView>): Promise<boolean> {
-  const known = readJson<SandboxSpec>(file);
-  if (known === undefined || JSON.stringify(known) !== JSON.stringify(spec)) return false;
-  return (await status()).state === 'up';
 }
 
 /** Its own session, output to a file: it outlives the command that started it. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../../config/index.ts';
 import { distanceKm, linksOf, rttMs } from './links.ts';
-import { specOf } from './spec.ts';
+import { grownFrom, specOf } from './spec.ts';
 
 const config = (over: object = {}) =>
   checkConfig(
@@ -125,5 +125,39 @@ describe('distance', () => {
     expect(rttMs(saoPaulo, sydney)).toBeCloseTo(((2 * distanceKm(saoPaulo, sydney)) / 200) * 1.5, 0);
     expect(rttMs(saoPaulo, { ...saoPaulo, name: 'c' })).toBe(0.6);
     expect(linksOf([saoPaulo, sydney]).map((l) => `${l.from}>${l.to}`)).toEqual(['a>b', 'b>a']);
+  });
+});
+
+describe('grownFrom', () => {
+  const cluster = (name: string, cloud: string, region: string) => ({ [name]: { cloud, region } });
+  const three = {
+    ...cluster('sao', 'aws', 'sa-east-1'),
+    ...cluster('mtl', 'azure', 'canadacentral'),
+    ...cluster('syd', 'gcp', 'australia-southeast1'),
+  };
+  const indexes = (list: readonly { name: string; index: number }[]) => list.map((x) => `${x.name} ${x.index}`);
+
+  it('a fourth cluster in front of the others moves no address', () => {
+    const known = specOf(config(), o);
+    const clusters = { ...cluster('dub', 'aws', 'eu-west-1'), ...three };
+    const spec = grownFrom(specOf(config({ clusters }), o), known);
+    expect(indexes(spec.regions)).toEqual(['sa-east-1 1', 'canadacentral 2', 'australia-southeast1 3', 'eu-west-1 4']);
+    expect(indexes(spec.users)).toEqual(['dub 4', 'sao 1', 'mtl 2', 'syd 3']);
+    expect(spec.links).toHaveLength(12);
+    expect(grownFrom(spec, spec)).toEqual(spec);
+  });
+
+  it('a region that the config left stays, for what stands in it; its place is not given away', () => {
+    const known = specOf(config(), o);
+    const clusters = { ...cluster('mtl', 'azure', 'canadacentral'), ...cluster('dub', 'aws', 'eu-west-1') };
+    const spec = grownFrom(specOf(config({ clusters }), o), known);
+    expect(indexes(spec.regions)).toEqual(['sa-east-1 1', 'canadacentral 2', 'australia-southeast1 3', 'eu-west-1 4']);
+    expect(indexes(spec.users)).toEqual(['mtl 2', 'dub 1']);
+  });
+
+  it('changes nothing where nothing was', () => {
+    const spec = specOf(config(), o);
+    expect(grownFrom(spec, undefined)).toBe(spec);
+    expect(grownFrom(spec, spec)).toEqual(spec);
   });
 });

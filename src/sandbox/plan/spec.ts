@@ -114,3 +114,30 @@ export function specOf(config: Config, o: SpecOptions): SandboxSpec {
     ignoreMemory: o.env['TW_SANDBOX_MEMORY'] === 'ignore',
   };
 }
+
+interface Indexed {
+  name: string;
+  index: number;
+}
+/** What is known keeps its index; what is new gets the lowest that is free. */
+function settle<T extends Indexed>(wanted: readonly T[], known: readonly Indexed[]): T[] {
+  const had = new Map(known.map((k) => [k.name, k.index]));
+  const used = new Set(wanted.flatMap((w) => had.get(w.name) ?? []));
+  return wanted.map((w) => {
+    let index = had.get(w.name) ?? 1;
+    while (!had.has(w.name) && used.has(index)) index++;
+    used.add(index);
+    return { ...w, index };
+  });
+}
+
+/**
+ * The spec for a directory that holds a world already (its own spec: `known`). Regions and users keep their indexes,
+ * for addresses of clusters and load balancers follow from them; no region goes, for its clusters may still stand.
+ */
+export function grownFrom(spec: SandboxSpec, known: SandboxSpec | undefined): SandboxSpec {
+  if (known === undefined) return spec;
+  const gone = known.regions.filter((k) => !spec.regions.some((r) => r.name === k.name));
+  const regions = settle([...spec.regions, ...gone], known.regions).toSorted((a, b) => a.index - b.index);
+  return { ...spec, regions, users: settle(spec.users, known.users), links: linksOf(regions) };
+}
