@@ -4,10 +4,12 @@ import { keyOf } from './objects.ts';
 
 const FOUND = `${LABEL_PREFIX}/found`;
 
+const saysUse = (op: Op): boolean => op.body?.metadata.annotations?.[FOUND] === 'use';
+
 /** Somebody else's, and meant to be shared: a Namespace always, other objects when they say `found: use`. */
 function isShared(op: Op, inventory: AppPlan['inventory']): boolean {
   if (op.ref.kind === 'Namespace' && op.kind === 'adopt') return true;
-  if (op.base === undefined || op.body?.metadata.annotations?.[FOUND] !== 'use') return false;
+  if (op.base === undefined || !saysUse(op)) return false;
   if (inventory?.items[keyOf(op.ref)]?.uid === op.base.uid) return false;
   // Refused: another fleet's, or its owner guards it (an admission policy on the Gateway API's definitions).
   return op.kind === 'adopt' || op.refused !== undefined;

@@ -59,15 +59,13 @@ export function scrapeOf(text: string, b: Omit<Backend, 'service'>): Scrape {
  * configuration once they were read, and begins at 0 when it is back.
  */
 export function remember(before: PodMemory | undefined, now: Scrape): PodMemory {
-  const series = new Map<string, Series>();
-  const fresh = new Map(now.samples.map((s) => [s.id, s]));
+  const sameRun = before?.process === now.process;
+  const series = new Map<string, Series>(now.samples.map((sample) => [sample.id, { sample, base: 0 }]));
   for (const [id, old] of before?.series ?? []) {
-    const sample = fresh.get(id);
-    const same = before?.process === now.process && sample !== undefined && sample.value >= old.sample.value;
-    const base = same ? old.base : old.base + old.sample.value;
-    series.set(id, { sample: sample ?? { ...old.sample, value: 0 }, base });
+    const sample = series.get(id)?.sample ?? { ...old.sample, value: 0 };
+    const grew = sameRun && sample.value >= old.sample.value;
+    series.set(id, { sample, base: grew ? old.base : old.base + old.sample.value });
   }
-  for (const [id, sample] of fresh) if (!series.has(id)) series.set(id, { sample, base: 0 });
   return { process: now.process, series };
 }
 
