@@ -18,9 +18,12 @@ export interface Switch {
   readonly fenced: boolean;
   /** Why a release would be unsafe here (TW7003): foreign owner, load balancer type, two switches. Empty = fine. */
   refuse(c: ClusterName): Promise<readonly Reason[]>;
-  /** `undefined` only when the object is certainly absent. Throws when the cluster cannot be asked. */
+  /**
+   * `undefined` only when the object is certainly absent. Throws when the cluster cannot be asked, and TW7021 when
+   * what it says and what it does disagree.
+   */
   read(c: ClusterName): Promise<SwitchState | undefined>;
-  /** Makes the switch with `live` when there is none; never changes one that exists. */
+  /** Makes the switch with `live` when there is none; never changes one that exists: `stale`. */
   create(c: ClusterName, live: VersionId): Promise<Put>;
   /**
    * Moves the switch to `to`. When `to.live` is not live now, all weight (or the selector) moves in the same
