@@ -2,13 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../kernel/index.ts';
 import { openKubeconfig } from './adapters/kube-client.ts';
 import { fleetApply } from './applier.ts';
-import { CONFIG, collect, configMap, deployment, ports, service, webApp } from './fixtures.ts';
+import { appsOf } from './apps.ts';
+import { CLUSTERS, CONFIG, collect, configMap, deployment, ports, service, webApp } from './fixtures.ts';
 import type { FleetApp, FleetPlan, KubeObject } from './model.ts';
 import { fleetPlan, type PlanInput } from './planner.ts';
 import type { KubeApi } from './ports.ts';
+import { appConfig, OBJECTS, releasedWorld } from './released.fixtures.ts';
+import { VersionedWorkloads } from './workloads.ts';
 
 // Plan and apply against a real API server without controllers: TW_TEST_KUBECONFIG names its kubeconfig.
 const kubeconfig = process.env['TW_TEST_KUBECONFIG'];
+/** A busy machine and a far cluster: many requests one after the other. */
+const LONG_MS = 180_000;
 const NS = `tw-real-${process.pid}`;
 
 describe.runIf(kubeconfig !== undefined)('plan and apply on a real API server', () => {
@@ -108,4 +113,67 @@ describe.runIf(kubeconfig !== undefined)('plan and apply on a real API server', 
     const refused = p.clusters[0]?.apps[0]?.ops.find((op) => op.refused)?.refused;
     expect(refused?.why.join()).toContain('replics');
   });
+});
+
+describe.runIf(kubeconfig !== undefined)('versions on a real API server', () => {
+  const ns = `${NS}-v`;
+  const app = appConfig({ namespace: ns });
+  const w = releasedWorld();
+  const config = { fleet: 'demo', clusters: CLUSTERS, apps: [app] } as never;
+  const origin = { file: 'm/app.yaml' };
+  const rendered = { objects: OBJECTS.map((body) => ({ body, origin })), tool: 'test', inputHash: 'x' };
+  const real = { ...ports(), clock: systemClock, renderer: { render: async () => structuredClone(rendered) } };
+  let api: KubeApi;
+  let works: VersionedWorkloads;
+  const deployment = (v: string) => api.get({ group: 'apps', kind: 'Deployment', namespace: ns, name: `web-${v}` });
+
+  beforeAll(async () => {
+    api = openKubeconfig({ kubeconfig: kubeconfig ?? '' });
+    works = new VersionedWorkloads({ config, app: app.name, api: () => api, ports: real });
+    const apps = appsOf(w.configOf([app]));
+    const clusters = [{ name: 'sao', presence: 'present' as const, api }];
+    const shared = await fleetPlan({ config, apps, only: ['guestbook'], clusters }, real);
+    const input = { api: async () => api, clock: systemClock, gateMs: 0 };
+    const events = await collect(fleetApply(shared, input, new AbortController().signal));
+    expect(events.at(-1)).toMatchObject({ applied: 1, failed: [] });
+  });
+  afterAll(async () => {
+    const ref = { group: '', kind: 'Namespace', name: ns };
+    const found = await api.get(ref);
+    if (found?.metadata.uid !== undefined) await api.remove(ref, { uid: found.metadata.uid, cascade: 'background' });
+    await api.close();
+  });
+
+  test(
+    'green beside blue, fences by JSON Patch, then blue goes and nothing else',
+    async () => {
+      expect(await works.makeGreen('sao', 'v1', 2, 0)).toBe('ok');
+      expect(await works.makeGreen('sao', 'v1', 2, 0)).toBe('stale');
+      expect(await works.makeGreen('sao', 'v2', 3, 0)).toBe('ok');
+      const green = await deployment('v2');
+      expect(await works.state('sao', 'v2')).toMatchObject({ exists: true, complete: true, fence: 1, wanted: 3 });
+      expect(await works.retire('sao', 'v1', 0)).toBe('stale');
+      expect(await deployment('v1')).toBeDefined();
+      expect(await works.retire('sao', 'v1', 1)).toBe('ok');
+      expect(await works.retire('sao', 'v1', 1)).toBe('ok');
+      expect(await deployment('v1')).toBeUndefined();
+      expect((await deployment('v2'))?.metadata.uid).toBe(green?.metadata.uid);
+      expect(await works.settle('sao', 'v2')).toBe('ok');
+      expect(await works.state('sao', 'v2')).toMatchObject({ complete: true, fence: 1 });
+      const scaler = { group: 'autoscaling', kind: 'HorizontalPodAutoscaler', namespace: ns, name: 'web-v2' };
+      expect((await api.get(scaler))?.['spec']).toMatchObject({ minReplicas: 2 });
+    },
+    LONG_MS,
+  );
+
+  test(
+    'what was made has no drift: the next plan of that version is empty',
+    async () => {
+      const apps = appsOf(w.configOf([app]), { guestbook: { sao: ['v2'] } });
+      const clusters = [{ name: 'sao', presence: 'present' as const, api }];
+      const p = await fleetPlan({ config, apps, clusters }, real);
+      expect(p.blast).toMatchObject({ create: 0, update: 0, delete: 0, recreate: 0 });
+    },
+    LONG_MS,
+  );
 });
