@@ -2,7 +2,7 @@ import type { Clock } from '../kernel/index.ts';
 import { applysetId } from './applyset.ts';
 import { isConflict } from './faults.ts';
 import { isHeld, type Put } from './fence.ts';
-import type { AppPlan, Inventory, Op } from './model.ts';
+import type { AppPlan, Inventory, KubeObject, Op } from './model.ts';
 import { nothing } from './plan/desired.ts';
 import { foldLeftovers } from './plan/fold.ts';
 import { managerOf } from './planner.ts';
@@ -82,7 +82,10 @@ async function isGone(x: Ending, op: Op): Promise<boolean> {
 async function ask(x: Ending, op: Op): Promise<Put | 'again'> {
   const live = await x.api.get(op.ref);
   if (live === undefined || live.metadata.uid !== op.base?.uid) return 'ok';
-  if (!isHeld(live, x.run)) return 'stale';
+  return isHeld(live, x.run) ? drop(x, op, live) : 'stale';
+}
+
+async function drop(x: Ending, op: Op, live: KubeObject): Promise<Put | 'again'> {
   const { uid = '', resourceVersion = '' } = live.metadata;
   try {
     const left = await x.api.remove(op.ref, { uid, resourceVersion, cascade: 'background' });
