@@ -1,8 +1,15 @@
+import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TwError } from '../../kernel/index.ts';
 import { HOST } from '../machine/fixtures.ts';
 import type { Hold } from '../model.ts';
+import { makeKeys } from '../sign.ts';
 import { createRig, type Rig, until } from './rig.ts';
+import { nameserverOptions, startNameserver } from './run.ts';
+import { fileSource } from './sources.ts';
 
 const ALL = ['sao', 'mtl', 'syd'];
 const every = async (rig: Rig, expected: string): Promise<boolean> => {
@@ -77,14 +84,14 @@ describe('three nameservers on loopback', () => {
     expect(await rig.ask('mtl')).toEqual(['sao']);
   });
 
-  it('keeps its last answers when it cannot hear the others', async () => {
+  it('hears nobody any more: sends no user where it does not reach, and judges nothing', async () => {
     await rig.servers.sao?.close();
     await rig.servers.syd?.close();
     await rig.web.close('sao');
-    await new Promise((r) => setTimeout(r, 4500));
-    expect(await rig.ask('mtl')).toEqual(['sao']);
-    const health = (await rig.view('mtl')).health as Record<string, { state: string; unsure: boolean }>;
-    expect(health['sao/guestbook']).toMatchObject({ state: 'up', unsure: true });
+    await until(8000, async () => (await rig.ask('mtl')).join() === 'mtl');
+    const health = (await rig.view('mtl')).health as Record<string, { state: string; unsure: boolean; lone: boolean }>;
+    expect(health['sao/guestbook']).toMatchObject({ state: 'up', unsure: true, lone: true });
+    expect(health['syd/guestbook']).toMatchObject({ state: 'up', unsure: true, lone: false });
   });
 
   it('tells reasons and votes only to who has the read token', async () => {
@@ -95,5 +102,51 @@ describe('three nameservers on loopback', () => {
     expect(
       (await fetch(`${url}/peers`, { method: 'POST', body: '{"sheet":"{}","nonce":"1","mac":"00"}' })).status,
     ).toBe(401);
+  });
+});
+
+describe('a nameserver that cannot start', () => {
+  it('TW4071 names the argument that is missing, unknown or no port, and the file that cannot be read', async () => {
+    const good = ['--cluster', 'sao', '--fleet', 'f', '--keys', '/nowhere'];
+    const valueOf = async (args: string[]): Promise<unknown> => {
+      const e = (await nameserverOptions(args, {}).catch((x: unknown) => x)) as TwError;
+      return [e.code, e.problem.value, e.problem.why[0]];
+    };
+    expect(await valueOf(['--fleet', 'f', '--keys', '/k'])).toEqual(['TW4071', '--cluster', undefined]);
+    expect(await valueOf(['--cluste', 'sao'])).toEqual(['TW4071', '--cluste sao', expect.stringMatching('--cluste')]);
+    for (const port of ['abc', '65536', '5.3', '']) {
+      expect((await valueOf([...good, '--dns-port', port])) as string[]).toContain(`--dns-port ${port}`);
+    }
+    expect(await valueOf(good)).toEqual(['TW4071', '/nowhere/public.pem', expect.stringContaining('ENOENT')]);
+  });
+  it('TW4070 names the ports of which one is taken, and keeps none open', async () => {
+    const taken = createServer();
+    taken.listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    const probe = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const dnsPort = probe.address().port;
+    probe.close();
+    try {
+      const start = startNameserver({
+        cluster: 'sao',
+        fleet: 'f',
+        host: '127.0.0.1',
+        dnsPort,
+        httpPort: port,
+        source: (deps) => fileSource('/nowhere.json', deps),
+        keys: makeKeys(),
+      });
+      await expect(start).rejects.toMatchObject({
+        code: 'TW4070',
+        problem: { value: expect.stringContaining(`:${port}`), why: [expect.stringContaining('EADDRINUSE')] },
+      });
+      const again = createSocket('udp4').bind(dnsPort, '127.0.0.1');
+      await once(again, 'listening');
+      again.close();
+    } finally {
+      taken.close();
+    }
   });
 });

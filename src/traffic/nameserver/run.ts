@@ -144,34 +144,41 @@ export async function runNameserver(o: NameserverOptions & { signal: AbortSignal
  * hmac> [--state <folder>] [--dns-port 53] [--http-port 8053] [--source kubernetes | file:<path>]`.
  */
 export async function nameserverOptions(args: string[], env: NodeJS.ProcessEnv): Promise<NameserverOptions> {
-  const text = { type: 'string' } as const;
-  const names = {
-    cluster: text,
-    fleet: text,
-    keys: text,
-    state: text,
-    'dns-port': text,
-    'http-port': text,
-    source: text,
-  };
-  const { values } = parseArgs({ args, options: names });
+  const values = parsed(args);
   const need = (name: 'cluster' | 'fleet' | 'keys'): string => {
     const value = values[name];
     if (value === undefined) throw fault('TW4071', { value: `--${name}` });
     return value;
   };
-  const keys = await readKeys(need('keys'));
+  const [cluster, fleet, keys] = [need('cluster'), need('fleet'), need('keys')];
   const source = values.source ?? 'kubernetes';
   return {
-    cluster: need('cluster'),
-    fleet: need('fleet'),
-    keys,
+    cluster,
+    fleet,
     ...(values.state === undefined ? {} : { stateDir: values.state }),
-    dnsPort: Number(values['dns-port'] ?? 53),
-    httpPort: Number(values['http-port'] ?? 8053),
+    dnsPort: portOf('--dns-port', values['dns-port'] ?? '53'),
+    httpPort: portOf('--http-port', values['http-port'] ?? '8053'),
+    keys: await readKeys(keys),
     source: (deps) =>
       source.startsWith('file:') ? fileSource(source.slice(5), deps) : kubernetesSource(inCluster(env), deps),
   };
+}
+
+const NAMES = ['cluster', 'fleet', 'keys', 'state', 'dns-port', 'http-port', 'source'] as const;
+
+function parsed(args: string[]): Partial<Record<(typeof NAMES)[number], string>> {
+  const options = Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }]));
+  try {
+    return parseArgs({ args, options }).values as ReturnType<typeof parsed>;
+  } catch (cause) {
+    throw fault('TW4071', { value: args.join(' '), cause });
+  }
+}
+
+function portOf(flag: string, text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw fault('TW4071', { value: `${flag} ${text}`, why: ['a port is a number up to 65535'] });
 }
 
 async function readKeys(folder: string): Promise<NameserverOptions['keys']> {
