@@ -40,6 +40,8 @@ export interface Switch {
 
 /** Versioned workloads of one app; fleet's part. */
 export interface Workloads {
+  /** Why two versions side by side would be unsafe here (TW7003), in words. Empty = fine. */
+  refuse(c: ClusterName): Promise<readonly string[]>;
   state(c: ClusterName, version: VersionId): Promise<WorkloadState>;
   /** Version unit at `replicas` (Deployment and HPA minimum) at least; moves the workload fence from `fence`. */
   makeGreen(c: ClusterName, version: VersionId, replicas: number, fence: number): Promise<Put>;

@@ -43,6 +43,10 @@ export class WorldTwin {
   }
 
   readonly workloads: Workloads = {
+    refuse: async (c) => {
+      this.#answer(c);
+      return [];
+    },
     state: async (c, version) => {
       this.#answer(c);
       const u = this.units.get(`${c} ${version}`);

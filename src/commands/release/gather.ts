@@ -95,8 +95,9 @@ async function lookAt(x: Released, name: string): Promise<SeenCluster> {
       const why = { code: 'TW7003', say: `${x.app.name} has no switch on ${name}: run "tw up" first`, cluster: name };
       return { name, live: '', epoch: 0, refused: [why] };
     }
-    const [refused, state, counters] = await Promise.all([
+    const [refused, mixed, state, counters] = await Promise.all([
       switches.refuse(name),
+      workloads.refuse(name),
       workloads.state(name, sw.live),
       metrics.read(name, sw.live).catch(() => undefined),
     ]);
@@ -104,7 +105,7 @@ async function lookAt(x: Released, name: string): Promise<SeenCluster> {
       name,
       live: sw.live,
       epoch: sw.epoch,
-      refused,
+      refused: [...refused, ...mixed.map((say) => ({ code: 'TW7003', say, cluster: name }))],
       ready: state.ready,
       ...(counters === undefined ? {} : { requests: counters.requests }),
     };
