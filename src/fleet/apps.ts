@@ -1,4 +1,5 @@
 import type { AppConfig, Config } from '../config/index.ts';
+import { fault } from '../kernel/index.ts';
 import type { FleetApp, UnitOf, Versions } from './model.ts';
 import { versionedName } from './plan/names.ts';
 import { place } from './plan/placement.ts';
@@ -50,8 +51,18 @@ function versionUnit(
 
 /**
  * The apps of the config. A released one becomes a shared unit, named as the app, and a unit for each
- * version that runs somewhere; `versions` says which run where, as the switches do.
+ * version that runs somewhere; `versions` says which run where, as the switches do. Throws TW3003 when an
+ * app has the name of such a unit.
  */
 export function appsOf(config: Fleet, versions: Versions = {}): FleetApp[] {
-  return config.apps.flatMap((app) => unitsOf(app, config, versions));
+  const units = config.apps.flatMap((app) => unitsOf(app, config, versions));
+  const twice = units.find((u) => u.unit?.version !== undefined && config.apps.some((a) => a.name === u.name));
+  if (twice !== undefined)
+    throw fault('TW3003', {
+      value: twice.name,
+      where: [{ path: `apps.${twice.name}` }, { path: `apps.${twice.unit?.app ?? ''}.release` }],
+      why: [`version ${twice.version} of ${twice.unit?.app ?? ''} is kept under the name of another app`],
+      fix: [{ say: 'Give that app another name.' }],
+    });
+  return units;
 }

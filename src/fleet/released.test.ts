@@ -32,6 +32,12 @@ describe('units of a released app', () => {
     expect(appsOf(w.configOf([appConfig({}, 'none')]))).toHaveLength(1);
   });
 
+  test('an app that has the name of such a unit is refused', () => {
+    const w = releasedWorld();
+    const other = appConfig({ name: 'guestbook-v1' }, 'none');
+    expect(() => appsOf(w.configOf([appConfig(), other]))).toThrow('TW3003');
+  });
+
   test('the first up makes both, namespace first; the next one finds nothing to do', async () => {
     const w = releasedWorld();
     expect((await w.up([appConfig()])).at(-1)).toMatchObject({ applied: 6, failed: [] });
