@@ -1,10 +1,10 @@
 import { type ClusterName, causes, fault } from '../kernel/index.ts';
 import { Beat } from './beat.ts';
-import { Checks, type Check } from './checks.ts';
+import { type Check, Checks } from './checks.ts';
 import type { Evidence } from './evidence.ts';
 import { type Did, Hands } from './hands.ts';
-import { decide } from './machine/decide.ts';
 import { flipped, valueOf } from './machine/common.ts';
+import { decide } from './machine/decide.ts';
 import {
   type Action,
   type ClusterView,
@@ -58,15 +58,23 @@ interface Shell {
   asked: Set<string>;
   /** As last asked; `stale` after a brake or lift. */
   brakes: Brakes | undefined;
+  brakesAt: number;
 }
 
-/** Brakes are asked for only when they matter: a member is silent or late, or one is held already. */
+/** Longest time a brake goes unseen. It has no fence: one of a shell that was taken over may come late. */
+const BRAKES_MS = 10_000;
+
+/** Whether brakes are asked for: a member is silent or late, one is held already, the end, or they were not seen for long. */
+function brakesMatter(s: Shell, r: ReleaseRecord): boolean {
+  if (s.brakes === undefined || s.brakes.braked.length > 0 || !isOpen(r)) return true;
+  const { clock } = s.ports;
+  const late = r.decision === 'committed' && r.step === 'flip' && clock.now() - r.since > r.terms.skewMs;
+  if (late || clock.monotonic() - s.brakesAt >= BRAKES_MS) return true;
+  return r.members.some((c) => 'unreachable' in s.observer.lane(c).sw.last);
+}
 async function brakesNow(s: Shell, r: ReleaseRecord): Promise<Brakes> {
-  const none: Brakes = { braked: [], may: {} };
-  const silent = r.members.some((c) => 'unreachable' in s.observer.lane(c).sw.last);
-  const late = r.decision === 'committed' && r.step === 'flip' && s.ports.clock.now() - r.since > r.terms.skewMs;
-  const matters = silent || late || (s.brakes?.braked.length ?? 0) > 0 || s.brakes === undefined;
-  if (!matters) return none;
+  if (!brakesMatter(s, r)) return { braked: [], may: {} };
+  s.brakesAt = s.ports.clock.monotonic();
   s.brakes = await s.observer.brakes(r.members);
   return s.brakes;
 }
@@ -171,6 +179,7 @@ function shellOf(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): S
     flippedAt,
     asked: new Set(),
     brakes: undefined,
+    brakesAt: 0,
   };
 }
 
