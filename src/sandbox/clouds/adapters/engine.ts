@@ -4,7 +4,7 @@ import { decide } from '../machine/decide.ts';
 import { applyChanges } from '../machine/draft.ts';
 import { resume } from '../machine/resume.ts';
 import type { Chaos, CloudError, Effect, Input, Outcome, World } from '../model.ts';
-import { loadChaos, type WorldStore } from './store.ts';
+import { DiskFull, loadChaos, type WorldStore } from './store.ts';
 
 export interface EngineOptions {
   store: WorldStore;
@@ -34,15 +34,6 @@ type Outside = Exclude<Effect, { do: 'answer' }>;
 
 const message = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
-function failureOf(work: () => unknown): string | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (e) {
-    return message(e);
-  }
-}
-
 /** Who waits for what: keys `op <id>` and `idle <resource>`. */
 function createWaiters() {
   const waiting = new Map<string, (() => void)[]>();
@@ -60,8 +51,17 @@ function createWaiters() {
   };
 }
 
+/** A failing disk must not end the process: it is tried again after this. */
+const RETRY_MS = 1000;
+const FULL = 'TW9042';
+
 /** Does effects, brings their news; nodes wait for the boot of their cluster that is under way. */
-function createHands(o: EngineOptions, submit: (input: Input) => unknown) {
+function createHands(o: EngineOptions, submit: Engine['submit']) {
+  const clock = o.clock ?? systemClock;
+  /** What has happened to a machine is told until it can be written. */
+  const tell = async (input: Input): Promise<void> => {
+    while (submit(input).error?.code === FULL) await clock.sleep(RETRY_MS);
+  };
   const pending = new Set<Promise<void>>();
   const boots = new Map<string, Promise<void>>();
   const log = o.log ?? (() => undefined);
@@ -69,10 +69,10 @@ function createHands(o: EngineOptions, submit: (input: Input) => unknown) {
     try {
       if (e.do === 'addNode') await boots.get(e.id);
       const news = await outside(o.machines, e);
-      if (news) submit(news);
+      if (news) await tell(news);
     } catch (cause) {
       log(`${e.do} failed: ${message(cause)}`);
-      if ('op' in e && e.op) submit({ kind: 'broken', op: e.op, why: message(cause) });
+      if ('op' in e && e.op) await tell({ kind: 'broken', op: e.op, why: message(cause) });
     }
   };
   return {
@@ -84,9 +84,6 @@ function createHands(o: EngineOptions, submit: (input: Input) => unknown) {
     settle: () => Promise.allSettled(pending),
   };
 }
-
-/** A failing disk must not end the process: the clock tries again after this. */
-const RETRY_MS = 1000;
 
 export function createEngine(o: EngineOptions): Engine {
   const clock = o.clock ?? systemClock;
@@ -106,12 +103,22 @@ export function createEngine(o: EngineOptions): Engine {
   const submit: Engine['submit'] = (input) => {
     if (closed) return { error: { status: 503, code: 'Closed', message: 'the clouds are going down' } };
     const { op, error, ...out } = decide(world, input, chaos, clock.now());
-    commit(out);
+    try {
+      commit(out);
+    } catch (cause) {
+      if (!(cause instanceof DiskFull)) throw cause;
+      return { error: { status: 503, code: FULL, message: cause.message } };
+    }
     return { ...(op === undefined ? {} : { op }), ...(error ? { error } : {}) };
   };
   const hands = createHands(o, submit);
   const tick = (): void => {
-    const cause = failureOf(() => submit({ kind: 'tick' }));
+    let cause: string | undefined;
+    try {
+      cause = submit({ kind: 'tick' }).error?.message;
+    } catch (e) {
+      cause = message(e);
+    }
     if (cause === undefined) return;
     o.log?.(`the world could not be written: ${cause}`);
     schedule(clock.now() + RETRY_MS);

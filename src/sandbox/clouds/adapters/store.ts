@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Change, Chaos, Op, Resource, World } from '../model.ts';
@@ -13,10 +13,24 @@ export interface WorldStore {
   close(): void;
 }
 
+/** The world could not be written: no room on its disk. Nothing of the change was kept. */
+export class DiskFull extends Error {}
+
+/** SQLITE_FULL; and what SQLite calls an I/O error on a disk where a page more does not fit. */
+function isFull(error: unknown, free: number): boolean {
+  const code = (error as { errcode?: number }).errcode ?? 0;
+  return (code & 0xff) === 13 || ((code & 0xff) === 10 && free < 65_536);
+}
+
+function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(dirname(path));
+  return bavail * bsize;
+}
+
 /** Finished operations older than this many are forgotten. */
 const KEEP_OPS = 500;
 
-/** `:memory:` keeps nothing. Throws what node:sqlite throws (disk full, not a database). */
+/** `:memory:` keeps nothing. Throws what node:sqlite throws (not a database); `save` throws DiskFull. */
 export function openWorld(path: string): WorldStore {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const db = new DatabaseSync(path, { timeout: 5000 });
@@ -56,13 +70,15 @@ export function openWorld(path: string): WorldStore {
     }),
     save: (changes) => {
       if (changes.length === 0) return;
-      db.exec('BEGIN IMMEDIATE');
       try {
+        db.exec('BEGIN IMMEDIATE');
         for (const c of changes) write(c);
         db.exec('COMMIT');
       } catch (e) {
-        db.exec('ROLLBACK');
-        throw e;
+        // On a full disk SQLite has rolled back already.
+        if (db.isTransaction) db.exec('ROLLBACK');
+        const free = path === ':memory:' ? Number.POSITIVE_INFINITY : freeBytes(path);
+        throw isFull(e, free) ? new DiskFull(`the disk of the sandbox is full: ${path}, ${free} bytes free`) : e;
       }
     },
     get: (key) => (getValue.get(key) as { json: string } | undefined)?.json,
