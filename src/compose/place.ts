@@ -57,9 +57,16 @@ export function readProject(stateDir: string): Project | undefined {
   }
 }
 
+/** A convenience: where it cannot be written, verbs that only look still work, and the journal refuses the others. */
 export function rememberProject(stateDir: string, project: Project): void {
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  writeFileSync(file(stateDir), `${JSON.stringify(project, null, 2)}\n`, { mode: 0o600 });
+  const known = readProject(stateDir);
+  if (known?.config === project.config && known.place === project.place) return;
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    writeFileSync(file(stateDir), `${JSON.stringify(project, null, 2)}\n`, { mode: 0o600 });
+  } catch {
+    // not remembered
+  }
 }
 
 /** The config to use: named, TW_CONFIG, found here or above, else the one this project was last brought up with. */

@@ -1,9 +1,8 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from './clock.ts';
 import { fault } from './errors/fault.ts';
 import type { Json } from './json.ts';
-import { openSqlite } from './sqlite.ts';
+import { openOrLook } from './sqlite.ts';
 
 /** What is appended: `kind` is `<room>.<what>`; `run` groups the facts of one command. */
 export interface Entry {
@@ -94,21 +93,23 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS fact (offset INTEGER PRIMARY KEY AUTO
   CREATE INDEX IF NOT EXISTS fact_kind ON fact(kind, offset);
   CREATE INDEX IF NOT EXISTS fact_run ON fact(run, offset);`;
 
-function openDatabase(path: string): DatabaseSync {
+const unusable = (path: string, cause: unknown): Error =>
+  fault('TW1010', { value: path, cause, fix: [{ say: 'Check free disk space and the rights of the folder.' }] });
+
+function openDatabase(path: string): ReturnType<typeof openOrLook> {
   try {
-    return openSqlite(path, SCHEMA);
+    return openOrLook(path, SCHEMA, 'fact');
   } catch (cause) {
-    throw fault('TW1010', {
-      value: path,
-      cause,
-      fix: [{ say: 'Check free disk space and the rights of the folder.' }],
-    });
+    throw unusable(path, cause);
   }
 }
 
-/** The journal of one project: a SQLite file that several processes may share. Throws TW1010. */
+/**
+ * The journal of one project: a SQLite file that several processes may share. Throws TW1010; where an existing
+ * one can only be read, `append` does.
+ */
 export function openJournal(path: string, clock: Clock = systemClock): Journal {
-  const db = openDatabase(path);
+  const { db, unwritable } = openDatabase(path);
   const insert = db.prepare('INSERT INTO fact(at, kind, run, cluster, data) VALUES (?, ?, ?, ?, ?)');
   const select = db.prepare(
     'SELECT * FROM fact WHERE offset >= ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR run = ?3) ORDER BY offset',
@@ -117,12 +118,13 @@ export function openJournal(path: string, clock: Clock = systemClock): Journal {
     (select.all(q.from ?? 0, q.kind ?? null, q.run ?? null) as unknown as Row[]).map(factOf);
   return {
     append: (entry) => {
+      if (unwritable !== undefined) throw unusable(path, unwritable);
       const at = clock.now();
       try {
         const r = insert.run(at, entry.kind, entry.run ?? null, entry.cluster ?? null, JSON.stringify(entry.data));
         return { ...entry, offset: Number(r.lastInsertRowid), at };
       } catch (cause) {
-        throw fault('TW1010', { value: path, cause });
+        throw unusable(path, cause);
       }
     },
     read,

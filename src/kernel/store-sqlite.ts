@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { fault, type TwError } from './errors/fault.ts';
 import type { Json } from './json.ts';
-import { openSqlite } from './sqlite.ts';
+import { openOrLook } from './sqlite.ts';
 import type { Store } from './store.ts';
 
 // The counter lies beside the keys: a key that was deleted and made again never has an old revision.
@@ -33,7 +33,10 @@ function undo(db: DatabaseSync): void {
   if (db.isTransaction) db.exec('ROLLBACK');
 }
 
-/** The store of one machine: tables in the journal's file, which several processes may share. Throws TW1020. */
+/**
+ * The store of one machine: tables in the journal's file, which several processes may share. Throws TW1020; where
+ * an existing one can only be read, `cas` does.
+ */
 export function openStore(path: string): Store {
   const asked = <T>(work: () => T): T => {
     try {
@@ -42,10 +45,11 @@ export function openStore(path: string): Store {
       throw broken(path, e);
     }
   };
-  const db = asked(() => openSqlite(path, SCHEMA));
+  const { db, unwritable } = asked(() => openOrLook(path, SCHEMA, 'store'));
   const select = db.prepare('SELECT value, revision FROM store WHERE key = ?');
   const keys = db.prepare('SELECT key FROM store WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key');
   const prepare = (key: string, revision: number, next: string): boolean => {
+    if (unwritable !== undefined) throw unwritable;
     db.exec('BEGIN IMMEDIATE');
     try {
       return swap(db, key, revision, next);
