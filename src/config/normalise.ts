@@ -43,6 +43,17 @@ function* clusterFaults(name: string, c: ParsedCluster): Generator<ConfigFault> 
     yield { path: `${at}.nodes`, message: `min ${c.nodes.min} is above max ${c.nodes.max}` };
 }
 
+/**
+ * The n-th range of nodes: 10.10, 10.20 … 10.240, then what lies between them. 10.244 is the pods' and 10.250 the
+ * services'. A cluster beyond the 231st gets a range again, which the check of overlaps names.
+ */
+function nodesRange(n: number): string {
+  const tens = Array.from({ length: 24 }, (_, i) => 10 + i * 10);
+  const between = Array.from({ length: 229 }, (_, i) => 11 + i).filter((k) => k % 10 !== 0);
+  const all = [...tens, ...between];
+  return `10.${all[n % all.length] ?? 10}.0.0/16`;
+}
+
 function cluster(name: string, c: ParsedCluster, index: number): ClusterConfig {
   const facts = regionFacts(c.cloud, c.region);
   return {
@@ -56,7 +67,7 @@ function cluster(name: string, c: ParsedCluster, index: number): ClusterConfig {
     size: c.size,
     nodes: c.nodes,
     network: {
-      nodes: c.network.nodes ?? `10.${10 + index * 10}.0.0/16`,
+      nodes: c.network.nodes ?? nodesRange(index),
       pods: c.network.pods,
       services: c.network.services,
     },

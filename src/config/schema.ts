@@ -44,7 +44,9 @@ const cluster = z.strictObject({
     .strictObject({
       nodes: cidr
         .optional()
-        .describe('Range of the nodes, /16 to /20, disjoint over the fleet. Default: 10.<10+n>.0.0/16.'),
+        .describe(
+          'Range of the nodes, /16 to /20, disjoint over the fleet. Default: 10.10.0.0/16, 10.20.0.0/16, and so on, one per cluster.',
+        ),
       pods: cidr.default('10.244.0.0/16').describe('Range of the pods.'),
       services: cidr.default('10.250.0.0/20').describe('Range of the services.'),
     })

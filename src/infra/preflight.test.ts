@@ -64,4 +64,11 @@ describe('what can be known without a cloud', () => {
       machineType('gcp', 'toString'),
     ]).toEqual(['Standard_D8s_v5', 'n2-standard-8', undefined]);
   });
+
+  it('the default ranges of 200 clusters overlap neither each other nor pods and services', () => {
+    const clusters = Object.fromEntries(
+      Array.from({ length: 200 }, (_, n) => [`c${n}`, { cloud: 'aws', region: 'sa-east-1' }]),
+    );
+    expect(codes({ fleet: 'f', clusters })).toEqual([]);
+  });
 });
