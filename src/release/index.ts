@@ -8,6 +8,6 @@ export { Measured } from './measured.ts';
 export { reasonFor } from './observe.ts';
 export { type PlanCluster, planRelease, type ReleasePlan } from './plan.ts';
 export type { Brakes, Metrics, Prober, Put, ReleasePorts, Switch, Workloads } from './ports.ts';
-export { ask, type Claim, claim, holder, type Register, registerOf, releasesIn, takeover } from './register.ts';
+export { ask, type Claim, claim, forget, holder, type Register, registerOf, releasesIn, takeover } from './register.ts';
 export { type DriveOptions, drive, type End, type RoundSeen } from './shell.ts';
 export { type ReleaseView, releaseRows, releaseView } from './view.ts';

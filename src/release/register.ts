@@ -138,6 +138,18 @@ export async function ask(
   });
 }
 
+/**
+ * Ends a release whose clusters are gone: every switch of the app was made anew, so nothing of it can land any
+ * more. Returns it, or nothing when no release was open.
+ */
+export async function forget(register: Register, clock: Clock): Promise<ReleaseRecord | undefined> {
+  const { record, revision } = await register.read();
+  if (record === undefined || !isOpen(record)) return undefined;
+  const cause = { code: 'TW7021', say: 'the clusters were built anew while it was open' };
+  const next = { ...record, epoch: record.epoch + 1, decision: 'rolledback' as const, cause, since: clock.now() };
+  return (await register.cas(revision, next)) === 'ok' ? next : undefined;
+}
+
 function needed(app: AppId, now: ReleaseRecord | undefined, release: string | undefined): ReleaseRecord {
   const wanted = release?.replace(/^#/, '');
   if (now !== undefined && (wanted === undefined || wanted === now.release)) return now;

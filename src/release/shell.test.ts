@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { type Clock, memoryStore } from '../kernel/index.ts';
 import { type Evidence, noEvidence } from './evidence.ts';
 import { planRelease, type ReleasePlan } from './plan.ts';
-import { ask, claim, registerOf, takeover } from './register.ts';
+import { ask, claim, forget, registerOf, takeover } from './register.ts';
 import { drive, type DriveOptions } from './shell.ts';
 import { WorldTwin } from './twin.ts';
 import type { ReleasePorts } from './ports.ts';
@@ -194,4 +194,12 @@ it('waits for a word where the plan says so, and goes on with it', async () => {
   );
   expect(asked).toEqual(['commit']);
   expect(end.record.step).toBe('keep');
+});
+
+it('a release of clusters that were built anew is forgotten, and the next one may begin', async () => {
+  const { ports } = await worldOf();
+  const { register } = await started(ports, planOf('v2'));
+  expect(await forget(register, ports.clock)).toMatchObject({ release: 'r1', decision: 'rolledback', epoch: 2 });
+  expect(await forget(register, ports.clock)).toBeUndefined();
+  expect((await started(ports, planOf('v2'))).record).toMatchObject({ release: 'r2', epoch: 3 });
 });

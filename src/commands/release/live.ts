@@ -1,6 +1,7 @@
 import type { Versions } from '../../fleet/index.ts';
 import type { Outputs } from '../../infra/index.ts';
 import { type Problem, problemOf } from '../../kernel/index.ts';
+import { forget, registerOf } from '../../release/index.ts';
 import type { Engine } from '../ports.ts';
 import { placedClusters } from './gather.ts';
 
@@ -45,27 +46,42 @@ export interface Switched {
   problem?: Problem;
 }
 
+type Released = Engine['config']['apps'][number];
+
+async function ensureOne(e: Engine, outputs: Outputs, app: Released, cluster: string): Promise<Switched> {
+  const base = { app: app.name, cluster };
+  try {
+    const { switches } = e.release.ports(app.name, outputs);
+    if ((await switches.read(cluster)) !== undefined) return { ...base, did: 'there' };
+    await switches.create(cluster, app.version);
+    return { ...base, did: 'made' };
+  } catch (error) {
+    return { ...base, did: 'there', problem: problemOf(error) };
+  }
+}
+
+/** A release that was open in clusters that are all new belongs to clusters that are gone. */
+async function forgetOld(e: Engine, outputs: Outputs, app: string): Promise<void> {
+  const { store, journal, clock } = e.release.ports(app, outputs);
+  await forget(registerOf(app, store, journal), clock);
+}
+
 /** Makes the switch of every released app where there is none: its first version becomes live. */
 export async function ensureSwitches(
   e: Engine,
   outputs: Outputs,
   only: readonly string[] | undefined,
 ): Promise<Switched[]> {
-  const wanted = e.config.apps
-    .filter((app) => app.release !== undefined)
-    .flatMap((app) => placedClusters({ e, app }).map((cluster) => ({ app, cluster })))
-    .filter(({ cluster }) => outputs[cluster] !== undefined && (only === undefined || only.includes(cluster)));
-  return await Promise.all(
-    wanted.map(async ({ app, cluster }): Promise<Switched> => {
-      const base = { app: app.name, cluster };
-      try {
-        const { switches } = e.release.ports(app.name, outputs);
-        if ((await switches.read(cluster)) !== undefined) return { ...base, did: 'there' };
-        await switches.create(cluster, app.version);
-        return { ...base, did: 'made' };
-      } catch (error) {
-        return { ...base, did: 'there', problem: problemOf(error) };
-      }
-    }),
+  const standing = (c: string): boolean => outputs[c] !== undefined && (only === undefined || only.includes(c));
+  const all = await Promise.all(
+    e.config.apps
+      .filter((app) => app.release !== undefined)
+      .map(async (app) => {
+        const placed = placedClusters({ e, app });
+        const done = await Promise.all(placed.filter(standing).map((c) => ensureOne(e, outputs, app, c)));
+        if (done.length === placed.length && done.every((d) => d.did === 'made')) await forgetOld(e, outputs, app.name);
+        return done;
+      }),
   );
+  return all.flat();
 }
