@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { gte } from 'semver';
+import gte from 'semver/functions/gte.js';
 import type { Config } from '../../config/index.ts';
 import { type Clock, fault, type Journal } from '../../kernel/index.ts';
 import type { Place } from '../model.ts';
