@@ -1,13 +1,24 @@
 import type { Config } from '../config/index.ts';
 import { type ClusterName, problemOf } from '../kernel/index.ts';
+import type { BuiltNodes } from './built.ts';
 import { type BuiltCloud, CloudError, type CloudPort, type Spot } from './cloud.ts';
-import { type CloudFacts, candidates, cloudVerdicts, type Known, spotsOf, type Verdict } from './preflight-cloud.ts';
+import {
+  type CloudFacts,
+  candidates,
+  cloudVerdicts,
+  grows,
+  type Known,
+  spotsOf,
+  type Verdict,
+} from './preflight-cloud.ts';
 
 export interface AskInput {
   config: Config;
   clouds: (cloud: BuiltCloud) => Promise<CloudPort>;
   /** Clusters that were built already. */
   standing: ReadonlySet<ClusterName>;
+  /** What the pool of a standing cluster was built for; nothing where that is not known. */
+  built?: (cluster: ClusterName) => Promise<BuiltNodes | undefined>;
   /** Only these clusters. */
   only?: readonly ClusterName[];
 }
@@ -57,10 +68,12 @@ export async function askClouds(i: AskInput): Promise<Verdict[]> {
   const facts = spotsOf(i.config, i.only).map(async (want): Promise<CloudFacts> => {
     const { spot } = want;
     const standing = i.standing.has(spot.cluster);
-    const base = { ...want, standing, offers: UNASKED, quotas: UNASKED, versions: UNASKED };
+    const built = standing ? await i.built?.(spot.cluster) : undefined;
+    const known = built === undefined ? {} : { built };
+    const base = { ...want, standing, ...known, offers: UNASKED, quotas: UNASKED, versions: UNASKED };
     const port = await i.clouds(spot.cloud);
     const identity = await answer(spot, 'identity', () => port.identity(spot));
-    if (standing || !('value' in identity)) return { ...base, identity };
+    if ((standing && !grows(base)) || !('value' in identity)) return { ...base, identity };
     const types = candidates(spot.cloud, want.type);
     const [offers, quotas, versions] = await Promise.all([
       answer(spot, `offers ${types.join()}`, () => port.offers(spot, types)),

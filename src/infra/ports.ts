@@ -1,3 +1,4 @@
+import type { BuiltNodes } from './built.ts';
 import type { ClusterName, Json } from '../kernel/index.ts';
 import type { Root, RootId, RunRef, Verb } from './model.ts';
 import type { TfEvent } from './stream.ts';
@@ -51,6 +52,8 @@ export interface RootState {
   serial: number;
   resources: number;
   outputs: Record<string, Json>;
+  /** What its pool of nodes was built for. */
+  nodes?: BuiltNodes;
 }
 /** The folders of the roots: files, states, init markers. */
 export interface RootStore {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type MemoryWorld, memoryCloud } from './adapters/clouds/memory.ts';
 import { askClouds } from './ask-clouds.ts';
+import type { Json } from '../kernel/index.ts';
+import { builtNodes, type StateResource } from './built.ts';
 import { CloudError } from './cloud.ts';
 import { refusedBy } from './preflight-cloud.ts';
 import { threeClouds } from './testing/lab.ts';
@@ -32,7 +34,7 @@ function worldOf(cloud: Cloud): MemoryWorld {
 }
 async function ask(
   change: Partial<Record<Cloud, Partial<MemoryWorld>>> = {},
-  o: { standing?: string[]; config?: typeof config } = {},
+  o: { standing?: string[]; config?: typeof config; built?: { type: string; max: number } } = {},
 ) {
   const worlds = { aws: worldOf('aws'), azure: worldOf('azure'), gcp: worldOf('gcp') };
   const clouds = async (c: Cloud) => {
@@ -43,7 +45,8 @@ async function ask(
       offers: async (_: unknown, types: readonly string[]) => world.offers.filter((x) => types.includes(x.type)),
     };
   };
-  return await askClouds({ config: o.config ?? config, clouds, standing: new Set(o.standing ?? []) });
+  const built = o.built === undefined ? {} : { built: async () => o.built };
+  return await askClouds({ config: o.config ?? config, clouds, standing: new Set(o.standing ?? []), ...built });
 }
 const name = (cloud: Cloud): string => config.clusters.find((c) => c.cloud === cloud)?.name ?? '';
 
@@ -131,5 +134,46 @@ describe('what the clouds say before the first change', () => {
   it('a cluster that stands is asked for its account only', async () => {
     const v = await ask({ aws: { quotas: [{ name: 'q', limit: 0, used: 0 }] } }, { standing: [name('aws')] });
     expect(v.filter((x) => x.cluster === name('aws')).map((x) => [x.id, x.verdict])).toEqual([['identity', 'ok']]);
+  });
+
+  it.each([
+    ['no more nodes than it was built for', { type: 't3.medium', max: 3 }, 20, undefined],
+    ['two more nodes, and room for them', { type: 't3.medium', max: 1 }, 22, undefined],
+    [
+      'two more nodes, and room for one',
+      { type: 't3.medium', max: 1 },
+      20,
+      'sao 2 more nodes × 2 vCPU; nodes.max: 2 fits',
+    ],
+    ['other machines beside the old ones', { type: 't3.large', max: 3 }, 20, 'sao 3+1 nodes × 2 vCPU'],
+  ])('a cluster that stands may grow: %s', async (_, built, limit, said) => {
+    const grown = threeClouds({
+      clusters: { sao: { cloud: 'aws', region: 'sa-east-1', size: 's', nodes: { min: 1, max: 3 } } },
+    });
+    const quotas = [{ name: 'Standard', limit, used: 18 }];
+    const v = await ask({ aws: { quotas } }, { config: grown, standing: ['sao'], built });
+    const problem = refusedBy(v).get('sao');
+    expect(problem?.code).toBe(said === undefined ? undefined : 'TW2021');
+    const text = [...(problem?.why ?? []), ...(problem?.fix ?? []).map((f) => f.say)].join('; ');
+    for (const part of said?.split('; ') ?? []) expect(text).toContain(part);
+  });
+});
+
+describe('what a pool was built for', () => {
+  const state = (type: string, attributes: Record<string, Json>): StateResource[] => [
+    { mode: 'managed', type: 'aws_vpc', instances: [{ attributes: {} }] },
+    { mode: 'managed', type, instances: [{ attributes }] },
+  ];
+  it('is read from the state of each cloud', () => {
+    const aws = { instance_types: ['t3.large'], scaling_config: [{ max_size: 3, min_size: 1 }] };
+    expect(builtNodes(state('aws_eks_node_group', aws))).toEqual({ type: 't3.large', max: 3 });
+    const azure = { default_node_pool: [{ vm_size: 'Standard_B2s', max_count: 4 }] };
+    expect(builtNodes(state('azurerm_kubernetes_cluster', azure))).toEqual({ type: 'Standard_B2s', max: 4 });
+    const gcp = { node_config: [{ machine_type: 'e2-medium' }], autoscaling: [{ total_max_node_count: 5 }] };
+    expect(builtNodes(state('google_container_node_pool', gcp))).toEqual({ type: 'e2-medium', max: 5 });
+  });
+  it('is unknown where no pool says it', () => {
+    expect(builtNodes(state('aws_eks_cluster', {}))).toBeUndefined();
+    expect(builtNodes(state('aws_eks_node_group', { instance_types: [], scaling_config: [] }))).toBeUndefined();
   });
 });

@@ -1,5 +1,6 @@
 import type { Config } from '../config/index.ts';
 import { type ClusterName, type Fix, fault, type Problem } from '../kernel/index.ts';
+import type { BuiltNodes } from './built.ts';
 import { loginFix } from './classify.ts';
 import type { BuiltCloud, Identity, Offer, QuotaUse, Spot } from './cloud.ts';
 import { knownVcpu, machineType, standIns } from './sizes.ts';
@@ -15,8 +16,10 @@ export interface CloudFacts {
   zones: readonly string[];
   nodesMax: number;
   version: string;
-  /** It was built already: only who may touch it is checked. */
+  /** It was built already: who may touch it is checked, and whether it may grow. */
   standing: boolean;
+  /** What it was built for, where that is known. */
+  built?: BuiltNodes;
   identity: Known<Identity>;
   offers: Known<readonly Offer[]>;
   quotas: Known<readonly QuotaUse[]>;
@@ -161,22 +164,40 @@ interface Share {
   f: CloudFacts;
   offers: readonly Offer[];
   vcpu: number;
+  /** Nodes that may come, in words. */
+  nodes: string;
   need: number;
 }
 
+/**
+ * Nodes that may come to run beyond those there are. Those that a standing cluster was built for were asked for then;
+ * machines of another type come beside the old ones.
+ */
+function comingNodes(f: CloudFacts): { count: number; words: string } {
+  if (!f.standing || (f.built !== undefined && f.built.type !== f.type))
+    return { count: f.nodesMax + SURGE, words: `${f.nodesMax}+${SURGE} nodes` };
+  const count = f.built === undefined ? 0 : Math.max(0, f.nodesMax - f.built.max);
+  return { count, words: `${count} more ${count === 1 ? 'node' : 'nodes'}` };
+}
+
+export const grows = (f: Pick<CloudFacts, 'nodesMax' | 'type' | 'built'>): boolean =>
+  f.built !== undefined && (f.built.type !== f.type || f.nodesMax > f.built.max);
+
 /** vCPU that the cluster may come to run and that count against a quota. */
 function shareOf(f: CloudFacts, q: QuotaUse): Share | undefined {
-  if (f.standing || !('value' in f.offers)) return undefined;
+  if (!('value' in f.offers)) return undefined;
+  const { count, words } = comingNodes(f);
   const offer = f.offers.value.find((o) => o.type === f.type);
-  if (offer === undefined || (q.family !== undefined && q.family !== offer.family)) return undefined;
-  return { f, offers: f.offers.value, vcpu: offer.vcpu, need: (f.nodesMax + SURGE) * offer.vcpu };
+  if (count === 0 || offer === undefined || (q.family !== undefined && q.family !== offer.family)) return undefined;
+  return { f, offers: f.offers.value, vcpu: offer.vcpu, nodes: words, need: count * offer.vcpu };
 }
 
 /** What would fit: the most nodes of this type, and a type with fewer vCPU. */
 function smaller(s: Share, q: QuotaUse, total: number): Fix[] {
   const { cluster, cloud } = s.f.spot;
   const room = q.limit - q.used - (total - s.need);
-  const nodes = Math.floor(room / s.vcpu) - SURGE;
+  const grown = s.f.standing && s.f.built?.type === s.f.type ? s.f.built.max : -SURGE;
+  const nodes = Math.floor(room / s.vcpu) + grown;
   const size = candidates(cloud, s.f.type)
     .filter((t) => has(s.f.zones, s.offers, t) && vcpuOf(s.offers, t) < s.vcpu)
     .find((t) => (s.f.nodesMax + SURGE) * vcpuOf(s.offers, t) <= room);
@@ -195,9 +216,7 @@ function quotaVerdict(shares: readonly Share[], q: QuotaUse, mine: Share): Verdi
   const problem = fault('TW2021', {
     value: numbers,
     where: [{ cluster: spot.cluster, path: `clusters.${spot.cluster}.nodes.max` }],
-    why: [
-      `${q.name}: ${shares.map((s) => `${s.f.spot.cluster} ${s.f.nodesMax}+${SURGE} nodes × ${s.vcpu} vCPU`).join(', ')}`,
-    ],
+    why: [`${q.name}: ${shares.map((s) => `${s.f.spot.cluster} ${s.nodes} × ${s.vcpu} vCPU`).join(', ')}`],
     fix: [...smaller(mine, q, total), { say: `Ask for more: ${QUOTAS[spot.cloud](spot)}` }],
   }).problem;
   return failed('quota', spot.cluster, problem);
@@ -233,14 +252,15 @@ function version(f: CloudFacts): Verdict {
   return failed('version', cluster, problem);
 }
 
-/** What the clouds' answers mean, cluster by cluster. A cluster that stands is only asked for its account. */
+/** What the clouds' answers mean, cluster by cluster. A cluster that stands is asked for its account, and to grow. */
 export function cloudVerdicts(all: readonly CloudFacts[]): Verdict[] {
   return all.flatMap((f) => {
     const who = identity(f);
-    if (f.standing || who.verdict !== 'ok') return [who];
+    if (who.verdict !== 'ok' || (f.standing && !grows(f))) return [who];
     const type = machine(f);
     // A type that is not offered has no vCPU to count.
-    return [who, type, ...(type.verdict === 'fail' ? [] : [quota(f, all)]), version(f)];
+    const room = type.verdict === 'fail' ? [] : [quota(f, all)];
+    return f.standing ? [who, type, ...room] : [who, type, ...room, version(f)];
   });
 }
 

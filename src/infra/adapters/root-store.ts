@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonical, digest, fault, type Json } from '../../kernel/index.ts';
+import { builtNodes, type StateResource } from '../built.ts';
 import { type ModuleName, type Place, type Root, type RootId, rootName } from '../model.ts';
 import type { RootState, RootStore } from '../ports.ts';
 import { mainFile, varsIn } from '../roots.ts';
@@ -99,15 +100,17 @@ function stateOf(text: string): RootState {
   const s = JSON.parse(text) as {
     lineage: string;
     serial: number;
-    resources?: { mode: string; instances?: unknown[] }[];
+    resources?: StateResource[];
     outputs?: Record<string, { value: Json }>;
   };
   const managed = (s.resources ?? []).filter((r) => r.mode === 'managed');
+  const nodes = builtNodes(managed);
   return {
     lineage: s.lineage,
     serial: s.serial,
     resources: managed.reduce((n, r) => n + (r.instances?.length ?? 0), 0),
     outputs: Object.fromEntries(Object.entries(s.outputs ?? {}).map(([k, v]) => [k, v.value])),
+    ...(nodes === undefined ? {} : { nodes }),
   };
 }
 
