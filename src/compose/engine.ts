@@ -129,6 +129,7 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
         config: w.config,
         clouds,
         standing: new Set(Object.keys(known)),
+        built: async (cluster) => (await tf.roots.state(`cluster:${cluster}`).catch(() => undefined))?.nodes,
         ...(only === undefined ? {} : { only }),
       }),
     close: async () => {
