@@ -1,4 +1,3 @@
-import { isOpen } from '../../../src/release/model.ts';
 import { CLUSTERS, GREEN } from './laws.ts';
 import { Life } from './life.ts';
 import { HEAL_MS, Rig, type Scenario } from './rig.ts';
@@ -70,13 +69,12 @@ export async function play(x: Scenario): Promise<Rig> {
     rig.weather.healed = true;
     rig.world.cut.clear();
     rig.say('everything is healed');
-    const early = rig.record !== undefined && !isOpen(rig.record);
     await resumed(rig, 'shell C');
-    // What is still in flight lands before the last look. A brake has no fence: one that comes after the end, from a
-    // process that stood still, is lifted by the next shell.
+    const first = rig.unfinished();
+    // What is still in flight lands. A brake has no fence: one that comes after the end is lifted by the next shell.
     await passes(rig, HEAL_MS);
-    if (early) await resumed(rig, 'shell D');
-    const left = rig.unfinished();
+    await resumed(rig, 'shell D');
+    const left = first ?? rig.unfinished();
     if (left !== undefined) throw new Error(left);
     return rig;
   } catch (e) {
