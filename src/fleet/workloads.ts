@@ -9,6 +9,8 @@ import type { FleetApp, FleetPlan } from './model.ts';
 import { patient } from './patient.ts';
 import { inventoryRef, readInventory } from './plan/inventory.ts';
 import { keyOf, refOf, refOfKey, sayRef } from './plan/objects.ts';
+import { missingRoom } from './plan/room.ts';
+import { LABELS } from './plan/shape.ts';
 import { fleetPlan } from './planner.ts';
 import { type FleetPorts, type KubeApi, KubeError } from './ports.ts';
 import { end } from './retire.ts';
@@ -117,6 +119,29 @@ export class VersionedWorkloads {
       const found = await find(api, this.#of(version));
       return found.parent === undefined ? 'ok' : this.#apply(api, cluster, version, 0);
     });
+  }
+
+  /** How many pods of a second version as large as this one would find no place; 0 = none is certain. Throws TW3012. */
+  async missingRoom(cluster: string, version: string): Promise<number> {
+    try {
+      const api = this.#api(cluster);
+      const [nodes, pods] = await Promise.all([
+        api.list({ group: '', kind: 'Node' }, {}),
+        api.list({ group: '', kind: 'Pod' }, {}),
+      ]);
+      const { name, namespace } = this.#app;
+      const own = pods.filter(
+        (p) =>
+          p.metadata.namespace === namespace &&
+          p.metadata.labels?.[LABELS.app] === name &&
+          p.metadata.labels?.[LABELS.version] === version,
+      );
+      const [like] = own;
+      const most = this.#i.config.clusters.find((c) => c.name === cluster)?.nodes.max ?? nodes.length;
+      return like === undefined ? 0 : missingRoom({ nodes, pods, like, count: own.length, most });
+    } catch (e) {
+      throw kubeFault(e, cluster);
+    }
   }
 
   #api(cluster: string): KubeApi {

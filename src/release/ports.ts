@@ -42,6 +42,8 @@ export interface Switch {
 export interface Workloads {
   /** Why two versions side by side would be unsafe here (TW7003), in words. Empty = fine. */
   refuse(c: ClusterName): Promise<readonly string[]>;
+  /** Pods of a second version as large as this one that would certainly find no node. Throws when it cannot be asked. */
+  missingRoom(c: ClusterName, version: VersionId): Promise<number>;
   state(c: ClusterName, version: VersionId): Promise<WorkloadState>;
   /** Version unit at `replicas` (Deployment and HPA minimum) at least; moves the workload fence from `fence`. */
   makeGreen(c: ClusterName, version: VersionId, replicas: number, fence: number): Promise<Put>;

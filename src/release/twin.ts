@@ -43,6 +43,10 @@ export class WorldTwin {
   }
 
   readonly workloads: Workloads = {
+    missingRoom: async (c) => {
+      this.#answer(c);
+      return 0;
+    },
     refuse: async (c) => {
       this.#answer(c);
       return [];

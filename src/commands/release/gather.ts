@@ -6,6 +6,7 @@ import { fault, nearest } from '../../kernel/index.ts';
 import {
   type PlanCluster,
   planRelease,
+  type Reason,
   reasonFor,
   type ReleasePlan,
   type ReleasePorts,
@@ -87,7 +88,18 @@ async function bounded<T>(x: Released, cluster: string, work: Promise<T>): Promi
   }
 }
 
-async function lookAt(x: Released, name: string): Promise<SeenCluster> {
+/** Two versions must fit beside each other; green that stands already needs no more room. */
+async function crowded(x: Released, cluster: string, live: string, green: string): Promise<Reason[]> {
+  const { workloads } = x.ports;
+  const [{ exists }, missing] = await Promise.all([
+    workloads.state(cluster, green),
+    workloads.missingRoom(cluster, live),
+  ]);
+  if (exists || missing === 0) return [];
+  return [{ code: 'TW7005', say: `${cluster}: ${missing} more pods of ${green} would find no node`, cluster }];
+}
+
+async function lookAt(x: Released, name: string, green: string): Promise<SeenCluster> {
   const { switches, workloads, metrics } = x.ports;
   const work = async (): Promise<SeenCluster> => {
     const sw = await switches.read(name);
@@ -95,9 +107,10 @@ async function lookAt(x: Released, name: string): Promise<SeenCluster> {
       const why = { code: 'TW7003', say: `${x.app.name} has no switch on ${name}: run "tw up" first`, cluster: name };
       return { name, live: '', epoch: 0, refused: [why] };
     }
-    const [refused, mixed, state, counters] = await Promise.all([
+    const [refused, mixed, room, state, counters] = await Promise.all([
       switches.refuse(name),
       workloads.refuse(name),
+      crowded(x, name, sw.live, green),
       workloads.state(name, sw.live),
       metrics.read(name, sw.live).catch(() => undefined),
     ]);
@@ -105,7 +118,7 @@ async function lookAt(x: Released, name: string): Promise<SeenCluster> {
       name,
       live: sw.live,
       epoch: sw.epoch,
-      refused: [...refused, ...mixed.map((say) => ({ code: 'TW7003', say, cluster: name }))],
+      refused: [...refused, ...mixed.map((say) => ({ code: 'TW7003', say, cluster: name })), ...room],
       ready: state.ready,
       ...(counters === undefined ? {} : { requests: counters.requests }),
     };
@@ -133,7 +146,7 @@ export interface Wish {
 /** Looks at register, switches and clusters, and makes the plan. */
 export async function gather(x: Released, wish: Wish): Promise<Gathered> {
   const [clusters, { record }] = await Promise.all([
-    Promise.all(placedClusters(x).map((name) => lookAt(x, name))),
+    Promise.all(placedClusters(x).map((name) => lookAt(x, name, wish.green))),
     x.register.read(),
   ]);
   const { green, back, ...words } = wish;

@@ -18,7 +18,7 @@ const SCALE: Readonly<Record<string, number>> = {
 };
 
 /** Value of a Kubernetes quantity such as `1500m` or `1Gi`; undefined when it is none. */
-function quantity(text: unknown): number | undefined {
+export function quantity(text: unknown): number | undefined {
   if (typeof text === 'number') return text;
   if (typeof text !== 'string') return undefined;
   const m = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([numkMGTPE]|[KMGTPE]i)?$/.exec(text);
