@@ -184,15 +184,37 @@ function shellOf(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): S
 }
 
 /** The end of a release that was decided: shown once more as the decision left it. */
-function told(s: Shell, seen: Observations): End {
-  const end = { record: seen.register ?? s.mine, seen, why: [], flippedAt: s.flippedAt };
+function decided(s: Shell, held: Held | undefined, seen: Observations): End | undefined {
+  const r = held?.record;
+  if (s.o.leaveAt !== 'decision' || r === undefined || isOpen(r)) return undefined;
+  const end = { record: r, seen: { ...seen, register: r }, why: [], flippedAt: s.flippedAt };
   s.o.show(end);
   return end;
 }
 
+interface Turn extends End {
+  last: boolean;
+  /** Milliseconds until the next one. */
+  pause: number;
+}
+
+/** One turn: read the register, look, decide, act. */
+async function turn(s: Shell, before: Observations): Promise<Turn> {
+  const held = await readRegister(s);
+  const over = decided(s, held, before);
+  if (over !== undefined) return { ...over, last: true, pause: 0 };
+  const seen = await observe(s, held);
+  const { actions, why } = decide(s.mine, seen, s.ports.clock.now());
+  const end: End = { record: seen.register ?? s.mine, seen, why, flippedAt: s.flippedAt };
+  s.o.show(end);
+  await act(s, held, seen, actions);
+  const last = s.o.signal.aborted || finished(s, end.record, actions, why);
+  return { ...end, last, pause: actions[0]?.do === 'decide' ? 0 : ROUND_MS[end.record.decision] };
+}
+
 /**
- * The loop of one shell over one claimed release: read the register, look, decide, act, again. It may be
- * stopped after any step: whoever claims the release next goes on from register and switches alone.
+ * The loop of one shell over one claimed release: one turn after the other. It may be stopped after any step:
+ * whoever claims the release next goes on from register and switches alone.
  * Throws TW7041 when somebody else claimed it, TW7040 when nothing can be decided any more.
  */
 export async function drive(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): Promise<End> {
@@ -201,17 +223,11 @@ export async function drive(ports: ReleasePorts, record: ReleaseRecord, o: Drive
   let seen: Observations = { register: record, clusters: {} };
   try {
     for (;;) {
-      const held = await readRegister(s);
-      const over = o.leaveAt === 'decision' && held?.record !== undefined && !isOpen(held.record);
-      if (over) return told(s, { ...seen, register: held.record });
-      seen = await observe(s, held);
-      const { actions, why } = decide(s.mine, seen, ports.clock.now());
-      const r = seen.register ?? s.mine;
-      o.show({ record: r, seen, why, flippedAt: s.flippedAt });
-      await act(s, held, seen, actions);
-      if (o.signal.aborted || finished(s, r, actions, why)) return { record: r, seen, why, flippedAt: s.flippedAt };
+      const { last, pause, ...end } = await turn(s, seen);
+      if (last) return end;
+      seen = end.seen;
       await beat.tick();
-      if (actions[0]?.do !== 'decide') await ports.clock.sleep(ROUND_MS[r.decision], o.signal).catch(() => undefined);
+      if (pause > 0) await ports.clock.sleep(pause, o.signal).catch(() => undefined);
     }
   } finally {
     beat.stop();
