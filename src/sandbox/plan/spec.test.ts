@@ -142,7 +142,7 @@ describe('grownFrom', () => {
     const clusters = { ...cluster('dub', 'aws', 'eu-west-1'), ...three };
     const spec = grownFrom(specOf(config({ clusters }), o), known);
     expect(indexes(spec.regions)).toEqual(['sa-east-1 1', 'canadacentral 2', 'australia-southeast1 3', 'eu-west-1 4']);
-    expect(indexes(spec.users)).toEqual(['dub 4', 'sao 1', 'mtl 2', 'syd 3']);
+    expect(indexes(spec.users)).toEqual(['dub 1', 'sao 2', 'mtl 3', 'syd 4']);
     expect(spec.links).toHaveLength(12);
     expect(grownFrom(spec, spec)).toEqual(spec);
   });
@@ -152,7 +152,7 @@ describe('grownFrom', () => {
     const clusters = { ...cluster('mtl', 'azure', 'canadacentral'), ...cluster('dub', 'aws', 'eu-west-1') };
     const spec = grownFrom(specOf(config({ clusters }), o), known);
     expect(indexes(spec.regions)).toEqual(['sa-east-1 1', 'canadacentral 2', 'australia-southeast1 3', 'eu-west-1 4']);
-    expect(indexes(spec.users)).toEqual(['mtl 2', 'dub 1']);
+    expect(indexes(spec.users)).toEqual(['mtl 1', 'dub 2']);
   });
 
   it('changes nothing where nothing was', () => {

@@ -115,12 +115,8 @@ export function specOf(config: Config, o: SpecOptions): SandboxSpec {
   };
 }
 
-interface Indexed {
-  name: string;
-  index: number;
-}
 /** What is known keeps its index; what is new gets the lowest that is free. */
-function settle<T extends Indexed>(wanted: readonly T[], known: readonly Indexed[]): T[] {
+function settle(wanted: readonly SandboxRegion[], known: readonly SandboxRegion[]): SandboxRegion[] {
   const had = new Map(known.map((k) => [k.name, k.index]));
   const used = new Set(wanted.flatMap((w) => had.get(w.name) ?? []));
   return wanted.map((w) => {
@@ -132,12 +128,13 @@ function settle<T extends Indexed>(wanted: readonly T[], known: readonly Indexed
 }
 
 /**
- * The spec for a directory that holds a world already (its own spec: `known`). Regions and users keep their indexes,
- * for addresses of clusters and load balancers follow from them; no region goes, for its clusters may still stand.
+ * The spec for a directory that holds a world already (its own spec: `known`). Regions keep their indexes, for the
+ * addresses of clusters and load balancers follow from them; no region goes, for its clusters may still stand. Users
+ * are counted anew: nothing keeps their addresses.
  */
 export function grownFrom(spec: SandboxSpec, known: SandboxSpec | undefined): SandboxSpec {
   if (known === undefined) return spec;
   const gone = known.regions.filter((k) => !spec.regions.some((r) => r.name === k.name));
   const regions = settle([...spec.regions, ...gone], known.regions).toSorted((a, b) => a.index - b.index);
-  return { ...spec, regions, users: settle(spec.users, known.users), links: linksOf(regions) };
+  return { ...spec, regions, links: linksOf(regions) };
 }
