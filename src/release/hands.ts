@@ -1,6 +1,7 @@
 import { causes, type Clock, toJson } from '../kernel/index.ts';
 import type { Doing, ReleaseRecord, SwitchAction, SwitchState, WorkloadAction, WorkloadState } from './model.ts';
 import type { Put, ReleasePorts } from './ports.ts';
+import { registerOf } from './register.ts';
 
 /** Longer than this a write is `unknown`: it may still land, its fence tells. */
 const WRITE_MS = 5000;
@@ -37,12 +38,22 @@ export class Hands {
   readonly #ports: ReleasePorts;
   readonly #busy = new Set<string>();
   #closed = false;
+  #fault: unknown;
+  readonly #made = new Set<string>();
   readonly #told: (did: Did) => void;
   constructor(ports: ReleasePorts, told: (did: Did) => void) {
     this.#ports = ports;
     this.#told = told;
   }
 
+  /** This process has made, or made sure of, green on the cluster. */
+  claimed(r: ReleaseRecord, cluster: string): boolean {
+    return this.#made.has(`${r.release} ${cluster}`);
+  }
+  /** What must end this process: the journal cannot be written any more. */
+  get fault(): unknown {
+    return this.#fault;
+  }
   get busy(): boolean {
     return this.#busy.size > 0;
   }
@@ -92,12 +103,16 @@ export class Hands {
       (e: unknown): Did => ({ ...base, put: 'failed', why: causes(e)[0] ?? 'failed' }),
     );
     if (this.#closed) return;
-    this.#ports.journal.append({ kind: 'release.did', cluster: a.cluster, data: toJson(did) });
+    try {
+      this.#ports.journal.append({ kind: 'release.did', cluster: a.cluster, data: toJson(did) });
+    } catch (e) {
+      this.#fault = e;
+    }
     this.#told(did);
   }
 
   async #start(r: ReleaseRecord, a: Doing, facts: Facts): Promise<Put> {
-    const { switches, workloads, brakes } = this.#ports;
+    const { switches, brakes } = this.#ports;
     switch (a.do) {
       case 'vote':
       case 'flip':
@@ -106,16 +121,31 @@ export class Hands {
         return await switches.write(a.cluster, a.from, to, keeps(r, a.cluster));
       }
       case 'makeGreen':
-        return await workloads.makeGreen(a.cluster, a.version, facts.blue(a.cluster)?.ready ?? 0, a.fence);
+        return await this.#make(r, a, facts.blue(a.cluster)?.ready ?? 0);
       case 'retire':
         return await this.#retire(r, a);
       case 'brake':
         await brakes.brake(a.cluster, a.why);
         return 'ok';
       case 'lift':
-        await brakes.lift(a.cluster);
-        return 'ok';
+        return await this.#lift(r, a.cluster);
     }
+  }
+
+  async #make(r: ReleaseRecord, a: WorkloadAction, replicas: number): Promise<Put> {
+    const put = await this.#ports.workloads.makeGreen(a.cluster, a.version, replicas, a.fence);
+    if (put === 'ok') this.#made.add(`${r.release} ${a.cluster}`);
+    return put;
+  }
+
+  /** A lift has no fence of its own: the register is read once more, so that only the present shell lifts. */
+  async #lift(r: ReleaseRecord, cluster: string): Promise<Put> {
+    const { app, store, journal, brakes } = this.#ports;
+    const { record } = await registerOf(app, store, journal).read();
+    const same = record?.release === r.release && record.epoch === r.epoch && record.decision === r.decision;
+    if (!same || !record.members.includes(cluster)) return 'stale';
+    await brakes.lift(cluster);
+    return 'ok';
   }
 
   /** The preview and the weight-0 backend go first: a route must never name a Service that is gone. */

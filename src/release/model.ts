@@ -125,6 +125,8 @@ export interface ClusterView {
   sw: Seen<SwitchState>;
   green: Seen<WorkloadState>;
   blue: Seen<WorkloadState>;
+  /** False: this release has not moved green's fence yet, so an older release's retire may still hit it. */
+  claimed?: boolean;
   /** Smoke checks through the preview answered as wanted. */
   checked: boolean;
   /** Why not, while they do not. */

@@ -88,6 +88,7 @@ async function clusterView(s: Shell, r: ReleaseRecord, c: ClusterName, brakes: B
     sw: lane.sw.last,
     green: lane.green.last,
     blue: lane.blue.last,
+    claimed: s.hands.claimed(r, c),
     checked: s.checks.passed(c),
     ...(unchecked === undefined ? {} : { unchecked }),
     verdict: s.o.evidence.verdict(c),
@@ -200,6 +201,7 @@ interface Turn extends End {
 
 /** One turn: read the register, look, decide, act. */
 async function turn(s: Shell, before: Observations): Promise<Turn> {
+  if (s.hands.fault !== undefined) throw s.hands.fault;
   const held = await readRegister(s);
   const over = decided(s, held, before);
   if (over !== undefined) return { ...over, last: true, pause: 0 };

@@ -41,7 +41,8 @@ function steps(x: Round, c: ClusterName): Action[] {
   const green = valueOf(v.green);
   const sw = valueOf(v.sw);
   if (green === undefined || sw === undefined) return [];
-  if (!green.exists || green.complete === false)
+  // Also where it stands already: its fence moves, so that a late retire of an older release misses it.
+  if (!green.exists || green.complete === false || v.claimed === false)
     return [{ do: 'makeGreen', cluster: c, version: x.r.green, fence: green.fence }];
   return green.healthy && v.checked && !voted(x.r, sw) ? [onSwitch('vote', c, sw, x.r.epoch)] : [];
 }
