@@ -2,6 +2,7 @@ import type { Config } from '../config/index.ts';
 import { fault, type Problem, TwError } from '../kernel/index.ts';
 import { applysetId } from './applyset.ts';
 import { kubeFault } from './faults.ts';
+import { keepOld, type Left, type Move } from './migrate.ts';
 import type {
   AppPlan,
   ClusterFacts,
@@ -16,10 +17,9 @@ import type {
   UnitOf,
 } from './model.ts';
 import { patient } from './patient.ts';
-import { keepOld, type Left, type Move } from './migrate.ts';
 import { appName, desire, missFault, nothing } from './plan/desired.ts';
-import { keepFound } from './plan/found.ts';
 import { type Allow, type FoldContext, foldItem, foldLeftovers, type Reading } from './plan/fold.ts';
+import { keepFound } from './plan/found.ts';
 import { keyOf, sayRef } from './plan/objects.ts';
 import { idleOverrides } from './plan/override.ts';
 import { place } from './plan/placement.ts';

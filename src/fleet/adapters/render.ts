@@ -114,14 +114,16 @@ async function built(path: string): Promise<Built | undefined> {
     const work = [probe, [...build, path], [...build, path]].map((args) => call(file, args));
     try {
       const [said = '', one = '', two = ''] = await Promise.all(work);
-      const version = /v\d+\.\d+\.\d+/.exec(/kustomizeVersion": "([^"]+)/.exec(said)?.[1] ?? said)?.[0] ?? '';
-      return { texts: [one, two], tool: `kustomize ${version}` };
+      return { texts: [one, two], tool: `kustomize ${versionIn(said)}` };
     } catch (e) {
       if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw e;
     }
   }
   return undefined;
 }
+
+const versionIn = (said: string): string =>
+  /v\d+\.\d+\.\d+/.exec(/kustomizeVersion": "([^"]+)/.exec(said)?.[1] ?? said)?.[0] ?? '';
 
 function tail(e: unknown): string[] {
   const stderr = isDict(e) && typeof e['stderr'] === 'string' ? e['stderr'] : '';
