@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryMachines } from '../machines.ts';
-import { createEngine } from './adapters/engine.ts';
+import { createEngine, type Engine } from './adapters/engine.ts';
 import { openWorld } from './adapters/store.ts';
 import type { Input, Who } from './model.ts';
 
@@ -30,15 +30,33 @@ const role = (): Input => ({
   planned: { id: { $unknown: true }, arn: { $unknown: true }, name: `r${made++}` },
 });
 
+const sh = (line: string): void => void execFileSync('sh', ['-c', line]);
+
+function fill(dir: string): void {
+  for (let size = 256 * KIB, n = 0; size >= KIB; ) {
+    try {
+      writeFileSync(join(dir, `ballast-${n++}`), Buffer.alloc(size));
+    } catch {
+      size /= 2;
+    }
+  }
+}
+
+function untilRefused(engine: Engine): ReturnType<Engine['submit']> {
+  let last = engine.submit(role());
+  for (let n = 0; n < 200 && last.error === undefined; n++) last = engine.submit(role());
+  return last;
+}
+
 // A small disk of its own, which only root can mount.
 describe.runIf(process.getuid?.() === 0)('a full disk', () => {
   let dir = '';
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'tw-full-'));
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', dir]);
+    sh(`mount -t tmpfs -o size=512k tmpfs ${dir}`);
   });
   afterEach(() => {
-    execFileSync('umount', ['-l', dir]);
+    sh(`umount -l ${dir}`);
     rmSync(dir, { recursive: true });
   });
 
@@ -49,24 +67,17 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
     const first = engine.submit(role());
     expect(first.error).toBeUndefined();
     await engine.settled(first.op ?? '');
-    for (let size = 256 * KIB, n = 0; size >= KIB; ) {
-      try {
-        writeFileSync(join(dir, `ballast-${n++}`), Buffer.alloc(size));
-      } catch {
-        size /= 2;
-      }
-    }
+    fill(dir);
     const before = engine.world();
     // What room the log still has is used up first.
-    let refused = engine.submit(role());
-    for (let n = 0; n < 200 && refused.error === undefined; n++) refused = engine.submit(role());
+    const refused = untilRefused(engine);
     expect(refused.error).toMatchObject({ status: 503, code: 'TW9042' });
     expect(refused.error?.message).toMatch(new RegExp(`^the disk of the sandbox is full: ${file}, \\d+ bytes free$`));
     const kept = engine.world().resources.size;
     expect(kept).toBeGreaterThanOrEqual(before.resources.size);
     expect(engine.submit(role()).error?.code).toBe('TW9042');
     expect(engine.world().resources.size).toBe(kept);
-    execFileSync('sh', ['-c', `rm ${dir}/ballast-*`]);
+    sh(`rm ${dir}/ballast-*`);
     const again = engine.submit(role());
     expect(again.error).toBeUndefined();
     await engine.settled(again.op ?? '');

@@ -34,6 +34,15 @@ type Outside = Exclude<Effect, { do: 'answer' }>;
 
 const message = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
+/** What the work says, or why it failed. */
+function failureOf(work: () => string | undefined): string | undefined {
+  try {
+    return work();
+  } catch (e) {
+    return message(e);
+  }
+}
+
 /** Who waits for what: keys `op <id>` and `idle <resource>`. */
 function createWaiters() {
   const waiting = new Map<string, (() => void)[]>();
@@ -54,6 +63,17 @@ function createWaiters() {
 /** A failing disk must not end the process: it is tried again after this. */
 const RETRY_MS = 1000;
 const FULL = 'TW9042';
+
+/** The refusal, when there was no room to write; other failures are thrown on. */
+function unwritten(work: () => void): CloudError | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (cause) {
+    if (!(cause instanceof DiskFull)) throw cause;
+    return { status: 503, code: FULL, message: cause.message };
+  }
+}
 
 /** Does effects, brings their news; nodes wait for the boot of their cluster that is under way. */
 function createHands(o: EngineOptions, submit: Engine['submit']) {
@@ -103,22 +123,13 @@ export function createEngine(o: EngineOptions): Engine {
   const submit: Engine['submit'] = (input) => {
     if (closed) return { error: { status: 503, code: 'Closed', message: 'the clouds are going down' } };
     const { op, error, ...out } = decide(world, input, chaos, clock.now());
-    try {
-      commit(out);
-    } catch (cause) {
-      if (!(cause instanceof DiskFull)) throw cause;
-      return { error: { status: 503, code: FULL, message: cause.message } };
-    }
+    const full = unwritten(() => commit(out));
+    if (full !== undefined) return { error: full };
     return { ...(op === undefined ? {} : { op }), ...(error ? { error } : {}) };
   };
   const hands = createHands(o, submit);
   const tick = (): void => {
-    let cause: string | undefined;
-    try {
-      cause = submit({ kind: 'tick' }).error?.message;
-    } catch (e) {
-      cause = message(e);
-    }
+    const cause = failureOf(() => submit({ kind: 'tick' }).error?.message);
     if (cause === undefined) return;
     o.log?.(`the world could not be written: ${cause}`);
     schedule(clock.now() + RETRY_MS);
