@@ -68,21 +68,18 @@ function createNet(size: number, serve: Serve = { by: 'order', order: ALL.slice(
     if (brain === undefined) throw new Error(name);
     return brain;
   };
+  const meet = (members: string[], dead: Dead): void => {
+    const group = members.filter((n) => dead.clusters?.includes(n) !== true);
+    for (const me of group) {
+      for (const to of names) at(me).probed(`${to}/guestbook`, group.includes(to) && to !== dead.site ? good : bad);
+    }
+    for (const me of group) for (const other of group) if (other !== me) at(me).heard(at(other).sheet());
+  };
   return {
     names,
     step: (groups, dead = {}) => {
       clock.advance(1000);
-      const gone = dead.clusters ?? [];
-      const serves = (to: string): boolean => to !== dead.site && !gone.includes(to);
-      for (const members of groups) {
-        const group = members.filter((n) => !gone.includes(n));
-        for (const me of group) {
-          for (const to of names) at(me).probed(`${to}/guestbook`, group.includes(to) && serves(to) ? good : bad);
-        }
-        for (const me of group) {
-          for (const other of group.filter((o) => o !== me)) at(me).heard(at(other).sheet());
-        }
-      }
+      for (const members of groups) meet(members, dead);
       for (const name of names) at(name).tick();
     },
     verdict: (who, of) => at(who).health()[`${of}/guestbook`] ?? NO_VERDICT,
@@ -94,25 +91,28 @@ function createNet(size: number, serve: Serve = { by: 'order', order: ALL.slice(
   };
 }
 
+/** What a member of a group must hold of a target. */
+function expected(net: Net, group: string[], target: string, site: string | undefined) {
+  const outside = net.names.filter((n) => n !== target).length;
+  const heard = group.filter((n) => n !== target).length;
+  const need = needOf(outside);
+  const reaches = group.includes(target) && target !== site;
+  // Who says up: a majority, or the only one there is. Who says down: a majority, with the target's own word.
+  const up = reaches && heard >= Math.min(need, outside) && heard > 0;
+  const confesses = group.includes(target) && heard < need ? 1 : 0;
+  const down = !reaches && heard + confesses >= need;
+  // Anyone else keeps what was agreed before, and says that it is unsure.
+  const before = net.names.length === 1 ? 'unknown' : 'up';
+  return { state: down ? 'down' : before, unsure: !up && !down };
+}
+
 function broken(net: Net, groups: string[][], site: string | undefined): void {
-  for (let i = 0; i < 6; i++) net.step(groups, { site });
+  settle(net, groups, { site }, 6);
   for (const group of groups) {
-    for (const me of group) {
-      for (const target of net.names) {
-        const outside = net.names.filter((n) => n !== target);
-        const heard = group.filter((n) => n !== target).length;
-        const need = needOf(outside.length);
-        const reaches = group.includes(target) && target !== site;
-        // Who says up: a majority, or the only one there is. Who says down: a majority, with the target's own word.
-        const up = reaches && heard >= Math.min(need, outside.length) && heard > 0;
-        const confesses = group.includes(target) && heard < need ? 1 : 0;
-        const down = !reaches && heard + confesses >= need;
-        const v = net.verdict(me, target);
-        // Anyone else keeps what was agreed before, and says that it is unsure.
-        const before = net.names.length === 1 ? 'unknown' : 'up';
-        expect([me, target, v.state, v.unsure]).toEqual([me, target, down ? 'down' : before, !(up || down)]);
-        expect([me, target, v.lone]).toEqual([me, target, group.length === 1 && me !== target && !down]);
-      }
+    for (const [me, target] of group.flatMap((m) => net.names.map((t) => [m, t] as const))) {
+      const want = expected(net, group, target, site);
+      const lone = group.length === 1 && me !== target && want.state !== 'down';
+      expect([me, target, net.verdict(me, target)]).toMatchObject([me, target, { ...want, lone }]);
     }
   }
 }
@@ -169,7 +169,7 @@ it(
           // Alone it answers itself; a majority leaves out what it does not reach; a minority of several keeps all.
           const left = net.names.filter((n) => group.includes(n) || (group.length > 1 && !judged(n)));
           const want = net.names.map((n) => (left.includes(n) ? n : expect.stringMatching(`[${left.join('')}]`)));
-          expect([me, ...answersOf(net, me)]).toEqual([me, ...want]);
+          expect([me, ...net.names.map((_, i) => net.answer(me, i))]).toEqual([me, ...want]);
         }
       }
       settle(net, [net.names], {}, 8);
