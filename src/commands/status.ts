@@ -4,6 +4,7 @@ import { EXIT, type Json, type Row, type Tone, text, untrusted } from '../kernel
 import type { Context, Io } from './context.ts';
 import { earlierRuns } from './earlier.ts';
 import type { Args, Missing, Outcome } from './model.ts';
+import { liveVersions } from './release/live.ts';
 import { selectClusters } from './select.ts';
 
 function appTone(a: AppStatus): Tone {
@@ -69,6 +70,9 @@ function appData(name: string, all: readonly ClusterStatus[]): Json {
   return { name, clusters };
 }
 
+/** How long a status waits for the switch of a silent cluster. */
+const LIVE_MS = 4000;
+
 /** Clusters, apps and health now; a silent cluster is named and makes the answer partial. */
 export async function status(c: Context, args: Args): Promise<Outcome> {
   const config = await c.config();
@@ -79,7 +83,9 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
     const api = e.kube(k.name, outputs);
     return { name: k.name, ...(api === undefined ? {} : { api }) };
   });
-  const all = await fleetStatus({ fleet: config.fleet, clusters, apps: appsOf(config), clock: c.clock });
+  const { versions } = await liveVersions(e, outputs, LIVE_MS);
+  const apps = appsOf(config, versions);
+  const all = await fleetStatus({ fleet: config.fleet, clusters, apps, clock: c.clock });
   const placeOf = (name: string): Place => wanted.find((k) => k.name === name) ?? { cloud: '', region: '' };
   const missing: Missing[] = all
     .filter((s) => !s.reachable)

@@ -19,7 +19,7 @@ import { type Clock, fault, type Journal, openStore } from '../kernel/index.ts';
 import { gatewayParts } from '../release/adapters/gateway-parts.ts';
 import { gatewayApp } from '../release/gateway/app.ts';
 import type { Known } from '../traffic/index.ts';
-import { fleetKeys } from './keys.ts';
+import { type FleetKeys, fleetKeys } from './keys.ts';
 import { ROOT } from './place.ts';
 import { releaseDoor } from './release.ts';
 import { trafficDoor } from './traffic.ts';
@@ -72,6 +72,33 @@ function kubeDoor(w: EngineWiring): { get: Engine['kube']; close(): Promise<void
   };
 }
 
+interface Doors extends Pick<Engine, 'fleet' | 'traffic' | 'release'> {
+  close(): Promise<void>;
+}
+
+/** What works inside the clusters, over one client per cluster. */
+function doorsOf(w: EngineWiring, keys: FleetKeys, kube: Engine['kube'], outputs: () => Promise<Outputs>): Doors {
+  const { config, journal, clock } = w;
+  const proxy = w.place.proxyUrl === undefined ? {} : { proxyUrl: w.place.proxyUrl };
+  const common = { config, journal, clock, kube, ...proxy };
+  const fleet: FleetPorts = {
+    clock,
+    renderer: createRenderer(),
+    secret: (ref) => readSecret(ref, process.env),
+    key: keys.values,
+  };
+  const traffic = trafficDoor({ ...common, keys: keys.traffic, outputs, image: IMAGE, known: w.known });
+  const store = openStore(join(w.stateDir, 'journal.db'));
+  return {
+    fleet,
+    traffic,
+    release: releaseDoor({ ...common, store, fleet, brakes: traffic.brakes }),
+    close: async () => {
+      await Promise.all([traffic.close(), store.close()]);
+    },
+  };
+}
+
 /** All adapters of one fleet in one place. */
 export async function createEngine(w: EngineWiring): Promise<Engine> {
   const keys = fleetKeys(join(w.stateDir, 'keys.json'));
@@ -85,40 +112,12 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
     journal: w.journal,
     clock: w.clock,
   });
-  const traffic = trafficDoor({
-    config: w.config,
-    clock: w.clock,
-    journal: w.journal,
-    keys: keys.traffic,
-    kube: kube.get,
-    outputs,
-    image: IMAGE,
-    known: w.known,
-    ...(w.place.proxyUrl === undefined ? {} : { proxyUrl: w.place.proxyUrl }),
-  });
-  const fleet: FleetPorts = {
-    clock: w.clock,
-    renderer: createRenderer(),
-    secret: (ref) => readSecret(ref, process.env),
-    key: keys.values,
-  };
-  const store = openStore(join(w.stateDir, 'journal.db'));
+  const doors = doorsOf(w, keys, kube.get, outputs);
   return {
     config: w.config,
     place: w.place,
     infra: { config: w.config, place: w.place, tf, journal: w.journal, clock: w.clock },
-    fleet,
-    traffic,
-    release: releaseDoor({
-      config: w.config,
-      clock: w.clock,
-      journal: w.journal,
-      store,
-      fleet,
-      kube: kube.get,
-      brakes: traffic.brakes,
-      ...(w.place.proxyUrl === undefined ? {} : { proxyUrl: w.place.proxyUrl }),
-    }),
+    ...doors,
     gateway: { systemApp: () => gatewayApp(w.config, () => gatewayParts(keys.values)) },
     outputs,
     kube: kube.get,
@@ -133,7 +132,7 @@ export async function createEngine(w: EngineWiring): Promise<Engine> {
         ...(only === undefined ? {} : { only }),
       }),
     close: async () => {
-      await Promise.all([kube.close(), traffic.close(), store.close()]);
+      await Promise.all([kube.close(), doors.close()]);
     },
   };
 }

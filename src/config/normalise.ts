@@ -87,8 +87,14 @@ function* clusterRefs(name: string, a: ConfigParsed['apps'][string]): Generator<
   if (a.replicas !== 'same')
     for (const c of Object.keys(a.replicas.weights ?? {})) if (c !== '*') yield [`${at}.replicas.weights`, c];
   yield* trafficRefs(at, a.traffic);
-  for (const [i, w] of (a.release?.waves ?? []).entries())
-    for (const c of w.clusters) yield [`${at}.release.waves.${i}.clusters`, c];
+  yield* waveRefs(at, a.release?.waves ?? []);
+}
+
+function* waveRefs(
+  at: string,
+  waves: readonly { clusters: readonly string[] }[],
+): Generator<[path: string, cluster: string]> {
+  for (const [i, w] of waves.entries()) for (const c of w.clusters) yield [`${at}.release.waves.${i}.clusters`, c];
 }
 
 function* trafficRefs(

@@ -190,7 +190,7 @@ export interface Counters {
   latency: readonly { le: number; count: number }[];
 }
 
-export const OPEN: readonly Decision[] = ['preparing', 'committed', 'aborting'];
+const OPEN: readonly Decision[] = ['preparing', 'committed', 'aborting'];
 export const isOpen = (r: Pick<ReleaseRecord, 'decision'>): boolean => OPEN.includes(r.decision);
 export const reasonOf = (p: Problem, cluster?: ClusterName): Reason => ({
   code: p.code,

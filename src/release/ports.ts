@@ -96,17 +96,3 @@ export interface ReleasePorts {
   /** Gates of state and of other rooms, per cluster; empty = pass. */
   gates(c: ClusterName): Promise<readonly Reason[]>;
 }
-
-/** A Seen from a promise; the reason of a failure is kept. */
-export async function look<T>(
-  now: () => number,
-  ask: () => Promise<T>,
-  sayNo: (e: unknown) => Reason,
-): Promise<Seen<T>> {
-  try {
-    const value = await ask();
-    return { at: now(), value };
-  } catch (e) {
-    return { at: now(), unreachable: sayNo(e) };
-  }
-}

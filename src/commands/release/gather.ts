@@ -17,6 +17,7 @@ import {
 import type { Context } from '../context.ts';
 import type { Engine } from '../ports.ts';
 import { selectApp } from '../select.ts';
+import { within } from './within.ts';
 
 /** One app with everything its release verbs work with. */
 export interface Released {
@@ -74,20 +75,6 @@ interface SeenCluster extends PlanCluster {
 
 const ASK_MS = 8000;
 
-async function bounded<T>(x: Released, cluster: string, work: Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const late = x.c.clock.sleep(ASK_MS, stop.signal).then(() => {
-    throw fault('TW7012', { value: cluster, why: [`no answer for ${ASK_MS / 1000} s`], where: [{ cluster }] });
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    stop.abort();
-    work.catch(() => undefined);
-  }
-}
-
 /** Two versions must fit beside each other; green that stands already needs no more room. */
 async function crowded(x: Released, cluster: string, live: string, green: string): Promise<Reason[]> {
   const { workloads } = x.ports;
@@ -123,7 +110,7 @@ async function lookAt(x: Released, name: string, green: string): Promise<SeenClu
       ...(counters === undefined ? {} : { requests: counters.requests }),
     };
   };
-  return await bounded(x, name, work()).catch((error: unknown) => ({
+  return await within(x.c.clock, ASK_MS, name, work()).catch((error: unknown) => ({
     name,
     epoch: 0,
     silent: reasonFor(name, error),
@@ -166,7 +153,7 @@ export async function gather(x: Released, wish: Wish): Promise<Gathered> {
 export async function seenEpoch(x: Released): Promise<number> {
   const all = await Promise.all(
     placedClusters(x).map((name) =>
-      bounded(x, name, x.ports.switches.read(name))
+      within(x.c.clock, ASK_MS, name, x.ports.switches.read(name))
         .then((sw) => sw?.epoch ?? 0)
         .catch(() => 0),
     ),

@@ -4,6 +4,7 @@ import { type Problem, problemOf } from '../../kernel/index.ts';
 import { forget, registerOf } from '../../release/index.ts';
 import type { Engine } from '../ports.ts';
 import { placedClusters } from './gather.ts';
+import { within } from './within.ts';
 
 export interface Live {
   /** By app and cluster, the live version first; a cluster without a switch has no entry. */
@@ -12,8 +13,10 @@ export interface Live {
   blind: Readonly<Record<string, Problem>>;
 }
 
+const PATIENCE_MS = 15_000;
+
 /** What the switches say is live where. */
-export async function liveVersions(e: Engine, outputs: Outputs): Promise<Live> {
+export async function liveVersions(e: Engine, outputs: Outputs, patienceMs = PATIENCE_MS): Promise<Live> {
   const versions: Record<string, Record<string, readonly string[]>> = {};
   const blind: Record<string, Problem> = {};
   await Promise.all(
@@ -21,12 +24,12 @@ export async function liveVersions(e: Engine, outputs: Outputs): Promise<Live> {
       .filter((app) => app.release !== undefined)
       .map(async (app) => {
         const found: Record<string, readonly string[]> = {};
-        const { switches } = e.release.ports(app.name, outputs);
+        const { switches, clock } = e.release.ports(app.name, outputs);
         const standing = placedClusters({ e, app }).filter((c) => outputs[c] !== undefined);
         await Promise.all(
           standing.map(async (cluster) => {
             try {
-              const sw = await switches.read(cluster);
+              const sw = await within(clock, patienceMs, cluster, switches.read(cluster));
               if (sw !== undefined) found[cluster] = [sw.live];
             } catch (error) {
               blind[cluster] = problemOf(error);

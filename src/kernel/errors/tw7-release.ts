@@ -13,7 +13,7 @@ export const TW7 = {
   TW7009: { title: 'the version is live already', kind: 'user', exit: 2 },
   TW7010: { title: 'green did not become ready in time', kind: 'user', exit: 5 },
   TW7011: { title: 'a gate does not pass', kind: 'user', exit: 5 },
-  TW7012: { title: 'the cluster cannot be reached', kind: 'transient', exit: 5 },
+  TW7012: { title: 'the cluster cannot be reached', kind: 'transient', exit: 4 },
   TW7020: { title: 'a cluster did not switch in time', kind: 'transient', exit: 5 },
   TW7021: { title: 'the switch was changed by somebody else', kind: 'user', exit: 4 },
   TW7030: { title: 'the judge failed the new version', kind: 'user', exit: 5 },

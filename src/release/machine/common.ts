@@ -124,7 +124,7 @@ export const brakesOfGivenUp = (x: Round): Action[] =>
   });
 
 /** A person's word is needed and was not given. */
-export function unapproved(r: ReleaseRecord, stage: Stage): boolean {
+function unapproved(r: ReleaseRecord, stage: Stage): boolean {
   if (!r.terms.approve.includes(stage)) return false;
   return !r.requests.some((q) => q.kind === 'approve' && q.stage === stage && (stage !== 'wave' || q.wave === r.wave));
 }
