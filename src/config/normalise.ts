@@ -84,8 +84,8 @@ function* clusterRefs(name: string, a: ConfigParsed['apps'][string]): Generator<
   for (const c of a.placement.clusters ?? []) yield [`${at}.placement.clusters`, c];
   for (const [i, o] of a.overrides.entries())
     for (const c of o.on.clusters ?? []) yield [`${at}.overrides.${i}.on.clusters`, c];
-  if (a.replicas !== 'same')
-    for (const c of Object.keys(a.replicas.weights ?? {})) if (c !== '*') yield [`${at}.replicas.weights`, c];
+  const weights = a.replicas === 'same' ? {} : (a.replicas.weights ?? {});
+  for (const c of Object.keys(weights).filter((k) => k !== '*')) yield [`${at}.replicas.weights`, c];
   yield* trafficRefs(at, a.traffic);
   yield* waveRefs(at, a.release?.waves ?? []);
 }

@@ -1,5 +1,5 @@
 import type { Clock, ClusterName, Journal, Store } from '../kernel/index.ts';
-import type { AppId, Counters, Reason, Seen, SwitchState, VersionId, WorkloadState } from './model.ts';
+import type { AppId, Counters, Reason, SwitchState, VersionId, WorkloadState } from './model.ts';
 
 /** Result of a guarded write; `unknown` = timeout or broken answer: read again before anything else. */
 export type Put = 'ok' | 'stale' | 'unknown';
