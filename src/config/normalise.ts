@@ -82,12 +82,19 @@ function cluster(name: string, c: ParsedCluster, index: number): ClusterConfig {
 function* clusterRefs(name: string, a: ConfigParsed['apps'][string]): Generator<[path: string, cluster: string]> {
   const at = `apps.${name}`;
   for (const c of a.placement.clusters ?? []) yield [`${at}.placement.clusters`, c];
-  for (const [i, o] of a.overrides.entries())
-    for (const c of o.on.clusters ?? []) yield [`${at}.overrides.${i}.on.clusters`, c];
+  yield* overrideRefs(at, a.overrides);
   const weights = a.replicas === 'same' ? {} : (a.replicas.weights ?? {});
   for (const c of Object.keys(weights).filter((k) => k !== '*')) yield [`${at}.replicas.weights`, c];
   yield* trafficRefs(at, a.traffic);
   yield* waveRefs(at, a.release?.waves ?? []);
+}
+
+function* overrideRefs(
+  at: string,
+  overrides: ConfigParsed['apps'][string]['overrides'],
+): Generator<[path: string, cluster: string]> {
+  for (const [i, o] of overrides.entries())
+    for (const c of o.on.clusters ?? []) yield [`${at}.overrides.${i}.on.clusters`, c];
 }
 
 function* waveRefs(
