@@ -1,7 +1,7 @@
 import { type Clock, type Problem, TwError } from '../kernel/index.ts';
 import { applysetId } from './applyset.ts';
-import { kubeFault } from './faults.ts';
 import { type AppStatus, appStatus, type StatusApp } from './appstatus.ts';
+import { kubeFault } from './faults.ts';
 import type { KubeObject, Ref } from './model.ts';
 import { patient } from './patient.ts';
 import { PART_OF } from './plan/desired.ts';

@@ -1,5 +1,5 @@
-import type { BuiltNodes } from './built.ts';
 import type { ClusterName, Json } from '../kernel/index.ts';
+import type { BuiltNodes } from './built.ts';
 import type { Root, RootId, RunRef, Verb } from './model.ts';
 import type { TfEvent } from './stream.ts';
 

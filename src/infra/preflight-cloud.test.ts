@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Json } from '../kernel/index.ts';
 import { type MemoryWorld, memoryCloud } from './adapters/clouds/memory.ts';
 import { askClouds } from './ask-clouds.ts';
-import type { Json } from '../kernel/index.ts';
 import { builtNodes, type StateResource } from './built.ts';
 import { CloudError } from './cloud.ts';
 import { refusedBy } from './preflight-cloud.ts';

@@ -1,4 +1,4 @@
-import { causes, type ClusterName } from '../kernel/index.ts';
+import { type ClusterName, causes } from '../kernel/index.ts';
 import type { Reason, ReleaseRecord } from './model.ts';
 import type { ReleasePorts } from './ports.ts';
 

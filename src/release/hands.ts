@@ -1,4 +1,4 @@
-import { causes, type Clock, toJson } from '../kernel/index.ts';
+import { type Clock, causes, toJson } from '../kernel/index.ts';
 import type { Doing, ReleaseRecord, SwitchAction, SwitchState, WorkloadAction, WorkloadState } from './model.ts';
 import type { Put, ReleasePorts } from './ports.ts';
 import { registerOf } from './register.ts';

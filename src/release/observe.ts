@@ -1,5 +1,5 @@
 import { type Clock, type ClusterName, causes, TwError } from '../kernel/index.ts';
-import { type ClusterView, type Reason, reasonOf, type ReleaseRecord, type Seen } from './model.ts';
+import { type ClusterView, type Reason, type ReleaseRecord, reasonOf, type Seen } from './model.ts';
 import type { ReleasePorts } from './ports.ts';
 
 /** How long one answer of a cluster is waited for, and how long a round waits for a cluster that was silent before. */

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
+import type { ReleaseConfig } from '../config/index.ts';
 import { type Clock, memoryStore } from '../kernel/index.ts';
 import { type Evidence, noEvidence } from './evidence.ts';
 import { planRelease, type ReleasePlan } from './plan.ts';
-import { ask, claim, forget, registerOf, takeover } from './register.ts';
-import { drive, type DriveOptions } from './shell.ts';
-import { WorldTwin } from './twin.ts';
 import type { ReleasePorts } from './ports.ts';
-import type { ReleaseConfig } from '../config/index.ts';
+import { ask, claim, forget, registerOf, takeover } from './register.ts';
+import { type DriveOptions, drive } from './shell.ts';
+import { WorldTwin } from './twin.ts';
 
 const CLUSTERS = ['mtl', 'sao', 'syd'];
 

@@ -7,11 +7,11 @@ import {
   type PlanCluster,
   planRelease,
   type Reason,
-  reasonFor,
+  type Register,
   type ReleasePlan,
   type ReleasePorts,
   type ReleaseRecord,
-  type Register,
+  reasonFor,
   registerOf,
 } from '../../release/index.ts';
 import type { Context } from '../context.ts';

@@ -2,7 +2,7 @@ import { type Fact, fault, type Row, type Tone, text, toJson, untrusted } from '
 import { isOpen, type ReleaseRecord, releaseRows, releaseView } from '../../release/index.ts';
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
-import { placedClusters, releasedApp, type Released } from './gather.ts';
+import { placedClusters, type Released, releasedApp } from './gather.ts';
 
 interface VersionRow {
   cluster: string;

@@ -1,8 +1,8 @@
 import type { KubeObject, UnitOf } from '../model.ts';
+import type { Closure } from './closure.ts';
 import { needsOf } from './follow.ts';
 import { type Dict, dictOf, groupOf, isDict, isWorkload, keyOf, listOf, refOf, sayRef } from './objects.ts';
 import { hasLabels, podLabels } from './select.ts';
-import type { Closure } from './closure.ts';
 
 interface Case {
   all: readonly KubeObject[];

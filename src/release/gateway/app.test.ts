@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { checkConfig, type Config } from '../../config/index.ts';
+import { type Config, checkConfig } from '../../config/index.ts';
 import type { FleetApp, KubeObject } from '../../fleet/index.ts';
 import { gatewayParts, placeholderCertificate } from '../adapters/gateway-parts.ts';
 import { gatewayApp } from './app.ts';

@@ -1,4 +1,4 @@
-import { KubeError, type KubeObject, type Ref, textOf, dictOf, type KubeApi } from '../../../fleet/index.ts';
+import { dictOf, type KubeApi, KubeError, type KubeObject, type Ref, textOf } from '../../../fleet/index.ts';
 import { type ClusterName, TwError } from '../../../kernel/index.ts';
 import { type Reason, reasonOf, type SwitchState, type VersionId } from '../../model.ts';
 import type { Guard, Put, Switch } from '../../ports.ts';

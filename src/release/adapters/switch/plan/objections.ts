@@ -2,7 +2,7 @@ import { dictOf, type KubeObject, listOf, textOf, versionedName } from '../../..
 import type { ClusterName } from '../../../../kernel/index.ts';
 import type { Reason, VersionId } from '../../../model.ts';
 import { foreignOwners, sayObject, unsafe } from './notes.ts';
-import { refsOf, type RouteShape, routeName, rulesOf } from './route.ts';
+import { type RouteShape, refsOf, routeName, rulesOf } from './route.ts';
 
 type Dict = Record<string, unknown>;
 
