@@ -74,11 +74,17 @@ function phaseOf(f: Folded, c: ClusterName): string {
   return v !== undefined && valueOf(v.sw) === undefined ? 'no answer' : PHASE[f.record.decision](f, c);
 }
 
-const UNSEEN = { version: null, vote: false, verdict: '' };
+/** What a cluster that was not looked at must serve: known only once the release has ended. */
+function settledOn(r: ReleaseRecord, c: ClusterName): string | null {
+  if (r.decision === 'done') return r.green;
+  return r.decision === 'rolledback' ? (r.blue[c] ?? null) : null;
+}
 
-function seenOf(f: Folded, v: ClusterView | undefined): Pick<Lane, 'version' | 'vote' | 'verdict'> {
+function seenOf(f: Folded, c: ClusterName): Pick<Lane, 'version' | 'vote' | 'verdict'> {
+  const v = f.seen?.clusters[c];
   const sw = valueOf(v?.sw);
-  if (v === undefined || sw === undefined) return UNSEEN;
+  if (v === undefined) return { version: settledOn(f.record, c), vote: false, verdict: '' };
+  if (sw === undefined) return { version: null, vote: false, verdict: '' };
   return { version: sw.live, vote: sw.vote, verdict: flipped(f.record, sw) ? v.verdict.is : '' };
 }
 
@@ -87,7 +93,7 @@ function laneOf(f: Folded, c: ClusterName): Lane {
   const lagging = f.record.lagging.includes(c);
   return {
     name: c,
-    ...seenOf(f, v),
+    ...seenOf(f, c),
     wave: waveOf(f.record, c),
     phase: phaseOf(f, c),
     braked: v?.braked ?? lagging,
@@ -158,7 +164,7 @@ function laneTone(v: ReleaseView, l: Lane): Tone {
 function cellsOf(l: Lane): Record<string, Span[]> {
   return {
     phase: [text(l.phase)],
-    serves: [untrusted(l.version ?? '?')],
+    serves: [untrusted(l.version ?? '')],
     verdict: [text(l.verdict)],
     brake: [text(l.braked ? 'braked' : '')],
   };
