@@ -33,11 +33,17 @@ async function lastLines(api: KubeApi, pod: KubeObject): Promise<string[]> {
   return out;
 }
 
-function newest(events: readonly KubeObject[], names: ReadonlySet<string>): string | undefined {
+/** Something else may bear the same name, such as an autoscaler: only events about these objects count. */
+const isAbout = (e: KubeObject, about: ReadonlySet<string>): boolean => {
+  const o = dictOf(e['involvedObject']);
+  return about.has(`${textOf(o['kind']) ?? ''} ${textOf(o['name']) ?? ''}`);
+};
+
+function newest(events: readonly KubeObject[], objects: ReadonlySet<string>): string | undefined {
   const time = (e: KubeObject): string =>
     textOf(e['lastTimestamp']) ?? textOf(e['eventTime']) ?? e.metadata.creationTimestamp ?? '';
   const about = events
-    .filter((e) => names.has(textOf(dictOf(e['involvedObject'])['name']) ?? '') && e['type'] === 'Warning')
+    .filter((e) => isAbout(e, objects) && e['type'] === 'Warning')
     .toSorted((a, b) => (time(a) < time(b) ? 1 : -1));
   const event = about[0];
   if (event === undefined) return undefined;
@@ -80,7 +86,10 @@ export async function blame(api: KubeApi, ref: Ref): Promise<string[]> {
       { group: '', kind: 'Event' },
       ref.namespace === undefined ? {} : { namespace: ref.namespace },
     );
-    const event = newest(events, new Set([ref.name, ...(sick === undefined ? [] : [sick.metadata.name])]));
+    const event = newest(
+      events,
+      new Set([`${ref.kind} ${ref.name}`, ...(sick === undefined ? [] : [`Pod ${sick.metadata.name}`])]),
+    );
     const lines = sick === undefined ? [] : await lastLines(api, sick);
     const own = health(o);
     return [

@@ -10,13 +10,14 @@ const text = readFileSync(new URL('../gateway/testdata/flip.txt', import.meta.ur
 const gateway = { install: 'traefik', namespace: 'edge', name: 'gateway', lag: 1500 } as const;
 
 function world(more: Partial<GatewayMetricsInput> = {}) {
+  const told = { text };
   const silent = new Set<string>();
   const asked: string[] = [];
   const twin = new KubeTwin('sao', {
     proxy: (at, path) => {
       asked.push(`${at.pod}:${at.port}${path}`);
       if (silent.has(at.pod)) throw new KubeError(503, 'ServiceUnavailable', 'no answer');
-      return text;
+      return told.text;
     },
   });
   const pod = (name: string, ready: boolean): void => {
@@ -30,7 +31,7 @@ function world(more: Partial<GatewayMetricsInput> = {}) {
   };
   const app = { name: 'guestbook', namespace: 'guestbook', traffic: { service: 'guestbook' } as never };
   const metrics = gatewayMetrics({ config: { gateway }, app, api: () => twin, clock: manualClock(7), ...more });
-  return { twin, pod, silent, asked, metrics };
+  return { twin, pod, silent, asked, metrics, told };
 }
 
 test('all pods of the gateway together; a pod that is gone keeps its share', async () => {
@@ -56,4 +57,23 @@ test('a ready pod that does not answer is silence, not zero; one that starts may
 test('a gateway that is not ours is no source', async () => {
   const w = world({ config: { gateway: { ...gateway, install: 'none' } } });
   expect(await w.metrics.read('sao', 'v2')).toBeUndefined();
+});
+
+test('failures that no service counted before the first look are of the past; later ones count', async () => {
+  const broken = readFileSync(new URL('../gateway/testdata/broken.txt', import.meta.url), 'utf8');
+  const w = world();
+  w.pod('a', true);
+  w.told.text = broken;
+  expect(await w.metrics.read('sao', 'v9')).toMatchObject({ requests: 0, errors: 0 });
+  const more = broken.replace(
+    /^(traefik_router_requests_total\{.*code="503".*\}) (\d+)$/m,
+    (_, id: string, n: string) => {
+      return `${id} ${Number(n) + 5}`;
+    },
+  );
+  expect(more).not.toBe(broken);
+  w.told.text = more;
+  expect(await w.metrics.read('sao', 'v9')).toMatchObject({ requests: 5, errors: 5 });
+  w.told.text = broken;
+  expect(await w.metrics.read('sao', 'v9')).toMatchObject({ requests: 5, errors: 5 });
 });

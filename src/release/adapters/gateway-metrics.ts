@@ -1,7 +1,7 @@
 import type { AppConfig, Config } from '../../config/index.ts';
 import { type KubeApi, type KubeObject, versionedName } from '../../fleet/index.ts';
 import type { Clock } from '../../kernel/index.ts';
-import { countersOf, type PodMemory, remember, type Scrape, scrapeOf } from '../gateway/metrics.ts';
+import { countersOf, type PodMemory, remember, type Scrape, scrapeOf, unservedIn } from '../gateway/metrics.ts';
 import { GATEWAY_LABELS, METRICS_PORT } from '../gateway/names.ts';
 import type { Metrics } from '../ports.ts';
 
@@ -44,23 +44,39 @@ async function scrapes(i: GatewayMetricsInput, cluster: string): Promise<Map<str
   return new Map(answers.filter((a) => a !== undefined));
 }
 
+interface Memory {
+  pods: ReadonlyMap<string, PodMemory>;
+  /**
+   * Failures that no service has counted: at the first look, and the most seen. Those of services that are gone
+   * lie in the first; the two series are not read at one moment, so the difference may dip.
+   */
+  first: number;
+  most: number;
+}
+
+function remembered(before: Memory | undefined, told: ReadonlyMap<string, Scrape>): Memory {
+  const pods = new Map(before?.pods);
+  for (const [uid, scrape] of told) pods.set(uid, remember(pods.get(uid), scrape));
+  const now = unservedIn([...pods.values()]);
+  return { pods, first: before?.first ?? now, most: Math.max(before?.most ?? 0, now) };
+}
+
 /**
  * Counters of an app's versions as its gateway saw them, from all pods of Traefik through the API server.
  * Only of the route `<app>`: what goes to the preview is judged by its checks. They never go back while this
  * adapter lives, whatever pods come and go. `undefined` on a gateway that is not ours.
  */
 export function gatewayMetrics(i: GatewayMetricsInput): Metrics {
-  const memories = new Map<string, Map<string, PodMemory>>();
+  const memories = new Map<string, Memory>();
   return {
     read: async (cluster, version) => {
       if (i.config.gateway.install === 'none' || i.app.traffic === undefined) return undefined;
       const told = await scrapes(i, cluster);
-      const memory = memories.get(cluster) ?? new Map<string, PodMemory>();
+      const memory = remembered(memories.get(cluster), told);
       memories.set(cluster, memory);
-      for (const [uid, scrape] of told) memory.set(uid, remember(memory.get(uid), scrape));
       const service = versionedName(i.app.traffic.service, version);
       const backend = { namespace: i.app.namespace, route: i.app.name, service };
-      return countersOf([...memory.values()], backend, i.clock.now());
+      return countersOf([...memory.pods.values()], backend, i.clock.now(), memory.most - memory.first);
     },
   };
 }

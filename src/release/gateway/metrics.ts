@@ -114,18 +114,31 @@ function latencyOf(mine: readonly Sample[]): Counters['latency'] {
   return [...at].map(([le, count]) => ({ le, count })).toSorted((a, b) => a.le - b.le);
 }
 
-/** Counters of one backend over all pods of the gateway, gone ones included. `at`: Unix milliseconds. */
-export function countersOf(pods: readonly PodMemory[], b: Backend, at: number): Counters {
-  const all = pods
+const samplesOf = (pods: readonly PodMemory[]): Sample[] =>
+  pods
     .flatMap((p) => [...p.series.values()].map((s) => ({ ...s.sample, value: s.base + s.sample.value })))
     .filter(counts);
+
+/** Failures that no service has counted, over all pods: also those of services that are gone by now. */
+export const unservedIn = (pods: readonly PodMemory[]): number => unserved(samplesOf(pods));
+
+/**
+ * Counters of one backend over all pods of the gateway, gone ones included. `at`: Unix milliseconds; `alone`:
+ * failures that no service has counted, and that this backend bears too.
+ */
+export function countersOf(
+  pods: readonly PodMemory[],
+  b: Backend,
+  at: number,
+  alone: number = unservedIn(pods),
+): Counters {
+  const all = samplesOf(pods);
   // The label ends in the place among the backends, which changes when others come and go.
   const tail = `-svc-${b.namespace}-${b.service}-`;
   const isMine = (label: string): boolean =>
     /^\d+@kubernetesgateway$/.test(label.slice(label.lastIndexOf(tail) + tail.length)) && label.includes(tail);
   const mine = all.filter((s) => s.name !== ROUTER && isMine(s.labels['service'] ?? ''));
   const served = mine.filter((s) => s.name === SERVICE);
-  const alone = unserved(all);
   return {
     at,
     requests: sum(served) + alone,

@@ -12,6 +12,7 @@ import {
   onSwitch,
   type Round,
   reached,
+  sayWhy,
   silence,
   valueOf,
   viewOf,
@@ -28,7 +29,7 @@ function alarm(x: Round): Reason | undefined {
     if (v.verdict.is === 'fail') return v.verdict.why[0] ?? { code: 'TW7030', say: `failed on ${c}`, cluster: c };
     const green = valueOf(v.green);
     if (green !== undefined && green.ready === 0)
-      return { code: 'TW7030', say: `no pod of ${x.r.green} is ready on ${c}: ${green.why.join(': ')}`, cluster: c };
+      return { code: 'TW7030', say: `no pod of ${x.r.green} is ready on ${c}: ${sayWhy(green.why)}`, cluster: c };
   }
   return undefined;
 }

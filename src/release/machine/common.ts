@@ -139,3 +139,13 @@ const SAY: Readonly<Record<Stage, string>> = {
   wave: 'go on with the next wave',
   done: 'end the release, the old version goes',
 };
+
+const LONGEST = 240;
+
+/** From the pod inwards in one sentence: what fleet lists innermost first, one log line at most. */
+export function sayWhy(why: readonly string[]): string {
+  const log = why.find((w) => w.startsWith('log: '));
+  const rest = why.filter((w) => !w.startsWith('log: ')).toReversed();
+  const told = rest.length > 1 ? rest.slice(1) : rest;
+  return [...told, ...(log === undefined ? [] : [log])].map((w) => w.slice(0, LONGEST)).join('; ');
+}

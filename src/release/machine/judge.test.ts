@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { judgeStart, judgeStep, verdictOf } from './judge.ts';
 import { judged, type Part, type Rate, TERMS } from './judge-fixtures.ts';
 import type { JudgeTerms } from './judging.ts';
+import { growth, tallyOf } from './tally.ts';
 
 const BLUE: Rate = { requests: 20, errors: 0.02 };
 const BEFORE: Part = { stage: 'before', seconds: 300, blue: BLUE, other: BLUE };
@@ -188,4 +189,18 @@ describe('evidence', () => {
   it('of a judge that saw nothing is unknown', () => {
     expect(verdictOf(judgeStart('mtl', TERMS), 0).is).toBe('unknown');
   });
+});
+
+it('a version that had failures of others on its account before its first answer is not charged with them', () => {
+  const then = tallyOf({ at: 1, requests: 12, errors: 12, latency: [] });
+  const now = tallyOf({
+    at: 2,
+    requests: 29,
+    errors: 12,
+    latency: [
+      { le: 0.1, count: 17 },
+      { le: Infinity, count: 17 },
+    ],
+  });
+  expect(growth(now, then)).toMatchObject({ requests: 17, errors: 0, timed: 17 });
 });

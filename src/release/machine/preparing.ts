@@ -10,6 +10,7 @@ import {
   lastOf,
   onSwitch,
   type Round,
+  sayWhy,
   silence,
   valueOf,
   viewOf,
@@ -22,7 +23,7 @@ const notReady = (c: ClusterName, say: string): Reason => ({ code: 'TW7010', say
 function unready(x: Round, c: ClusterName): Reason | undefined {
   const v = viewOf(x, c);
   const green = valueOf(v.green);
-  if (green?.healthy !== true) return notReady(c, green?.why.join(': ') || `${x.r.green} is not ready on ${c}`);
+  if (green?.healthy !== true) return notReady(c, sayWhy(green?.why ?? []) || `${x.r.green} is not ready on ${c}`);
   return v.checked ? undefined : (v.unchecked ?? notReady(c, `the checks through the preview of ${c} have not run`));
 }
 

@@ -38,10 +38,13 @@ const wentDown = (now: Tally, then: Tally): boolean =>
   now.within.some((n, i) => n < (then.within[i] ?? 0));
 
 /**
- * What counters grew by. A counter that went down, or other bounds, mean that the gateway was started anew:
+ * What counters grew by; times that appear for the first time are all new. A counter that went down, or other bounds, mean that the gateway was started anew:
  * then all it has counted is new, and what came between the last reading and its end is lost.
  */
 export function growth(now: Tally, then: Tally): Tally {
+  const untimed = then.timed === 0 && then.le.length === 0;
+  if (untimed && now.requests >= then.requests && now.errors >= then.errors)
+    return { ...now, requests: now.requests - then.requests, errors: now.errors - then.errors };
   if (!sameBounds(now, then) || wentDown(now, then)) return now;
   return {
     requests: now.requests - then.requests,
