@@ -124,7 +124,9 @@ describe('a release', () => {
     const failed = await release('guestbook@v4');
     expect(failed.code, failed.stderr).toBe(5);
     expect(failed.problem).toMatchObject({ code: 'TW7010', where: [{ cluster: 'mtl' }] });
-    expect(failed.problem?.why[0]).toMatch(/pod guestbook-v4-.*Readiness probe failed.*503.*never becomes ready in mtl/);
+    expect(failed.problem?.why[0]).toMatch(
+      /pod guestbook-v4-.*Readiness probe failed.*503.*never becomes ready in mtl/,
+    );
     for (const seen of await Promise.all(users)) {
       expect([seen.lost, seen.sample]).toEqual([0, []]);
       expect(seen.versions.map((v) => v.version)).toEqual(['v2']);
