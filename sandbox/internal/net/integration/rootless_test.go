@@ -23,11 +23,19 @@ func TestRootless(t *testing.T) {
 	t.Run("root that asks for it", func(t *testing.T) { rootless(t, "auto", 0) })
 }
 
+// A command as another user.
+func as(uid int, name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	return cmd
+}
+
 func rootless(t *testing.T, device string, uid int) {
-	try := exec.Command("unshare", "--user", "true")
-	try.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
-	if err := try.Run(); err != nil {
+	if err := as(uid, "unshare", "--user", "true").Run(); err != nil {
 		t.Skipf("this system gives no user namespaces to ordinary users: %v", err)
+	}
+	if err := as(uid, "sh", "-c", "exec 3<>/dev/net/tun").Run(); device == "tun" && err != nil {
+		t.Skipf("/dev/net/tun is not for ordinary users here: %v", err)
 	}
 	w := startAs(t, strings.Replace(netJSON, `{"id"`, fmt.Sprintf(`{"wanDevice":%q,"rootless":true,"id"`, device), 1), uid)
 	one := serve(t, w.machine("sao-1", sao, "10.10.0.11", "198.18.1.10"), "10.10.0.11:30080", "one")
@@ -63,7 +71,7 @@ func rootless(t *testing.T, device string, uid int) {
 		t.Error("udp: target one is still used after 3 s")
 	}
 	enter := exec.Command(binary, "enter", "--dir", w.dir, "sao-2", "--", "sh", "-c", `id -u; cat /proc/sys/net/ipv4/ip_forward`)
-	enter.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	enter.SysProcAttr = as(uid, "").SysProcAttr
 	out, err := enter.CombinedOutput()
 	if string(out) != "0\n1\n" {
 		t.Errorf("enter: %q %v", out, err)
