@@ -25,7 +25,7 @@ describe('tutorial', () => {
   it.each(tutorial)('%s', async (line) => {
     const ran = await rig.run('sh', ['-c', typed(line)]);
     // Users who come in the seconds after a cluster died may meet it: that is told as a partial answer.
-    const allowed = line.includes('visit') ? [0, 9] : [0];
+    const allowed = line.includes('visit') ? [0, 9] : line.includes('v3-broken') ? [5] : [0];
     expect(allowed, `${line}\n${ran.stdout}\n${ran.stderr}`).toContain(ran.code);
     if (line === 'make demo') {
       for (const place of ['sao', 'mtl', 'syd'])
