@@ -67,6 +67,20 @@ describe('YAML', () => {
 });
 
 describe('kustomize', () => {
+  test('a program on PATH that this person may not run is looked for elsewhere', async () => {
+    file('locked/kustomize', 'not a program');
+    file('folder/kustomization.yaml', 'resources: [cm.yaml]\n');
+    const at = file('folder/cm.yaml', CM);
+    const before = process.env['PATH'];
+    process.env['PATH'] = `${join(dir, 'locked')}:${before}`;
+    try {
+      const r = await createRenderer().render('app', [join(at, '..')]);
+      expect(r.objects.map((o) => o.body.metadata.name)).toEqual(['a']);
+    } finally {
+      process.env['PATH'] = before;
+    }
+  });
+
   test('a folder with a kustomization goes through the real binary', async () => {
     file('k/kustomization.yaml', 'namePrefix: pre-\nresources: [web.yaml]\nimages: [{name: web, newTag: v9}]\n');
     file(

@@ -101,6 +101,9 @@ interface Built {
   tool: string;
 }
 
+/** EACCES is also what a folder on PATH gives that this person may not search. */
+const NOT_THERE = new Set(['ENOENT', 'EACCES']);
+
 /** The folder built twice, side by side, by kustomize or by the one inside kubectl; undefined: there is neither. */
 async function built(path: string): Promise<Built | undefined> {
   const tools = [
@@ -116,7 +119,7 @@ async function built(path: string): Promise<Built | undefined> {
       const [said = '', one = '', two = ''] = await Promise.all(work);
       return { texts: [one, two], tool: `kustomize ${versionIn(said)}` };
     } catch (e) {
-      if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw e;
+      if (!NOT_THERE.has((e as NodeJS.ErrnoException).code ?? '')) throw e;
     }
   }
   return undefined;
