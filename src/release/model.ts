@@ -191,6 +191,8 @@ export interface Counters {
 }
 
 const OPEN: readonly Decision[] = ['preparing', 'committed', 'aborting'];
+/** Code of a silence that is no failure yet: the first answer is still waited for. */
+export const NOT_YET = 'TW7008';
 export const isOpen = (r: Pick<ReleaseRecord, 'decision'>): boolean => OPEN.includes(r.decision);
 export const reasonOf = (p: Problem, cluster?: ClusterName): Reason => ({
   code: p.code,

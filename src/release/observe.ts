@@ -1,10 +1,12 @@
 import { type Clock, type ClusterName, causes, TwError } from '../kernel/index.ts';
-import { type ClusterView, type Reason, type ReleaseRecord, reasonOf, type Seen } from './model.ts';
+import { type ClusterView, NOT_YET, type Reason, type ReleaseRecord, reasonOf, type Seen } from './model.ts';
 import type { ReleasePorts } from './ports.ts';
 
 /** How long one answer of a cluster is waited for, and how long a round waits for a cluster that was silent before. */
 const ANSWER_MS = 4000;
 const SILENT_MS = 100;
+/** The first answer of a cluster is waited for so long: the others are not held up by one that is dead. */
+const FIRST_MS = 1500;
 
 export function reasonFor(cluster: ClusterName, e: unknown): Reason {
   if (e instanceof TwError) return reasonOf(e.problem, cluster);
@@ -22,7 +24,7 @@ class Asked<T> {
   constructor(cluster: ClusterName, clock: Clock) {
     this.#cluster = cluster;
     this.#clock = clock;
-    this.last = { at: clock.now(), unreachable: { code: 'TW7012', say: `${cluster} was not asked yet`, cluster } };
+    this.last = { at: clock.now(), unreachable: { code: NOT_YET, say: `${cluster} has not answered yet`, cluster } };
   }
   /** Resolves when an answer came, or the patience is over. */
   async refresh(ask: () => Promise<T>): Promise<void> {

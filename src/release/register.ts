@@ -107,7 +107,6 @@ export async function claim(register: Register, c: Claim): Promise<ReleaseRecord
 export interface Takeover {
   release?: string;
   request?: ReleaseRequest;
-  seenEpoch: number;
   clock: Clock;
 }
 
@@ -117,7 +116,7 @@ export async function takeover(register: Register, app: AppId, t: Takeover): Pro
     const r = needed(app, now, t.release);
     return {
       ...r,
-      epoch: Math.max(r.epoch, t.seenEpoch) + 1,
+      epoch: r.epoch + 1,
       ...(isOpen(r) ? { since: t.clock.now() } : {}),
       requests: t.request === undefined ? r.requests : [...r.requests, t.request],
     };

@@ -84,7 +84,7 @@ it('all clusters move as one, the old version stays until the end, then it goes'
   expect(world.units.has('mtl v1')).toBe(true);
   expect(Object.keys(kept.flippedAt).toSorted()).toEqual(CLUSTERS);
   const request = { kind: 'promote', by: 'ana', at: 0 } as const;
-  const mine = await takeover(register, 'shop', { seenEpoch: 1, clock: ports.clock, request });
+  const mine = await takeover(register, 'shop', { clock: ports.clock, request });
   const end = await drive(ports, mine, options({ leaveAt: 'clean' }));
   expect(end.record.decision).toBe('done');
   expect([...world.units.keys()].toSorted()).toEqual(CLUSTERS.map((c) => `${c} v2`));
@@ -143,7 +143,7 @@ it('a rollback by another process stops the first one, which can write no more',
   const running = drive(first, record, options({ leaveAt: 'clean' }));
   while (live(world).some((v) => v !== 'v2')) await clock.sleep(500);
   const request = { kind: 'rollback', by: 'bo', at: 0, why: 'looks wrong' } as const;
-  const mine = await takeover(register, 'shop', { seenEpoch: 1, clock, request });
+  const mine = await takeover(register, 'shop', { clock, request });
   const [stale, end] = await Promise.all([
     running.catch((e: unknown) => e),
     drive(first, mine, options({ leaveAt: 'decision' })),
@@ -159,11 +159,32 @@ it('a rollback of what is only kept is one write per cluster, and ends at the de
   await drive(ports, record, options());
   const before = CLUSTERS.map((c) => world.switches.seen(c).state?.fence ?? 0);
   const request = { kind: 'rollback', by: 'bo', at: 0 } as const;
-  const mine = await takeover(register, 'shop', { seenEpoch: 1, clock, request });
+  const mine = await takeover(register, 'shop', { clock, request });
   const end = await drive(ports, mine, options({ leaveAt: 'decision' }));
   expect(end.record.decision).toBe('rolledback');
   expect(live(world)).toEqual(['v1', 'v1', 'v1']);
   expect(CLUSTERS.map((c, i) => (world.switches.seen(c).state?.fence ?? 0) - (before[i] ?? 0))).toEqual([1, 1, 1]);
+});
+
+it('a rollback writes the others at once when one cluster is silent, brakes it, and lifts the brake when it is back', async () => {
+  const { world, ports, clock } = await worldOf();
+  const { record, register } = await started(ports, planOf('v2'));
+  await drive(ports, record, options());
+  world.cut.add('syd');
+  const request = { kind: 'rollback', by: 'bo', at: 0 } as const;
+  const mine = await takeover(register, 'shop', { clock, request });
+  let seenBraked = false;
+  const show: DriveOptions['show'] = ({ record: r }) => {
+    if (!world.braked.has('syd') || seenBraked) return;
+    seenBraked = true;
+    expect(r.decision).toBe('aborting');
+    expect(['mtl', 'sao'].map((c) => world.switches.seen(c).state?.live)).toEqual(['v1', 'v1']);
+    void clock.sleep(5000).then(() => world.cut.delete('syd'));
+  };
+  const end = await drive(ports, mine, options({ leaveAt: 'decision', show }));
+  expect([seenBraked, end.record.decision]).toEqual([true, 'rolledback']);
+  expect(live(world)).toEqual(['v1', 'v1', 'v1']);
+  expect([...world.braked]).toEqual([]);
 });
 
 it('a second release is refused with the name and the phase of the first', async () => {

@@ -188,6 +188,8 @@ function shellOf(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): S
 function decided(s: Shell, held: Held | undefined, seen: Observations): End | undefined {
   const r = held?.record;
   if (s.o.leaveAt !== 'decision' || r === undefined || isOpen(r)) return undefined;
+  // A brake of this release is lifted first, where its cluster answers again.
+  if (s.hands.busy || s.brakes?.braked.some((c) => r.members.includes(c)) === true) return undefined;
   const end = { record: r, seen: { ...seen, register: r }, why: [], flippedAt: s.flippedAt };
   s.o.show(end);
   return end;

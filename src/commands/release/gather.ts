@@ -148,15 +148,3 @@ export async function gather(x: Released, wish: Wish): Promise<Gathered> {
   });
   return { plan, held: record, seenEpoch: Math.max(0, ...clusters.map((c) => c.epoch)) };
 }
-
-/** Highest epoch on the switches that answer. */
-export async function seenEpoch(x: Released): Promise<number> {
-  const all = await Promise.all(
-    placedClusters(x).map((name) =>
-      within(x.c.clock, ASK_MS, name, x.ports.switches.read(name))
-        .then((sw) => sw?.epoch ?? 0)
-        .catch(() => 0),
-    ),
-  );
-  return Math.max(0, ...all);
-}

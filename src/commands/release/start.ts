@@ -11,7 +11,7 @@ import {
 import type { Context, Io } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { driven, releaseOutcome } from './drive.ts';
-import { type Gathered, gather, type Released, releasedApp, seenEpoch, type Wish } from './gather.ts';
+import { type Gathered, gather, type Released, releasedApp, type Wish } from './gather.ts';
 
 /** `app@version`. Throws TW7006. */
 export function targetOf(wish: string): { app: string; version: string } {
@@ -68,7 +68,7 @@ async function settleBefore(x: Released, io: Io, held: ReleaseRecord | undefined
       throw fault('TW6005', { value: held.release, why: ['the answer was no; nothing was changed'] });
   }
   const request = { kind: 'promote', by: x.by, at: x.c.clock.now(), why: 'a new release begins' } as const;
-  const mine = await takeover(x.register, x.app.name, { seenEpoch: await seenEpoch(x), clock: x.c.clock, request });
+  const mine = await takeover(x.register, x.app.name, { clock: x.c.clock, request });
   await driven(x, io, mine, { leaveAt: 'clean', yes: true });
 }
 

@@ -12,7 +12,7 @@ import type { Context, Io } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import type { Engine } from '../ports.ts';
 import { type Driving, driven, releaseOutcome } from './drive.ts';
-import { type Released, releasedApp, seenEpoch } from './gather.ts';
+import { type Released, releasedApp } from './gather.ts';
 import { begin } from './start.ts';
 
 type Kind = ReleaseRequest['kind'];
@@ -28,9 +28,8 @@ const requestOf = (x: Released, kind: Kind, args: Args, more: Partial<ReleaseReq
 
 /** Claims the release for this process, whoever drives it now, and goes on with the person's word in it. */
 async function takeOver(x: Released, io: Io, request: ReleaseRequest | undefined, d: Driving): Promise<Outcome> {
-  const epoch = await seenEpoch(x);
+  // The register's own epoch is enough: no switch can be ahead of it, and a dead cluster is not waited for.
   const mine = await takeover(x.register, x.app.name, {
-    seenEpoch: epoch,
     clock: x.c.clock,
     ...(request === undefined ? {} : { request }),
   });

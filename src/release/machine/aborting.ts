@@ -1,5 +1,5 @@
 import type { ClusterName } from '../../kernel/index.ts';
-import type { Action, Decided, Reason } from '../model.ts';
+import { type Action, type Decided, NOT_YET, type Reason } from '../model.ts';
 import {
   blueOf,
   brakesOfGivenUp,
@@ -19,7 +19,7 @@ function step(x: Round, c: ClusterName): Action[] {
   const sw = valueOf(v.sw);
   if (sw !== undefined) return wentBack(x.r, c, sw) ? [] : [onSwitch('back', c, sw, x.r.epoch)];
   const why: Reason = silence(v.sw) ?? { code: 'TW7012', say: `${c} is silent`, cluster: c };
-  return v.braked || v.mayBrake.length > 0 ? [] : [{ do: 'brake', cluster: c, why }];
+  return v.braked || v.mayBrake.length > 0 || why.code === NOT_YET ? [] : [{ do: 'brake', cluster: c, why }];
 }
 
 /** Every member is written back, those that are blue already too: only that stops a delayed flip. Green's health plays no part. */

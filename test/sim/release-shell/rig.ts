@@ -135,7 +135,7 @@ export class Rig {
   }
   async takeover(name: string, ports = this.ports(new Life(this.clock, undefined))): Promise<End | undefined> {
     const register = registerOf('shop', this.#plain, memoryJournal(this.clock));
-    const mine = await takeover(register, 'shop', { seenEpoch: 0, clock: this.clock });
+    const mine = await takeover(register, 'shop', { clock: this.clock });
     return await this.shell(name, mine, ports);
   }
   async ask(kind: 'rollback' | 'giveUp', cluster?: string): Promise<void> {
