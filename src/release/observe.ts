@@ -5,8 +5,6 @@ import type { ReleasePorts } from './ports.ts';
 /** How long one answer of a cluster is waited for, and how long a round waits for a cluster that was silent before. */
 const ANSWER_MS = 4000;
 const SILENT_MS = 100;
-/** The first answer of a cluster is waited for so long: the others are not held up by one that is dead. */
-const FIRST_MS = 1500;
 
 export function reasonFor(cluster: ClusterName, e: unknown): Reason {
   if (e instanceof TwError) return reasonOf(e.problem, cluster);
