@@ -18,6 +18,22 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * The result of `work`, or what `late` gives (or throws) when it takes longer than `ms`. Work that is too slow goes
+ * on alone; nobody hears of its end.
+ */
+export async function within<T>(clock: Clock, ms: number, work: Promise<T>, late: () => T): Promise<T> {
+  const stop = new AbortController();
+  const timer = clock.sleep(ms, stop.signal).then(late);
+  timer.catch(() => undefined);
+  try {
+    return await Promise.race([work, timer]);
+  } finally {
+    stop.abort();
+    work.catch(() => undefined);
+  }
+}
+
 /** A clock that stands still until told; `sleep` returns at once and moves it. For tests and simulations. */
 export function manualClock(start = 0): Clock & { advance(ms: number): void } {
   let at = start;

@@ -1,4 +1,4 @@
-export { type Clock, manualClock, systemClock } from './clock.ts';
+export { type Clock, manualClock, systemClock, within } from './clock.ts';
 export { type Block, type ErrorEntry, EXIT, type ExitCode } from './errors/block.ts';
 export { CATALOGUE, type Code, entryOf } from './errors/catalogue.ts';
 export {

@@ -1,4 +1,4 @@
-import { type Clock, causes, toJson } from '../kernel/index.ts';
+import { causes, toJson, within } from '../kernel/index.ts';
 import type { Doing, ReleaseRecord, SwitchAction, SwitchState, WorkloadAction, WorkloadState } from './model.ts';
 import type { Put, ReleasePorts } from './ports.ts';
 import { registerOf } from './register.ts';
@@ -9,20 +9,8 @@ const WRITE_MS = 5000;
 export interface Did {
   do: Doing['do'] | 'pin';
   cluster: string;
-  put: Put | 'pending' | 'failed';
+  put: Put | 'failed';
   why?: string;
-}
-
-async function bounded(clock: Clock, work: Promise<Put>): Promise<Put> {
-  const stop = new AbortController();
-  const late = clock.sleep(WRITE_MS, stop.signal).then((): Put => 'unknown');
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    stop.abort();
-    work.catch(() => undefined);
-  }
 }
 
 function switchAfter(r: ReleaseRecord, a: SwitchAction, live: string): Omit<SwitchState, 'uid'> {
@@ -78,7 +66,10 @@ export class Hands {
       void this.#report(a, work);
       return;
     }
-    await this.#report(a, bounded(this.#ports.clock, work));
+    await this.#report(
+      a,
+      within(this.#ports.clock, WRITE_MS, work, () => 'unknown'),
+    );
     if (a.do === 'flip') void this.#pin(r, a.cluster, facts);
   }
 
@@ -96,7 +87,7 @@ export class Hands {
     );
   }
 
-  async #report(a: Pick<Did, 'do' | 'cluster'>, work: Promise<Put | 'pending'>): Promise<void> {
+  async #report(a: Pick<Did, 'do' | 'cluster'>, work: Promise<Put>): Promise<void> {
     const base = { do: a.do, cluster: a.cluster };
     const did: Did = await work.then(
       (put): Did => ({ ...base, put }),

@@ -40,8 +40,6 @@ export interface Terms {
   /** Milliseconds a version must have had no request before it is retired, and the longest wait for that. */
   quietMs: number;
   quietMostMs: number;
-  /** A release back to a version that still runs: no judge, no soak. */
-  back: boolean;
 }
 
 /** A wish of a person; `plan` and the release id bind it, an older one is void. */

@@ -1,6 +1,6 @@
 import type { ReleaseConfig } from '../config/index.ts';
 import { type ClusterName, digest } from '../kernel/index.ts';
-import type { AppId, Reason, ReleaseRecord, Terms, VersionId, Wave } from './model.ts';
+import type { AppId, Reason, Terms, VersionId, Wave } from './model.ts';
 
 /** What the plan of a release is made from; everything was read before. */
 export interface PlanInput {
@@ -9,12 +9,8 @@ export interface PlanInput {
   config: ReleaseConfig;
   /** Clusters the app is placed on, in the order of the config, with what was seen of each. */
   clusters: readonly PlanCluster[];
-  /** The release that holds the app, if any. */
-  held?: ReleaseRecord;
   /** Words of the person that win over the config. */
   wish?: { strategy?: 'atomic' | 'waves'; hold?: 'commit' };
-  /** A release back to the version that was live before: no judge, no soak. */
-  back?: boolean;
 }
 export interface PlanCluster {
   name: ClusterName;
@@ -25,8 +21,6 @@ export interface PlanCluster {
   refused: readonly Reason[];
   /** Requests seen at the gateway, for the order of the waves; absent = not measured. */
   requests?: number;
-  /** Ready pods of the live version: green is made as large. */
-  ready?: number;
 }
 export interface ReleasePlan {
   /** `r-` and twelve hex digits of the digest over everything that was agreed. */
@@ -54,9 +48,8 @@ function byTraffic(clusters: readonly PlanCluster[]): readonly PlanCluster[] {
 
 function wavesOf(i: PlanInput, members: readonly PlanCluster[]): Wave[] {
   const { config, wish } = i;
-  const soakOf = (own: number | undefined, last: boolean): number =>
-    i.back === true ? 0 : (own ?? (last ? config.lastSoak : config.soak));
-  const strategy = i.back === true ? 'atomic' : (wish?.strategy ?? config.strategy);
+  const soakOf = (own: number | undefined, last: boolean): number => own ?? (last ? config.lastSoak : config.soak);
+  const strategy = wish?.strategy ?? config.strategy;
   const names = new Set(members.map((m) => m.name));
   const lists =
     strategy === 'atomic'
@@ -69,25 +62,24 @@ function wavesOf(i: PlanInput, members: readonly PlanCluster[]): Wave[] {
 
 function termsOf(i: PlanInput, members: readonly PlanCluster[]): Terms {
   const { config } = i;
-  const approve = i.back === true ? [] : config.approve;
+  const { approve } = config;
   return {
     waves: wavesOf(i, members),
     prepareMs: config.prepare.timeout,
     require: config.prepare.require,
     skewMs: config.skew.max,
     onMissed: config.skew.onMissed,
-    keepBlueMs: i.back === true ? 0 : config.keepBlue,
+    keepBlueMs: config.keepBlue,
     approve: i.wish?.hold === 'commit' && !approve.includes('commit') ? [...approve, 'commit'] : approve,
     quietMs: QUIET_MS,
     quietMostMs: QUIET_MOST_MS,
-    back: i.back === true,
   };
 }
 
 /** Clusters of the config's waves must be the clusters of the app. */
 function waveReasons(i: PlanInput): Reason[] {
   const named = i.config.waves?.flatMap((w) => w.clusters);
-  if (named === undefined || i.wish?.strategy === 'atomic' || i.back === true) return [];
+  if (named === undefined || i.wish?.strategy === 'atomic') return [];
   return i.clusters
     .filter((c) => !named.includes(c.name))
     .map((c) => ({ code: 'TW7006', say: `release.waves does not name ${c.name}`, cluster: c.name }));

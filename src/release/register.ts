@@ -1,4 +1,13 @@
-import { type Clock, fault, type Journal, type Store, toJson } from '../kernel/index.ts';
+import {
+  type CasResult,
+  type Clock,
+  canonical,
+  fault,
+  type Journal,
+  type Json,
+  type Store,
+  toJson,
+} from '../kernel/index.ts';
 import { type AppId, isOpen, type ReleaseRecord, type ReleaseRequest } from './model.ts';
 import type { ReleasePlan } from './plan.ts';
 
@@ -18,6 +27,15 @@ const key = (app: AppId): string => `${PREFIX}${app}`;
 export const beatKey = (app: AppId): string => `beat/${app}`;
 const LIMIT = 32 * 1024;
 
+/** An answer that got lost is looked up at once: what was written is `ok`, and is never written twice. */
+async function settled(store: Store, at: string, w: { revision: number; value: Json }): Promise<CasResult> {
+  const put = await store.cas(at, w.revision, w.value);
+  if (put !== 'unknown') return put;
+  const { value, revision } = await store.get(at).catch(() => ({ value: undefined, revision: w.revision }));
+  const landed = revision > w.revision && value !== undefined && canonical(value) === canonical(w.value);
+  return landed ? 'ok' : put;
+}
+
 export function registerOf(app: AppId, store: Store, journal: Journal): Register {
   return {
     read: async () => {
@@ -29,7 +47,7 @@ export function registerOf(app: AppId, store: Store, journal: Journal): Register
       const size = JSON.stringify(value).length;
       if (size > LIMIT)
         throw fault('TW7040', { value: next.release, why: [`the record has ${size} bytes, ${LIMIT} at most`] });
-      const put = await store.cas(key(app), revision, value);
+      const put = await settled(store, key(app), { revision, value });
       // The register first, the journal second: a decision that is not in the journal is not acted on.
       if (put === 'ok') journal.append({ kind: 'release.record', data: value });
       return put;
@@ -59,9 +77,17 @@ async function amend(
   throw fault('TW7040', { why: ['somebody else writes the register all the time'] });
 }
 
+/** Throws TW7001 while a release is open. */
+export function refuseOpen(now: ReleaseRecord | undefined): void {
+  if (now === undefined || !isOpen(now)) return;
+  throw fault('TW7001', {
+    value: `${now.release} (${phase(now)}, by ${now.by}) holds ${now.app}`,
+    fix: [{ say: 'See what it waits for:', command: `tw why '#${now.release}'` }],
+  });
+}
+
 const phase = (r: ReleaseRecord): string =>
   `${r.decision}${r.decision === 'committed' ? `, wave ${r.wave}, ${r.step}` : ''}`;
-export const holder = (r: ReleaseRecord): string => `${r.release} (${phase(r)}, by ${r.by}) holds ${r.app}`;
 
 export interface Claim {
   plan: ReleasePlan;
@@ -76,11 +102,7 @@ const numberOf = (r: ReleaseRecord | undefined): number => (r === undefined ? 0 
 /** Starts a release. Throws TW7001 while another one is open. */
 export async function claim(register: Register, c: Claim): Promise<ReleaseRecord> {
   return await amend(register, (now) => {
-    if (now !== undefined && isOpen(now))
-      throw fault('TW7001', {
-        value: holder(now),
-        fix: [{ say: 'See what it waits for:', command: `tw why '#${now.release}'` }],
-      });
+    refuseOpen(now);
     const at = c.clock.now();
     const { plan } = c;
     return {

@@ -224,3 +224,13 @@ it('a release of clusters that were built anew is forgotten, and the next one ma
   expect(await forget(register, ports.clock)).toBeUndefined();
   expect((await started(ports, planOf('v2'))).record).toMatchObject({ release: 'r2', epoch: 3 });
 });
+
+it('a register whose answers get lost is asked again: one release, one entry, no refusal by itself', async () => {
+  const { world } = await worldOf();
+  let lost = 1;
+  const store = memoryStore((call) => (call.do === 'cas' && lost-- > 0 ? 'lost' : undefined));
+  const ports = world.ports('shop', store);
+  const { record } = await started(ports, planOf('v2'));
+  expect(record).toMatchObject({ release: 'r1', epoch: 1, requests: [] });
+  expect(ports.journal.read({ kind: 'release.record' })).toHaveLength(1);
+});

@@ -4,7 +4,6 @@ import {
   type DriveOptions,
   drive,
   type End,
-  noEvidence,
   type Reason,
   type ReleaseRecord,
   releaseRows,
@@ -52,10 +51,9 @@ const checksOf = (x: Released): DriveOptions['checks'] =>
 
 /** Drives a claimed release in this process and shows it until it ends, waits, or this process is told to stop. */
 export async function driven(x: Released, io: Io, record: ReleaseRecord, d: Driving): Promise<End> {
-  const evidence = record.terms.back ? noEvidence('pass') : x.e.release.evidence(x.app.name, x.ports);
   return await drive(x.ports, record, {
     checks: checksOf(x),
-    evidence,
+    evidence: x.e.release.evidence(x.app.name, x.ports),
     signal: io.signal,
     leaveAt: d.leaveAt,
     show: (round) => io.show(releaseRows(releaseView(round), x.c.clock.now())),

@@ -17,7 +17,7 @@ import {
 import type { Context } from '../context.ts';
 import type { Engine } from '../ports.ts';
 import { selectApp } from '../select.ts';
-import { within } from './within.ts';
+import { answerOf } from './answer.ts';
 
 /** One app with everything its release verbs work with. */
 export interface Released {
@@ -94,11 +94,10 @@ async function lookAt(x: Released, name: string, green: string): Promise<SeenClu
       const why = { code: 'TW7003', say: `${x.app.name} has no switch on ${name}: run "tw up" first`, cluster: name };
       return { name, live: '', epoch: 0, refused: [why] };
     }
-    const [refused, mixed, room, state, counters] = await Promise.all([
+    const [refused, mixed, room, counters] = await Promise.all([
       switches.refuse(name),
       workloads.refuse(name),
       crowded(x, name, sw.live, green),
-      workloads.state(name, sw.live),
       metrics.read(name, sw.live).catch(() => undefined),
     ]);
     return {
@@ -106,11 +105,10 @@ async function lookAt(x: Released, name: string, green: string): Promise<SeenClu
       live: sw.live,
       epoch: sw.epoch,
       refused: [...refused, ...mixed.map((say) => ({ code: 'TW7003', say, cluster: name })), ...room],
-      ready: state.ready,
       ...(counters === undefined ? {} : { requests: counters.requests }),
     };
   };
-  return await within(x.c.clock, ASK_MS, name, work()).catch((error: unknown) => ({
+  return await answerOf(x.c.clock, ASK_MS, name, work()).catch((error: unknown) => ({
     name,
     epoch: 0,
     silent: reasonFor(name, error),
@@ -127,7 +125,6 @@ export interface Wish {
   green: string;
   strategy?: 'atomic' | 'waves';
   hold?: 'commit';
-  back?: boolean;
 }
 
 /** Looks at register, switches and clusters, and makes the plan. */
@@ -136,15 +133,13 @@ export async function gather(x: Released, wish: Wish): Promise<Gathered> {
     Promise.all(placedClusters(x).map((name) => lookAt(x, name, wish.green))),
     x.register.read(),
   ]);
-  const { green, back, ...words } = wish;
+  const { green, ...words } = wish;
   const plan = planRelease({
     app: x.app.name,
     green,
     config: x.app.release,
     clusters,
     wish: words,
-    ...(record === undefined ? {} : { held: record }),
-    ...(back === undefined ? {} : { back }),
   });
   return { plan, held: record, seenEpoch: Math.max(0, ...clusters.map((c) => c.epoch)) };
 }

@@ -3,8 +3,8 @@ import type { Outputs } from '../../infra/index.ts';
 import { type Problem, problemOf } from '../../kernel/index.ts';
 import { forget, registerOf } from '../../release/index.ts';
 import type { Engine } from '../ports.ts';
+import { answerOf } from './answer.ts';
 import { placedClusters } from './gather.ts';
-import { within } from './within.ts';
 
 export interface Live {
   /** By app and cluster, the live version first; a cluster without a switch has no entry. */
@@ -29,7 +29,7 @@ export async function liveVersions(e: Engine, outputs: Outputs, patienceMs = PAT
         await Promise.all(
           standing.map(async (cluster) => {
             try {
-              const sw = await within(clock, patienceMs, cluster, switches.read(cluster));
+              const sw = await answerOf(clock, patienceMs, cluster, switches.read(cluster));
               if (sw !== undefined) found[cluster] = [sw.live];
             } catch (error) {
               blind[cluster] = problemOf(error);

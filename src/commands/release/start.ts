@@ -2,10 +2,10 @@ import { fault, type Row, text, toJson, untrusted, type View } from '../../kerne
 import {
   claim,
   dryRun,
-  isOpen,
   type Reason,
   type ReleasePlan,
   type ReleaseRecord,
+  refuseOpen,
   takeover,
 } from '../../release/index.ts';
 import type { Context, Io } from '../context.ts';
@@ -58,11 +58,13 @@ export function refuse(x: Released, reasons: readonly Reason[]): void {
   });
 }
 
+/** Every cluster serves it, and the old version only waits for a rollback. */
+const isKept = (r: ReleaseRecord | undefined): r is ReleaseRecord => r?.decision === 'committed' && r.step === 'keep';
+
 /** Finishes the release before: what is only kept is ended with the person's word, what is over is retired. Throws TW7001. */
 async function settleBefore(x: Released, io: Io, held: ReleaseRecord | undefined, yes: boolean): Promise<void> {
   if (held === undefined) return;
-  if (isOpen(held)) {
-    if (held.decision !== 'committed' || held.step !== 'keep') return;
+  if (isKept(held)) {
     const text = `${held.release} keeps the old version for a rollback. End it now?`;
     if (!yes && (await io.ask({ kind: 'yes', text, flag: '--yes' })) !== 'yes')
       throw fault('TW6005', { value: held.release, why: ['the answer was no; nothing was changed'] });
@@ -106,8 +108,7 @@ export async function begin(x: Released, io: Io, args: Args, wish: Wish): Promis
     const data = toJson({ plan: first.plan, steps: dryRun(first.plan), refused: first.plan.refused });
     return { data, view: planView(first.plan, x.c.clock.now()) };
   }
-  if (first.held !== undefined && isOpen(first.held) && first.held.step !== 'keep')
-    await claim(x.register, { plan: first.plan, by: x.by, seenEpoch: first.seenEpoch, clock: x.c.clock });
+  if (!isKept(first.held)) refuseOpen(first.held);
   refuse(x, first.plan.refused);
   await settleBefore(x, io, first.held, args['yes'] === true);
   const g = first.held === undefined ? first : await gather(x, wish);

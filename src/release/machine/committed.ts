@@ -80,7 +80,6 @@ function flipStep(x: Round): Decided {
 
 /** What keeps the wave from being passed. */
 function doubts(x: Round): Reason[] {
-  if (x.r.terms.back) return [];
   const accepted = x.r.requests.some((q) => q.kind === 'accept' && q.at >= x.r.since);
   return reached(x.r).flatMap((c): Reason[] => {
     const v = viewOf(x, c);

@@ -204,3 +204,9 @@ it('a version that had failures of others on its account before its first answer
   });
   expect(growth(now, then)).toMatchObject({ requests: 17, errors: 0, timed: 17 });
 });
+
+it('more failures than requests since the last reading: the gateway began anew, all it counted is new', () => {
+  const then = tallyOf({ at: 1, requests: 100, errors: 0, latency: [] });
+  const now = tallyOf({ at: 2, requests: 120, errors: 23, latency: [{ le: Infinity, count: 97 }] });
+  expect(growth(now, then)).toMatchObject({ requests: 120, errors: 23 });
+});

@@ -34,6 +34,7 @@ const sameBounds = (a: Tally, b: Tally): boolean =>
 const wentDown = (now: Tally, then: Tally): boolean =>
   now.requests < then.requests ||
   now.errors < then.errors ||
+  now.requests - now.errors < then.requests - then.errors ||
   now.timed < then.timed ||
   now.within.some((n, i) => n < (then.within[i] ?? 0));
 
@@ -42,10 +43,10 @@ const wentDown = (now: Tally, then: Tally): boolean =>
  * then all it has counted is new, and what came between the last reading and its end is lost.
  */
 export function growth(now: Tally, then: Tally): Tally {
+  if (wentDown(now, then)) return now;
   const untimed = then.timed === 0 && then.le.length === 0;
-  if (untimed && now.requests >= then.requests && now.errors >= then.errors)
-    return { ...now, requests: now.requests - then.requests, errors: now.errors - then.errors };
-  if (!sameBounds(now, then) || wentDown(now, then)) return now;
+  if (untimed) return { ...now, requests: now.requests - then.requests, errors: now.errors - then.errors };
+  if (!sameBounds(now, then)) return now;
   return {
     requests: now.requests - then.requests,
     errors: now.errors - then.errors,

@@ -110,7 +110,6 @@ export function recordOf(
       approve: [],
       quietMs: 1,
       quietMostMs: 1,
-      back: false,
     },
     epoch: get(word, R.epoch),
     decision: decisionOf(stage),

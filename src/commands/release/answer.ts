@@ -1,0 +1,8 @@
+import { type Clock, fault, within } from '../../kernel/index.ts';
+
+/** An answer of a cluster; a silent one is not waited for longer than `ms`. Throws TW3012. */
+export async function answerOf<T>(clock: Clock, ms: number, cluster: string, work: Promise<T>): Promise<T> {
+  return await within(clock, ms, work, () => {
+    throw fault('TW3012', { value: cluster, where: [{ cluster }], why: [`no answer for ${ms / 1000} s`] });
+  });
+}
