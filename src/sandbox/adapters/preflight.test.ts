@@ -4,12 +4,14 @@ import { machineFacts } from './preflight.ts';
 
 describe('machine facts', () => {
   it('counts the inotify instances of this user', () => {
-    const before = machineFacts('/no/such/folder').inotify;
+    // The listing of this process names the descriptor it was read through, which is closed by then.
     const watcher = watch(import.meta.dirname);
-    const after = machineFacts('/no/such/folder').inotify;
+    const seen = Array.from({ length: 5 }, () => machineFacts('/no/such/folder').inotify);
     watcher.close();
-    expect(before.limit).toBeGreaterThan(0);
-    expect(after.used).toBeGreaterThan(0);
+    for (const { limit, used } of seen) {
+      expect(limit).toBeGreaterThan(0);
+      expect(used).toBeGreaterThan(0);
+    }
   });
   it('reads this machine', () => {
     const facts = machineFacts('/no/such/folder');

@@ -42,11 +42,20 @@ function directoryState(dir: string): MachineFacts['directory'] {
   return readdirSync(dir).length === 0 ? 'empty' : 'foreign';
 }
 
+/** Undefined: gone since it was listed, as the listing's own descriptor always is. */
+function link(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 function inotifyOf(pid: string): number {
+  const folder = `/proc/${pid}/fd`;
   try {
     if (statSync(`/proc/${pid}`).uid !== process.getuid?.()) return 0;
-    const folder = `/proc/${pid}/fd`;
-    return readdirSync(folder).filter((fd) => readlinkSync(`${folder}/${fd}`) === 'anon_inode:inotify').length;
+    return readdirSync(folder).filter((fd) => link(`${folder}/${fd}`) === 'anon_inode:inotify').length;
   } catch {
     // Ended meanwhile.
     return 0;
