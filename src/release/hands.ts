@@ -5,6 +5,8 @@ import { registerOf } from './register.ts';
 
 /** Longer than this a write is `unknown`: it may still land, its fence tells. */
 const WRITE_MS = 5000;
+/** A round waits so long for its writes; then they end alone, so that one slow cluster holds up no other. */
+const PATIENCE_MS = 1000;
 
 export interface Did {
   do: Doing['do'] | 'pin';
@@ -52,7 +54,8 @@ export class Hands {
 
   /** Switches side by side, the rest in the background. */
   async perform(r: ReleaseRecord, actions: readonly Doing[], facts: Facts): Promise<void> {
-    await Promise.all(actions.map((a) => this.#one(r, a, facts)));
+    const all = Promise.all(actions.map((a) => this.#one(r, a, facts)));
+    await within(this.#ports.clock, PATIENCE_MS, all, () => []);
   }
 
   async #one(r: ReleaseRecord, a: Doing, facts: Facts): Promise<void> {

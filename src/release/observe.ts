@@ -2,8 +2,12 @@ import { type Clock, type ClusterName, causes, TwError } from '../kernel/index.t
 import { type ClusterView, NOT_YET, type Reason, type ReleaseRecord, reasonOf, type Seen } from './model.ts';
 import type { ReleasePorts } from './ports.ts';
 
-/** How long one answer of a cluster is waited for, and how long a round waits for a cluster that was silent before. */
+/**
+ * A cluster is silent when a question had no answer for ANSWER_MS. A round waits PATIENCE_MS for it, and SILENT_MS for
+ * one that was silent before: those that answer do not wait for those that do not.
+ */
 const ANSWER_MS = 4000;
+const PATIENCE_MS = 1000;
 const SILENT_MS = 100;
 
 export function reasonFor(cluster: ClusterName, e: unknown): Reason {
@@ -34,7 +38,7 @@ class Asked<T> {
       );
     }
     const patience =
-      'value' in this.last || this.#first ? ANSWER_MS - (this.#clock.monotonic() - this.#since) : SILENT_MS;
+      'value' in this.last || this.#first ? PATIENCE_MS - (this.#clock.monotonic() - this.#since) : SILENT_MS;
     const stop = new AbortController();
     const timer = this.#clock.sleep(Math.max(0, patience), stop.signal).catch(() => undefined);
     await Promise.race([this.#pending, timer]);
@@ -63,11 +67,6 @@ interface Lane {
   sw: Asked<SwitchSeen>;
   green: Asked<WorkloadSeen>;
   blue: Asked<WorkloadSeen>;
-}
-
-export interface Brakes {
-  braked: readonly ClusterName[];
-  may: Readonly<Record<ClusterName, readonly Reason[]>>;
 }
 
 /** Looks at all members at once, again and again, for one release. */
@@ -109,19 +108,6 @@ export class Observer {
         return asked;
       }),
     );
-  }
-
-  /** Who is braked, and who may be: asked only when somebody is silent, late or braked. */
-  async brakes(members: readonly ClusterName[]): Promise<Brakes> {
-    const { brakes } = this.#ports;
-    try {
-      const braked = await brakes.now();
-      const may = await Promise.all(members.map(async (c) => [c, await brakes.may(c)] as const));
-      return { braked, may: Object.fromEntries(may) };
-    } catch (e) {
-      const why = [{ code: 'TW7012', say: `traffic cannot be asked: ${causes(e)[0] ?? ''}` }];
-      return { braked: [], may: Object.fromEntries(members.map((c) => [c, why])) };
-    }
   }
 }
 

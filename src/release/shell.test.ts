@@ -187,6 +187,25 @@ it('a rollback writes the others at once when one cluster is silent, brakes it, 
   expect([...world.braked]).toEqual([]);
 });
 
+it('a rollback waits neither for traffic nor for a slow write', async () => {
+  const { world, ports, clock } = await worldOf();
+  const { record, register } = await started(ports, planOf('v2'));
+  await drive(ports, record, options());
+  const back = Promise.withResolvers<void>();
+  const brakes = { ...ports.brakes, now: () => back.promise.then(() => ports.brakes.now()) };
+  const write = ports.switches.write.bind(ports.switches);
+  ports.switches.write = async (c, ...rest) => {
+    if (c === 'syd') await back.promise;
+    return await write(c, ...rest);
+  };
+  const show: DriveOptions['show'] = () => {
+    if (live(world).filter((v) => v === 'v1').length === 2) back.resolve();
+  };
+  const mine = await takeover(register, 'shop', { clock, request: { kind: 'rollback', by: 'bo', at: 0 } });
+  const end = await drive({ ...ports, brakes }, mine, options({ leaveAt: 'decision', show }));
+  expect([end.record.decision, ...live(world)]).toEqual(['rolledback', 'v1', 'v1', 'v1']);
+});
+
 it('a second release is refused with the name and the phase of the first', async () => {
   const { ports } = await worldOf();
   const { register } = await started(ports, planOf('v2'));

@@ -1,5 +1,6 @@
 import { type ClusterName, causes, fault } from '../kernel/index.ts';
 import { Beat } from './beat.ts';
+import { type BrakesSeen, BrakeWatch, notLookedAt } from './brakewatch.ts';
 import { type Check, Checks } from './checks.ts';
 import type { Evidence } from './evidence.ts';
 import { type Did, Hands } from './hands.ts';
@@ -15,7 +16,7 @@ import {
   type ReleaseRecord,
   type Stage,
 } from './model.ts';
-import { type Brakes, Observer } from './observe.ts';
+import { Observer } from './observe.ts';
 import type { ReleasePorts } from './ports.ts';
 import { type Held, registerOf } from './register.ts';
 
@@ -56,30 +57,22 @@ interface Shell {
   checks: Checks;
   flippedAt: Record<ClusterName, number>;
   asked: Set<string>;
-  /** As last asked; `stale` after a brake or lift. */
-  brakes: Brakes | undefined;
-  brakesAt: number;
+  brakes: BrakeWatch;
 }
 
-/** Longest time a brake goes unseen. It has no fence: one of a shell that was taken over may come late. */
-const BRAKES_MS = 10_000;
-
-/** Whether brakes are asked for: a member is silent or late, one is held already, the end, or they were not seen for long. */
+/** Whether brakes are asked for: nothing is known, a member is silent or late, one is held already, or the end. */
 function brakesMatter(s: Shell, r: ReleaseRecord): boolean {
-  if (s.brakes === undefined || s.brakes.braked.length > 0 || !isOpen(r)) return true;
-  const { clock } = s.ports;
-  const late = r.decision === 'committed' && r.step === 'flip' && clock.now() - r.since > r.terms.skewMs;
-  if (late || clock.monotonic() - s.brakesAt >= BRAKES_MS) return true;
+  const { known } = s.brakes;
+  if (known === undefined || known.braked.length > 0 || !isOpen(r)) return true;
+  if (r.decision === 'committed' && r.step === 'flip' && s.ports.clock.now() - r.since > r.terms.skewMs) return true;
   return r.members.some((c) => 'unreachable' in s.observer.lane(c).sw.last);
 }
-async function brakesNow(s: Shell, r: ReleaseRecord): Promise<Brakes> {
-  if (!brakesMatter(s, r)) return { braked: [], may: {} };
-  s.brakesAt = s.ports.clock.monotonic();
-  s.brakes = await s.observer.brakes(r.members);
-  return s.brakes;
+function brakesNow(s: Shell, r: ReleaseRecord): BrakesSeen {
+  if (brakesMatter(s, r)) s.brakes.refresh(r.members);
+  return s.brakes.known ?? notLookedAt(r.members);
 }
 
-async function clusterView(s: Shell, r: ReleaseRecord, c: ClusterName, brakes: Brakes): Promise<ClusterView> {
+async function clusterView(s: Shell, r: ReleaseRecord, c: ClusterName, brakes: BrakesSeen): Promise<ClusterView> {
   const lane = s.observer.lane(c);
   const green = valueOf(lane.green.last);
   if (r.decision === 'preparing' && green?.healthy === true) s.checks.begin(r, c);
@@ -107,8 +100,8 @@ const gateFault = (cluster: ClusterName, e: unknown): Reason => ({
 
 async function observe(s: Shell, held: Held | undefined): Promise<Observations> {
   const r = held?.record ?? s.mine;
-  await s.observer.look(r, s.brakes?.braked ?? []);
-  const brakes = await brakesNow(s, r);
+  await s.observer.look(r, s.brakes.known?.braked ?? []);
+  const brakes = brakesNow(s, r);
   const views = await Promise.all(r.members.map(async (c) => [c, await clusterView(s, r, c, brakes)] as const));
   const clusters = Object.fromEntries(views);
   const restarts = r.members.flatMap((c) => {
@@ -142,7 +135,7 @@ async function act(s: Shell, held: Held | undefined, seen: Observations, actions
   }
   for (const a of actions) if (a.do === 'ask') askOnce(s, a.stage, seen.register);
   const doing = actions.filter(isDoing);
-  if (doing.some((a) => a.do === 'brake' || a.do === 'lift')) s.brakes = undefined;
+  if (doing.some((a) => a.do === 'brake' || a.do === 'lift')) s.brakes.forget();
   await s.hands.perform(seen.register ?? s.mine, doing, {
     live: (c) => valueOf(seen.clusters[c]?.sw)?.live ?? '',
     blue: (c) => valueOf(seen.clusters[c]?.blue),
@@ -150,7 +143,8 @@ async function act(s: Shell, held: Held | undefined, seen: Observations, actions
 }
 
 function finished(s: Shell, r: ReleaseRecord, actions: readonly Action[], why: readonly Reason[]): boolean {
-  if (actions[0]?.do === 'decide') return false;
+  // Without a look at the brakes one of ours might be left behind.
+  if (actions[0]?.do === 'decide' || s.brakes.known === undefined) return false;
   if (r.decision === 'committed') return r.step === 'keep' && s.o.leaveAt !== 'clean' && !actions.some(isDoing);
   if (r.decision !== 'done' && r.decision !== 'rolledback') return false;
   const waits = why.some((w) => w.code !== 'TW7012');
@@ -167,7 +161,9 @@ async function readRegister(s: Shell): Promise<Held | undefined> {
 
 function shellOf(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): Shell {
   const flippedAt: Record<ClusterName, number> = {};
+  const brakes = new BrakeWatch(ports);
   const told = (did: Did): void => {
+    if (did.do === 'brake' || did.do === 'lift') brakes.forget();
     if (did.do === 'flip' && did.put === 'ok') flippedAt[did.cluster] = ports.clock.now();
   };
   return {
@@ -179,8 +175,7 @@ function shellOf(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): S
     checks: new Checks(ports, o.checks),
     flippedAt,
     asked: new Set(),
-    brakes: undefined,
-    brakesAt: 0,
+    brakes,
   };
 }
 
@@ -189,7 +184,8 @@ function decided(s: Shell, held: Held | undefined, seen: Observations): End | un
   const r = held?.record;
   if (s.o.leaveAt !== 'decision' || r === undefined || isOpen(r)) return undefined;
   // A brake of this release is lifted first, where its cluster answers again.
-  if (s.hands.busy || s.brakes?.braked.some((c) => r.members.includes(c)) === true) return undefined;
+  const brakes = s.brakes.known;
+  if (s.hands.busy || brakes === undefined || brakes.braked.some((c) => r.members.includes(c))) return undefined;
   const end = { record: r, seen: { ...seen, register: r }, why: [], flippedAt: s.flippedAt };
   s.o.show(end);
   return end;

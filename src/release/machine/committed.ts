@@ -14,6 +14,7 @@ import {
   reached,
   sayWhy,
   silence,
+  unknownYet,
   valueOf,
   viewOf,
 } from './common.ts';
@@ -59,6 +60,8 @@ function missed(x: Round, late: readonly ClusterName[]): Missed {
   const [first, second] = bare;
   if (first === undefined || x.r.terms.onMissed === 'wait' || !due(x, x.r.since + x.r.terms.skewMs))
     return { actions: [] };
+  // One of them may be braked already: what traffic says is waited for.
+  if (x.r.terms.onMissed === 'brake' && bare.some((c) => unknownYet(viewOf(x, c)))) return { actions: [] };
   if (second === undefined) return brakeOf(x, first);
   return { actions: [], end: { code: 'TW7020', say: `${bare.join(' and ')} did not switch in time`, cluster: second } };
 }

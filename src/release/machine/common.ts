@@ -13,7 +13,7 @@ import type {
   SwitchState,
   VersionId,
 } from '../model.ts';
-import { isOpen } from '../model.ts';
+import { isOpen, NOT_YET } from '../model.ts';
 
 /** Evidence for the commit must not be older than this. Milliseconds. */
 const FRESH_MS = 10_000;
@@ -77,6 +77,9 @@ export const reached = (r: ReleaseRecord): readonly ClusterName[] =>
     .filter((c) => r.members.includes(c));
 
 export const silence = (s: Seen<unknown>): Reason | undefined => ('unreachable' in s ? s.unreachable : undefined);
+
+/** Nobody has said yet whether it is braked, or may be. */
+export const unknownYet = (v: ClusterView): boolean => v.mayBrake.some((m) => m.code === NOT_YET);
 
 export const onSwitch = (what: SwitchAction['do'], c: ClusterName, sw: SwitchState, epoch: number): Action => ({
   do: what,

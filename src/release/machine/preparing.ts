@@ -12,6 +12,7 @@ import {
   type Round,
   sayWhy,
   silence,
+  unknownYet,
   valueOf,
   viewOf,
   voted,
@@ -58,6 +59,7 @@ function skipped(x: Round, missing: readonly Reason[]): Decided | undefined {
   const silent = missing.flatMap((m) => (m.cluster === undefined ? [] : [m.cluster]));
   if (silent.length >= x.r.members.length) return undefined;
   const bare = silent.filter((c) => !viewOf(x, c).braked);
+  if (bare.some((c) => unknownYet(viewOf(x, c)))) return { actions: [{ do: 'wait' }], why: missing };
   if (bare.some((c) => viewOf(x, c).mayBrake.length > 0)) return undefined;
   if (bare.length > 0)
     return { actions: bare.map((c) => ({ do: 'brake', cluster: c, why: missing[0] as Reason })), why: missing };
