@@ -1,0 +1,66 @@
+import type { Duplex } from 'node:stream';
+import type { ClusterName } from '../kernel/index.ts';
+import type { Ballot, Done, EpochValue, Fenced, Look, RunId, Unconfirmed } from './model.ts';
+
+/**
+ * The Redis beside the agent. One connection, one call at a time; nothing is tried again on a new connection. Redis
+ * boots fenced by its config file.
+ */
+export interface LocalRedis {
+  /** Throws when Redis does not answer. */
+  look(): Promise<Look>;
+  /**
+   * Kills other agent connections, switches writes and copies off, leaves its primary, kills clients and replicas,
+   * then reads back on the same connection; `fenced` only when all of that is seen. Data, replid and offset stay.
+   */
+  fence(): Promise<Fenced | Unconfirmed>;
+  /** Makes exactly the process `run` primary of `v.epoch`: marker first, then `w`, then writes. Its own marker already there is fine. */
+  promote(v: EpochValue, run: RunId): Promise<Done | Unconfirmed>;
+  /** Follows what answers at the local port `port`, if the process still is `run`. */
+  follow(v: EpochValue, run: RunId, port: number): Promise<Done | Unconfirmed>;
+  /** After a fence: what is in memory is on disk, and a start from it has the same offset and marker. */
+  save(): Promise<Fenced | Unconfirmed>;
+  /** Ends the process. `lose`: at once, also while it loads or hangs; memory is lost. */
+  shutdown(lose: boolean): Promise<void>;
+  /** `CLIENT PAUSE … WRITE` for `ms`; 0 ends it. */
+  pause(ms: number): Promise<void>;
+}
+
+/** What another cluster's Redis says of itself; a Redis that loads answers only while its position is valid. */
+export interface Pong {
+  epoch: Ballot;
+  role: Look['role'];
+  offset: number;
+  /** Direct or through another cluster. */
+  via: 'direct' | ClusterName;
+}
+
+export interface StreamHeader {
+  epoch: Ballot;
+  hop: 0 | 1;
+}
+/** A local port whose connections reach a primary's replication door. */
+export interface Tunnel {
+  port: number;
+  /** Ends every connection through it. */
+  close(): Promise<void>;
+}
+
+/** Streams between clusters: mutual TLS, relayed through a third cluster when the direct way does not open. */
+export interface Wire {
+  /** Throws when no way opens, or when the other door refuses the epoch. */
+  open(to: ClusterName, kind: 'data' | 'repl', h: StreamHeader): Promise<Duplex>;
+  tunnel(to: ClusterName, epoch: Ballot): Promise<Tunnel>;
+  /** Throws when there is no answer. */
+  ping(to: ClusterName, signal: AbortSignal): Promise<Pong>;
+  /** p50 to that cluster in milliseconds; undefined = not measured yet. */
+  rtt(to: ClusterName): number | undefined;
+}
+
+/** What the inbound doors of this cluster ask the agent. A header epoch other than `epoch` is refused. */
+export interface AgentDoor {
+  /** Epoch that the local Redis was promoted or attached for; 0 = fenced: every door is shut. */
+  epoch(): Ballot;
+  /** Answer to a ping; undefined = no answer. */
+  pong(): Promise<Omit<Pong, 'via'> | undefined>;
+}
