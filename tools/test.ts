@@ -2,12 +2,14 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 
 interface Tally {
   passed: number;
   failed: number;
   skipped: number;
+  /** Names of what failed, with the first line of why. */
+  faults: string[];
 }
 interface Runner {
   name: string;
@@ -43,6 +45,22 @@ async function exec(argv: readonly string[], cwd: string, onLine?: (line: string
   });
 }
 
+interface FileResult {
+  name: string;
+  status: string;
+  message?: string;
+  assertionResults: { status: string; fullName: string; failureMessages?: string[] }[];
+}
+const firstLine = (t: string | undefined): string => (t ?? '').split('\n')[0]?.slice(0, 300) ?? '';
+
+/** What failed in one test file; a file that could not even be loaded has no tests of its own. */
+function faultsOf(f: FileResult): string[] {
+  const file = relative(root, f.name);
+  const tests = f.assertionResults.filter((t) => t.status === 'failed');
+  if (tests.length === 0 && f.status === 'failed') return [`${file}: ${firstLine(f.message)}`];
+  return tests.map((t) => `${file}: ${t.fullName}: ${firstLine(t.failureMessages?.[0])}`);
+}
+
 /** vitest's JSON report says what ran; a runner that dies without one counts as one failure. */
 function vitest(name: string, args: readonly string[]): Runner {
   return {
@@ -53,19 +71,21 @@ function vitest(name: string, args: readonly string[]): Runner {
         ['node_modules/.bin/vitest', 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile=${file}`],
         root,
       );
-      if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0 };
+      if (!existsSync(file))
+        return { passed: 0, failed: 1, skipped: 0, faults: [`${name}: ended with ${code}, no report`] };
       const r = JSON.parse(readFileSync(file, 'utf8')) as {
         numPassedTests: number;
         numFailedTests: number;
         numPendingTests: number;
         numFailedTestSuites: number;
+        testResults: FileResult[];
       };
       const failed = Math.max(
         r.numFailedTests,
         r.numFailedTestSuites > 0 && r.numFailedTests === 0 ? 1 : 0,
         code !== 0 && r.numFailedTests === 0 ? 1 : 0,
       );
-      return { passed: r.numPassedTests, failed, skipped: r.numPendingTests };
+      return { passed: r.numPassedTests, failed, skipped: r.numPendingTests, faults: r.testResults.flatMap(faultsOf) };
     },
   };
 }
@@ -82,13 +102,16 @@ function goTest(name: string, dir: string, args: readonly string[]): Runner {
   return {
     name,
     run: async () => {
-      const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+      const tally: Tally = { passed: 0, failed: 0, skipped: 0, faults: [] };
       const outputs = new Map<string, string[]>();
       const code = await exec(['go', 'test', '-json', ...args], join(root, dir), (line) => {
         if (!line.startsWith('{')) return;
         count(JSON.parse(line) as GoEvent, tally, outputs);
       });
-      if (code !== 0 && tally.failed === 0) tally.failed = 1;
+      if (code !== 0 && tally.failed === 0) {
+        tally.failed = 1;
+        tally.faults.push(`${name}: ended with ${code}`);
+      }
       return tally;
     },
   };
@@ -100,7 +123,10 @@ function count(e: GoEvent, tally: Tally, outputs: Map<string, string[]>): void {
   if (e.Action === 'fail') process.stdout.write((outputs.get(key) ?? []).join(''));
   if (e.Test === undefined) return;
   if (e.Action === 'pass') tally.passed += 1;
-  if (e.Action === 'fail') tally.failed += 1;
+  if (e.Action === 'fail') {
+    tally.failed += 1;
+    tally.faults.push(key);
+  }
   if (e.Action === 'skip') {
     tally.skipped += 1;
     process.stdout.write(`skipped: ${key}\n`);
@@ -116,7 +142,7 @@ const RUNNERS: readonly Runner[] = [
 ];
 
 const wanted = process.argv.slice(2);
-const total: Tally = { passed: 0, failed: 0, skipped: 0 };
+const total: Tally = { passed: 0, failed: 0, skipped: 0, faults: [] };
 const rows: string[] = [];
 for (const runner of RUNNERS.filter((r) => wanted.length === 0 || wanted.includes(r.name))) {
   const started = Date.now();
@@ -125,10 +151,12 @@ for (const runner of RUNNERS.filter((r) => wanted.length === 0 || wanted.include
   total.passed += t.passed;
   total.failed += t.failed;
   total.skipped += t.skipped;
+  total.faults.push(...t.faults);
   rows.push(
     `${runner.name}: ${t.passed} passed, ${t.failed} failed, ${t.skipped} skipped in ${Math.round((Date.now() - started) / 1000)} s`,
   );
 }
 rmSync(scratch, { recursive: true, force: true });
-process.stdout.write(`\n${rows.join('\n')}\n\n${total.passed} passed, ${total.failed} failed\n`);
+const faults = total.faults.slice(0, 20).map((f) => `failed: ${f}\n`);
+process.stdout.write(`\n${rows.join('\n')}\n${faults.join('')}\n${total.passed} passed, ${total.failed} failed\n`);
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
