@@ -126,6 +126,16 @@ function* releaseFaults(name: string, a: ConfigParsed['apps'][string]): Generato
   const all = (a.release.waves ?? []).flatMap((w) => w.clusters);
   const twice = all.find((c, i) => all.indexOf(c) !== i);
   if (twice !== undefined) yield { path: `${at}.release.waves`, message: `"${twice}" is in two waves` };
+  yield* schemaFaults(`${at}.release.state.schema`, a.release.state?.schema ?? {});
+}
+
+type Schema = NonNullable<NonNullable<NonNullable<ConfigParsed['apps'][string]['release']>['state']>['schema']>;
+
+/** A version that cannot read what it writes itself is a slip of the pen. */
+function* schemaFaults(at: string, schema: Schema): Generator<ConfigFault> {
+  for (const [version, { reads, writes }] of Object.entries(schema))
+    if (!reads.includes(writes))
+      yield { path: `${at}.${version}`, message: `writes ${writes}, which it does not read (${reads.join(', ')})` };
 }
 
 function appFaults(name: string, parsed: ConfigParsed): ConfigFault[] {

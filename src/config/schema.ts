@@ -150,6 +150,24 @@ const check = z.strictObject({
   status: z.int().min(100).max(599).default(200),
 });
 
+const formats = z.strictObject({
+  reads: z.array(z.int().min(0)).min(1).describe('Formats of the state it understands.'),
+  writes: z.int().min(0).describe('The format it writes.'),
+});
+
+const releaseState = z.strictObject({
+  compat: z
+    .enum(['both', 'exclusive'])
+    .default('both')
+    .describe('exclusive: no two versions may work on one state at the same time; no cluster is left out then.'),
+  schema: z
+    .record(z.string(), formats)
+    .optional()
+    .describe(
+      'By version, `*` for those not named: a release is refused unless each of the two versions reads what the other writes, and when it reads new formats and drops old ones at once. Default: not checked.',
+    ),
+});
+
 const release = z.strictObject({
   driver: z
     .enum(['httproute', 'service'])
@@ -205,6 +223,7 @@ const release = z.strictObject({
     .default([])
     .describe('Steps that wait for a person.'),
   acceptLoss: z.boolean().default(false).describe('Accept a switch that cuts connections at the flip.'),
+  state: releaseState.optional().describe('What the versions expect of the state they share.'),
 });
 
 const app = z.strictObject({

@@ -1,5 +1,6 @@
 import type { ReleaseConfig } from '../config/index.ts';
 import { type ClusterName, digest } from '../kernel/index.ts';
+import { type Shared, sharingOf } from './machine/compat.ts';
 import type { AppId, Reason, Terms, VersionId, Wave } from './model.ts';
 
 /** What the plan of a release is made from; everything was read before. */
@@ -35,6 +36,8 @@ export interface ReleasePlan {
   refused: readonly Reason[];
   /** Promises that are not kept exactly, in words. */
   gaps: readonly string[];
+  /** What cannot be taken back once it is released, in words: a person confirms it by the plan's id. */
+  contract?: string;
 }
 
 const QUIET_MS = 30_000;
@@ -85,7 +88,7 @@ function waveReasons(i: PlanInput): Reason[] {
     .map((c) => ({ code: 'TW7006', say: `release.waves does not name ${c.name}`, cluster: c.name }));
 }
 
-function reasons(i: PlanInput, members: readonly PlanCluster[]): Reason[] {
+function reasons(i: PlanInput, members: readonly PlanCluster[], shared: Shared): Reason[] {
   const already = members.length > 0 && members.every((m) => m.live === i.green);
   const silent = i.clusters.flatMap((c) => (c.silent === undefined ? [] : [c.silent]));
   return [
@@ -93,12 +96,13 @@ function reasons(i: PlanInput, members: readonly PlanCluster[]): Reason[] {
     ...(already ? [{ code: 'TW7009', say: `${i.green} is live in every cluster already` }] : []),
     ...(i.config.prepare.require === 'skip' ? [] : silent),
     ...waveReasons(i),
+    ...shared.refused,
     ...members.flatMap((m) => m.refused),
   ];
 }
 
-function gapsOf(i: PlanInput): string[] {
-  const gaps = [];
+function gapsOf(i: PlanInput, shared: Shared): string[] {
+  const gaps = [...shared.gaps];
   if (i.config.driver === 'service')
     gaps.push('driver service: open connections stay on the old version until they are closed');
   if (i.clusters.every((c) => c.requests === undefined))
@@ -113,11 +117,15 @@ export function planRelease(i: PlanInput): ReleasePlan {
   const lagging = i.clusters.filter((c) => c.live === undefined).map((c) => c.name);
   const terms = termsOf(i, members);
   const blue = Object.fromEntries(members.map((m) => [m.name, m.live ?? '']));
+  const leavesOut = lagging.length > 0 || terms.require === 'skip';
+  const shared = sharingOf({ green: i.green, blue, sharing: i.config.state, leavesOut });
+  const contract = shared.contract === undefined ? {} : { contract: shared.contract };
   const whole = {
     app: i.app,
     green: i.green,
     blue,
     lagging,
+    ...contract,
     terms: { ...terms, waves: terms.waves.map((w) => ({ ...w })) },
   };
   return {
@@ -128,7 +136,8 @@ export function planRelease(i: PlanInput): ReleasePlan {
     members: members.map((m) => m.name),
     lagging,
     terms,
-    refused: reasons(i, members),
-    gaps: gapsOf(i),
+    refused: reasons(i, members, shared),
+    gaps: gapsOf(i, shared),
+    ...contract,
   };
 }

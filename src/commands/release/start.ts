@@ -36,6 +36,7 @@ function planView(p: ReleasePlan, at: number): View {
     kids: [
       ...p.members.map((c) => row(c, c, { from: p.blue[c] ?? '?', to: p.green })),
       ...p.lagging.map((c) => row(c, c, { from: '?', to: 'left out (lagging)' })),
+      ...(p.contract === undefined ? [] : [{ ...row('contract', p.contract, {}), tone: 'bad' as const }]),
       ...p.gaps.map((g) => row(g, g, {})),
     ],
   };
@@ -82,12 +83,21 @@ async function approve(x: Released, io: Io, g: Gathered, args: Args): Promise<vo
       why: [`the plan is now ${g.plan.id}`],
       fix: [{ say: 'Look at it with --dry-run.' }],
     });
-  if (args['yes'] === true || wanted !== undefined) return;
+  const { contract } = g.plan;
+  if (wanted !== undefined || (args['yes'] === true && contract === undefined)) return;
+  const exactly = `tw release ${x.app.name}@${g.plan.green} --plan ${g.plan.id}`;
+  // What cannot be taken back is confirmed by its plan, not by a flag that says yes to everything.
+  if (args['yes'] === true)
+    throw fault('TW6005', {
+      value: g.plan.id,
+      why: [contract ?? ''],
+      fix: [{ say: 'If that is meant, confirm exactly this plan:', command: exactly }],
+    });
   io.show(planView(g.plan, x.c.clock.now()));
   const answer = await io.ask({
     kind: 'yes',
-    text: `Release ${x.app.name}@${g.plan.green} (plan ${g.plan.id})?`,
-    flag: '--yes',
+    text: `${contract === undefined ? '' : `${contract}. `}Release ${x.app.name}@${g.plan.green} (plan ${g.plan.id})?`,
+    flag: contract === undefined ? '--yes' : `--plan ${g.plan.id}`,
   });
   if (answer !== 'yes') throw fault('TW6005', { value: g.plan.id, why: ['the answer was no; nothing was changed'] });
 }

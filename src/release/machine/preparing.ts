@@ -38,13 +38,25 @@ function lack(x: Round, c: ClusterName): Reason | undefined {
   return { code: 'TW7012', say: `what is known of ${c} is too old`, cluster: c };
 }
 
+/** Pods of blue that green could not replace now; blue may have grown since green was made. Unknown is never a pass. */
+function capacity(x: Round, c: ClusterName): Reason[] {
+  const v = viewOf(x, c);
+  const [green, blue] = [valueOf(v.green), valueOf(v.blue)];
+  if (green?.healthy !== true) return [];
+  if (blue === undefined) return [silence(v.blue)].filter((r) => r !== undefined);
+  if (green.ready >= blue.ready) return [];
+  const say = `capacity on ${c}: ${x.r.green} has ${green.ready} ready pods, ${blue.ready} of the old version serve now`;
+  return [{ code: 'TW7011', say, cluster: c }];
+}
+
 function steps(x: Round, c: ClusterName): Action[] {
   const v = viewOf(x, c);
   const green = valueOf(v.green);
   const sw = valueOf(v.sw);
   if (green === undefined || sw === undefined) return [];
   // Also where it stands already: its fence moves, so that a late retire of an older release misses it.
-  if (!green.exists || green.complete === false || v.claimed === false)
+  const small = green.wanted < (valueOf(v.blue)?.ready ?? 0);
+  if (!green.exists || green.complete === false || v.claimed === false || small)
     return [{ do: 'makeGreen', cluster: c, version: x.r.green, fence: green.fence }];
   return green.healthy && v.checked && !voted(x.r, sw) ? [onSwitch('vote', c, sw, x.r.epoch)] : [];
 }
@@ -71,6 +83,7 @@ function skipped(x: Round, missing: readonly Reason[]): Decided | undefined {
 function blocks(x: Round): Reason[] {
   return [
     ...x.r.members.map((c) => lack(x, c)).filter((m) => m !== undefined),
+    ...x.r.members.flatMap((c) => capacity(x, c)),
     ...x.r.members.flatMap((c) => viewOf(x, c).gates),
   ];
 }
