@@ -75,31 +75,39 @@ async function settleBefore(x: Released, io: Io, held: ReleaseRecord | undefined
   await driven(x, io, mine, { leaveAt: 'clean', yes: true });
 }
 
-async function approve(x: Released, io: Io, g: Gathered, args: Args): Promise<void> {
+/** The plan a person named must be this one. Throws TW7002. */
+function sameAs(wanted: string, id: string): void {
+  if (wanted === id) return;
+  throw fault('TW7002', {
+    value: wanted,
+    why: [`the plan is now ${id}`],
+    fix: [{ say: 'Look at it with --dry-run.' }],
+  });
+}
+
+/** What cannot be taken back is confirmed by its plan, not by a flag that says yes to everything. Throws TW6005. */
+function refuseYes(x: Released, p: ReleasePlan, contract: string): never {
+  const command = `tw release ${x.app.name}@${p.green} --plan ${p.id}`;
+  const fix = [{ say: 'If that is meant, confirm exactly this plan:', command }];
+  throw fault('TW6005', { value: p.id, why: [contract], fix });
+}
+
+async function approve(x: Released, io: Io, { plan }: Gathered, args: Args): Promise<void> {
   const wanted = args['plan'] as string | undefined;
-  if (wanted !== undefined && wanted !== g.plan.id)
-    throw fault('TW7002', {
-      value: wanted,
-      why: [`the plan is now ${g.plan.id}`],
-      fix: [{ say: 'Look at it with --dry-run.' }],
-    });
-  const { contract } = g.plan;
-  if (wanted !== undefined || (args['yes'] === true && contract === undefined)) return;
-  const exactly = `tw release ${x.app.name}@${g.plan.green} --plan ${g.plan.id}`;
-  // What cannot be taken back is confirmed by its plan, not by a flag that says yes to everything.
-  if (args['yes'] === true)
-    throw fault('TW6005', {
-      value: g.plan.id,
-      why: [contract ?? ''],
-      fix: [{ say: 'If that is meant, confirm exactly this plan:', command: exactly }],
-    });
-  io.show(planView(g.plan, x.c.clock.now()));
+  if (wanted !== undefined) {
+    sameAs(wanted, plan.id);
+    return;
+  }
+  const { contract } = plan;
+  if (args['yes'] === true && contract !== undefined) refuseYes(x, plan, contract);
+  if (args['yes'] === true) return;
+  io.show(planView(plan, x.c.clock.now()));
   const answer = await io.ask({
     kind: 'yes',
-    text: `${contract === undefined ? '' : `${contract}. `}Release ${x.app.name}@${g.plan.green} (plan ${g.plan.id})?`,
-    flag: contract === undefined ? '--yes' : `--plan ${g.plan.id}`,
+    text: `${contract === undefined ? '' : `${contract}. `}Release ${x.app.name}@${plan.green} (plan ${plan.id})?`,
+    flag: contract === undefined ? '--yes' : `--plan ${plan.id}`,
   });
-  if (answer !== 'yes') throw fault('TW6005', { value: g.plan.id, why: ['the answer was no; nothing was changed'] });
+  if (answer !== 'yes') throw fault('TW6005', { value: plan.id, why: ['the answer was no; nothing was changed'] });
 }
 
 function wishOf(args: Args, green: string): Wish {

@@ -1,5 +1,5 @@
 import type { ClusterName } from '../../kernel/index.ts';
-import type { Action, Decided, Reason } from '../model.ts';
+import type { Action, ClusterView, Decided, Reason, WorkloadState } from '../model.ts';
 import {
   brakesOfGivenUp,
   decideOn,
@@ -49,15 +49,18 @@ function capacity(x: Round, c: ClusterName): Reason[] {
   return [{ code: 'TW7011', say, cluster: c }];
 }
 
+/** Also where it stands already: its fence moves, so that a late retire of an older release misses it. */
+function wantsMaking(v: ClusterView, green: WorkloadState): boolean {
+  const small = green.wanted < (valueOf(v.blue)?.ready ?? 0);
+  return !green.exists || green.complete === false || v.claimed === false || small;
+}
+
 function steps(x: Round, c: ClusterName): Action[] {
   const v = viewOf(x, c);
   const green = valueOf(v.green);
   const sw = valueOf(v.sw);
   if (green === undefined || sw === undefined) return [];
-  // Also where it stands already: its fence moves, so that a late retire of an older release misses it.
-  const small = green.wanted < (valueOf(v.blue)?.ready ?? 0);
-  if (!green.exists || green.complete === false || v.claimed === false || small)
-    return [{ do: 'makeGreen', cluster: c, version: x.r.green, fence: green.fence }];
+  if (wantsMaking(v, green)) return [{ do: 'makeGreen', cluster: c, version: x.r.green, fence: green.fence }];
   return green.healthy && v.checked && !voted(x.r, sw) ? [onSwitch('vote', c, sw, x.r.epoch)] : [];
 }
 
