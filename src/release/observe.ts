@@ -7,7 +7,7 @@ import type { ReleasePorts } from './ports.ts';
  * one that was silent before: those that answer do not wait for those that do not.
  */
 const ANSWER_MS = 4000;
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 400;
 const SILENT_MS = 100;
 
 export function reasonFor(cluster: ClusterName, e: unknown): Reason {
