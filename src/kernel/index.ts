@@ -14,8 +14,18 @@ export {
 export { type Entry, type Fact, type Journal, type JournalQuery, memoryJournal, openJournal } from './journal.ts';
 export { canonical, digest, type Json, toJson } from './json.ts';
 export { type Cloud, type ClusterName, LABEL_PREFIX } from './names.ts';
-export type { CasResult, Store } from './store.ts';
-export { memoryStore, type StoreCall, type StoreFault } from './store-memory.ts';
+export type {
+  CasResult,
+  Lease,
+  LeaseId,
+  ReadMode,
+  Store,
+  StoreEntry,
+  StoreView,
+  Txn,
+  TxnResult,
+} from './store.ts';
+export { memoryStore, type StoreCall, type StoreFault, StoreWorld } from './store-memory.ts';
 export { openStore } from './store-sqlite.ts';
 export { clean, duration, nearest } from './text.ts';
 export { code, type Row, type Span, type Tone, text, untrusted, type View } from './view.ts';

@@ -1,17 +1,25 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { fault, type TwError } from './errors/fault.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { fault, TwError } from './errors/fault.ts';
 import type { Json } from './json.ts';
 import { openOrLook } from './sqlite.ts';
-import type { Store } from './store.ts';
+import { type CasResult, checkTxn, type Lease, type Store, type StoreView, type Txn, type TxnResult } from './store.ts';
+import { changes } from './store-changes.ts';
+import { Leases } from './store-sqlite-leases.ts';
 
 // The counter lies beside the keys: a key that was deleted and made again never has an old revision.
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS store (key TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS store_counter (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS store_lease (id INTEGER PRIMARY KEY AUTOINCREMENT, until INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS store_leased (key TEXT PRIMARY KEY, lease INTEGER NOT NULL);
   INSERT OR IGNORE INTO store_counter VALUES (1, 0);`;
 const TICK = 'UPDATE store_counter SET last = last + 1 RETURNING last';
+const LAST = 'SELECT last FROM store_counter';
 const PUT = `INSERT INTO store VALUES (?1, ?2, ?3)
   ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision`;
+const RANGE = 'SELECT key, value, revision FROM store WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key';
+const POLL_MS = 100;
 
 const broken = (path: string, cause: unknown): TwError =>
   fault('TW1020', {
@@ -20,62 +28,171 @@ const broken = (path: string, cause: unknown): TwError =>
     fix: [{ say: 'Check free disk space and the rights of the folder; another process may hold the file.' }],
   });
 
-/** Whether the key has `revision`; then `next` is written, inside the caller's transaction. */
-function swap(db: DatabaseSync, key: string, revision: number, next: string): boolean {
-  const at = db.prepare('SELECT revision FROM store WHERE key = ?').get(key);
-  if (Number(at?.['revision'] ?? 0) !== revision) return false;
-  const { last = 0 } = db.prepare(TICK).get() ?? {};
-  db.prepare(PUT).run(key, next, last);
-  return true;
+const revisionOf = (db: DatabaseSync, key: string): number =>
+  Number(db.prepare('SELECT revision FROM store WHERE key = ?').get(key)?.['revision'] ?? 0);
+
+/** Writes it inside the caller's transaction if its guards hold; the store's revision, or nothing. */
+function write(db: DatabaseSync, t: Txn): number | undefined {
+  if (t.if.some((g) => revisionOf(db, g.key) !== g.revision)) return undefined;
+  const gone = (t.remove ?? []).filter((key) => revisionOf(db, key) !== 0);
+  const sql = t.put.length + gone.length === 0 ? LAST : TICK;
+  const revision = Number(db.prepare(sql).get()?.['last'] ?? 0);
+  const free = db.prepare('DELETE FROM store_leased WHERE key = ?');
+  for (const p of t.put) {
+    db.prepare(PUT).run(p.key, JSON.stringify(p.value), revision);
+    free.run(p.key);
+    if (p.lease !== undefined) db.prepare('INSERT INTO store_leased VALUES (?, ?)').run(p.key, Number(p.lease));
+  }
+  for (const key of gone) {
+    db.prepare('DELETE FROM store WHERE key = ?').run(key);
+    free.run(key);
+  }
+  return revision;
 }
 
 function undo(db: DatabaseSync): void {
   if (db.isTransaction) db.exec('ROLLBACK');
 }
 
-/**
- * The store of one machine: tables in the journal's file, which several processes may share. Throws TW1020; where
- * an existing one can only be read, `cas` does.
- */
-export function openStore(path: string): Store {
-  const asked = <T>(work: () => T): T => {
+/** One connection to the file, and what it may do with it. */
+class File {
+  readonly path: string;
+  readonly db: DatabaseSync;
+  readonly #unwritable: unknown;
+
+  constructor(path: string) {
+    this.path = path;
+    const opened = this.asked(() => openOrLook(path, SCHEMA, 'store'));
+    this.db = opened.db;
+    this.#unwritable = opened.unwritable;
+  }
+
+  get writable(): boolean {
+    return this.#unwritable === undefined;
+  }
+
+  asked<T>(work: () => T): T {
     try {
       return work();
     } catch (e) {
-      throw broken(path, e);
+      throw e instanceof TwError ? e : broken(this.path, e);
     }
-  };
-  const { db, unwritable } = asked(() => openOrLook(path, SCHEMA, 'store'));
-  const select = db.prepare('SELECT value, revision FROM store WHERE key = ?');
-  const keys = db.prepare('SELECT key FROM store WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key');
-  const prepare = (key: string, revision: number, next: string): boolean => {
-    if (unwritable !== undefined) throw unwritable;
-    db.exec('BEGIN IMMEDIATE');
-    try {
-      return swap(db, key, revision, next);
-    } catch (e) {
-      undo(db);
-      throw e;
-    }
-  };
-  return {
-    get: async (key) => {
-      const row = asked(() => select.get(key));
-      if (row === undefined) return { value: undefined, revision: 0 };
-      return { value: JSON.parse(String(row['value'])) as Json, revision: Number(row['revision']) };
-    },
-    cas: async (key, revision, next) => {
-      const won = asked(() => prepare(key, revision, JSON.stringify(next)));
+  }
+
+  /** Runs `work` in a write transaction that is still open afterwards; whatever throws takes it back. */
+  begin<T>(work: () => T): T {
+    return this.asked(() => {
+      if (this.#unwritable !== undefined) throw this.#unwritable;
+      this.db.exec('BEGIN IMMEDIATE');
       try {
-        db.exec('COMMIT');
-        return won ? 'ok' : 'stale';
-      } catch {
-        // The disk may hold it or not.
-        undo(db);
-        return won ? 'unknown' : 'stale';
+        return work();
+      } catch (e) {
+        undo(this.db);
+        throw e;
       }
-    },
-    list: async (prefix) => asked(() => keys.all(prefix)).map((row) => String(row['key'])),
-    close: async () => db.close(),
-  };
+    });
+  }
+
+  /** Whether the disk certainly holds the transaction; it may even if not. */
+  commit(): string | undefined {
+    try {
+      this.db.exec('COMMIT');
+      return undefined;
+    } catch (e) {
+      undo(this.db);
+      return e instanceof Error ? e.message : String(e);
+    }
+  }
 }
+
+class SqliteStore implements Store {
+  readonly #file: File;
+  readonly #leases: Leases;
+  readonly #closed = new AbortController();
+
+  constructor(file: File, clock: Clock) {
+    this.#file = file;
+    this.#leases = new Leases({ file, clock, write: (t) => write(file.db, t) });
+  }
+
+  async get(key: string): Promise<{ value: Json | undefined; revision: number }> {
+    const row = this.#look((db) => db.prepare('SELECT value, revision FROM store WHERE key = ?').get(key));
+    if (row === undefined) return { value: undefined, revision: 0 };
+    return { value: JSON.parse(String(row['value'])) as Json, revision: Number(row['revision']) };
+  }
+
+  async cas(key: string, revision: number, value: Json): Promise<CasResult> {
+    return (await this.txn({ if: [{ key, revision }], put: [{ key, value }] })).is;
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    return (await this.range(prefix)).entries.map((e) => e.key);
+  }
+
+  async range(prefix: string): Promise<StoreView> {
+    return this.#look((db) => ({
+      revision: Number(db.prepare(LAST).get()?.['last'] ?? 0),
+      entries: db
+        .prepare(RANGE)
+        .all(prefix)
+        .map((row) => ({
+          key: String(row['key']),
+          value: JSON.parse(String(row['value'])) as Json,
+          revision: Number(row['revision']),
+        })),
+    }));
+  }
+
+  async txn(t: Txn): Promise<TxnResult> {
+    checkTxn(t);
+    this.#file.asked(() => this.#leases.sweep());
+    const revision = this.#file.begin(() => {
+      this.#leases.check(t);
+      return write(this.#file.db, t);
+    });
+    const why = this.#file.commit();
+    if (revision === undefined) return { is: 'stale' };
+    return why === undefined ? { is: 'ok', revision } : { is: 'unknown', why };
+  }
+
+  watch(prefix: string, signal: AbortSignal): AsyncIterable<StoreView> {
+    return changes({
+      view: () => this.range(prefix),
+      subscribe: (wake) => {
+        const timer = setInterval(wake, POLL_MS);
+        return () => clearInterval(timer);
+      },
+      signal: AbortSignal.any([signal, this.#closed.signal]),
+    });
+  }
+
+  async lease(ttlMs: number): Promise<Lease> {
+    return this.#file.asked(() => this.#leases.open(ttlMs));
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#leases.close();
+    if (this.#file.db.isOpen) this.#file.db.close();
+  }
+
+  /** Every read sees the store as it is after the leases that ended, at one moment. */
+  #look<T>(work: (db: DatabaseSync) => T): T {
+    const { db } = this.#file;
+    return this.#file.asked(() => {
+      this.#leases.sweep();
+      db.exec('BEGIN');
+      try {
+        return work(db);
+      } finally {
+        db.exec('COMMIT');
+      }
+    });
+  }
+}
+
+/**
+ * The store of one machine: tables in the journal's file, which several processes may share. Throws TW1020; where
+ * an existing one can only be read, writing does. Watches look every 100 ms.
+ */
+export const openStore = (path: string, clock: Clock = systemClock): Store => new SqliteStore(new File(path), clock);

@@ -2,22 +2,31 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json } from './json.ts';
 import type { Store } from './store.ts';
+import { leaseContract } from './store-lease.contract.ts';
+import { txnContract } from './store-txn.contract.ts';
+import { watchContract } from './store-watch.contract.ts';
 
 export interface StoreContract {
   name: string;
-  /** Two clients of one new, empty store. */
-  open(): Promise<[Store, Store]>;
+  /** Two clients of one new, empty store; `b` goes on when `a` is closed. */
+  open(): Promise<[a: Store, b: Store]>;
+  /** Shortest lease it gives, ms. */
+  leaseMs?: number;
+  /** A new store whose answers to `broken`'s writes do not come until it is healed, with a client that is well. */
+  silent?(): Promise<{ broken: Store; well: Store; heal(): Promise<void> }>;
 }
+
+export type WithStore = (work: (a: Store, b: Store) => Promise<void>) => Promise<void>;
 
 /** What every Store must do; run by the twin and by each adapter. */
 export function storeContract(c: StoreContract): void {
-  const withStore = async (work: (a: Store, b: Store) => Promise<void>): Promise<void> => {
+  const withStore: WithStore = async (work) => {
     const [a, b] = await c.open();
     try {
       await work(a, b);
     } finally {
       await a.close();
-      if (b !== a) await b.close();
+      await b.close();
     }
   };
 
@@ -99,6 +108,10 @@ export function storeContract(c: StoreContract): void {
         ),
         { numRuns: 25 },
       ));
+
+    txnContract(withStore, c);
+    watchContract(withStore);
+    leaseContract(withStore, c.leaseMs ?? 1000);
   });
 }
 

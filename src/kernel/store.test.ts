@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { memoryStore, openJournal, openStore, type StoreFault } from './index.ts';
+import { manualClock, memoryStore, openJournal, openStore, type StoreFault, StoreWorld } from './index.ts';
 import { storeContract } from './store.contract.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-store-'));
@@ -16,8 +16,14 @@ const file = (): string => join(dir, `${++files}.db`);
 storeContract({
   name: 'memory',
   open: async () => {
-    const store = memoryStore();
-    return [store, store];
+    const world = new StoreWorld();
+    return [memoryStore(undefined, world), memoryStore(undefined, world)];
+  },
+  silent: async () => {
+    const world = new StoreWorld();
+    const ways: StoreFault[] = ['lost', 'dropped'];
+    const broken = memoryStore((call) => (call.do === 'get' ? undefined : ways.shift()), world);
+    return { broken, well: memoryStore(undefined, world), heal: async () => undefined };
   },
 });
 storeContract({
@@ -47,6 +53,31 @@ describe('the faults of the twin', () => {
     const silent = memoryStore(() => 'refused');
     await expect(silent.get('k')).rejects.toThrow(/TW1020/);
     await expect(silent.list('')).rejects.toThrow(/TW1020/);
+  });
+});
+
+describe('a lease that ends under its owner', () => {
+  it('tells it, and takes its keys', async () => {
+    const world = new StoreWorld();
+    const store = memoryStore(undefined, world);
+    const lease = await store.lease(1000);
+    await store.txn({ if: [], put: [{ key: 'k', value: 1, lease: lease.id }] });
+    world.expire(lease.id);
+    expect(lease.lost.aborted).toBe(true);
+    expect((await store.get('k')).revision).toBe(0);
+  });
+
+  it('is lost for a process that slept too long, in the file of one machine', async () => {
+    const clock = manualClock(1000);
+    const path = file();
+    const [a, b] = [openStore(path, clock), openStore(path, clock)];
+    const lease = await a.lease(300);
+    await a.txn({ if: [], put: [{ key: 'k', value: 1, lease: lease.id }] });
+    clock.advance(301);
+    expect((await b.get('k')).revision).toBe(0);
+    await new Promise((done) => lease.lost.addEventListener('abort', done));
+    await expect(a.txn({ if: [], put: [{ key: 'k', value: 2, lease: lease.id }] })).rejects.toThrow(/TW1020/);
+    await Promise.all([a.close(), b.close()]);
   });
 });
 
