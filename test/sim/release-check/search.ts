@@ -4,7 +4,7 @@ import { isPersons } from './kinds.ts';
 import { badGreen, brakedMember, broken, ended, hasShell } from './laws.ts';
 import { type Shape, type Size, shapeOf } from './layout.ts';
 import { Moves } from './moves.ts';
-import { Ints, Table } from './table.ts';
+import { Ints, Table } from '../lib/table.ts';
 
 /** What a search found; a path is the row of states from the first to the one that breaks the law. */
 export interface Found {
