@@ -136,8 +136,8 @@ export interface AgentState {
   need?: number;
   /** A write whose fate is not known: a linearizable read comes before anything else. */
   reread: boolean;
-  /** Orderly stop is asked for. */
-  leaving: boolean;
+  /** Orderly stop: asked for, then on disk, then told to the store. */
+  leaving?: 'asked' | 'saved' | 'sealed';
   /** The command that runs; one at a time. */
   busy?: Command;
 }
@@ -156,7 +156,6 @@ export type Command =
   /** Ends Redis; with `lose` one that cannot be fenced. */
   | { do: 'shutdown'; lose: boolean };
 export type TxnKind = 'ballot' | 'report' | 'decide' | 'run' | 'claim' | 'seal' | 'opinion';
-export type Effect = Command;
 
 export type AgentEvent =
   /** The newest view and look; given whenever one of them changed and nothing runs. */

@@ -1,0 +1,44 @@
+import type { ClusterName, Json } from '../../kernel/index.ts';
+import type { BallotView, EpochValue, FenceReport, Hold, Opinion, StoreView, ValidRun } from '../model.ts';
+
+export const EPOCH = 'epoch';
+export const BALLOT = 'ballot';
+export const HOLD = 'hold';
+export const fenceKey = (c: ClusterName): string => `fence/${c}`;
+export const opinionKey = (c: ClusterName): string => `opinion/${c}`;
+export const runKey = (c: ClusterName): string => `run/${c}`;
+
+/** One entry of the store below the app's prefix; `key` without the prefix. */
+export interface StateEntry {
+  key: string;
+  value: Json;
+  revision: number;
+}
+
+/** The entries of one app as its agents read them; keys of other rooms below the prefix are passed over. */
+export function foldView(entries: readonly StateEntry[], at: { revision: number; fresh: boolean }): StoreView {
+  const fences: Record<ClusterName, FenceReport> = {};
+  const opinions: Record<ClusterName, Opinion> = {};
+  const runs: Record<ClusterName, { value: ValidRun; revision: number }> = {};
+  const view: StoreView = { ...at, fences, opinions, runs };
+  for (const { key, value, revision } of entries) {
+    const [kind, cluster = ''] = key.split('/');
+    if (kind === 'fence') fences[cluster] = value as unknown as FenceReport;
+    if (kind === 'opinion') opinions[cluster] = value as unknown as Opinion;
+    if (kind === 'run') runs[cluster] = { value: value as unknown as ValidRun, revision };
+    if (key === EPOCH) view.epoch = { value: value as unknown as EpochValue, revision };
+    if (key === BALLOT) view.ballot = { ...(value as unknown as Omit<BallotView, 'n'>), n: revision };
+    if (key === HOLD) view.hold = value as unknown as Hold;
+  }
+  return view;
+}
+
+/** The ballot that is not decided yet. */
+export function openBallot(view: StoreView): BallotView | undefined {
+  const { ballot } = view;
+  return ballot !== undefined && ballot.n > (view.epoch?.value.epoch ?? 0) ? ballot : undefined;
+}
+/** The epoch, when no newer ballot is open. */
+export function decided(view: StoreView): EpochValue | undefined {
+  return openBallot(view) === undefined ? view.epoch?.value : undefined;
+}

@@ -1,0 +1,132 @@
+import type { ClusterName } from '../../kernel/index.ts';
+import type { AgentState, BallotView, Circumstances, Command, EpochValue, Look, StoreView } from '../model.ts';
+import { choose } from './choose.ts';
+import { decided, openBallot } from './keys.ts';
+import { isSealed, positionOf } from './position.ts';
+import { claimTxn, decideTxn, opinionTxn, openTxn, reportTxn, runTxn, sealTxn } from './txns.ts';
+
+export interface Sight {
+  s: AgentState;
+  view: StoreView;
+  look: Look | undefined;
+  seen: Circumstances;
+}
+/** The first rule that gives a command decides. */
+export type Rule = (x: Sight) => Command | undefined;
+
+const me = (x: Sight): ClusterName => x.s.setup.me;
+
+/** Rule 3: whoever sees a ballot newer than its last fence fences, decided or not. */
+const fence: Rule = ({ s, view, look, seen }) => {
+  if (look === undefined || view.ballot === undefined || view.ballot.n <= s.fenced) return undefined;
+  return seen.hung ? { do: 'shutdown', lose: true } : { do: 'fence', ballot: view.ballot.n };
+};
+
+/** Rule 8: before a position or an un-fencing counts on `run/<me>`, the key is this agent's own. */
+function claim(x: Sight): Command | undefined {
+  const { s, view } = x;
+  if (s.claimed || s.stood === undefined) return undefined;
+  const held = view.runs[me(x)]?.value;
+  const chosen = decided(view)?.from.run === s.stood.run;
+  if (isSealed(view, me(x), s.stood))
+    return claimTxn(view, me(x), { run: s.stood.run, epoch: s.stood.marker?.epoch ?? 0 });
+  if (chosen || held?.run === s.stood.run)
+    return claimTxn(view, me(x), { run: s.stood.run, epoch: view.epoch?.value.epoch ?? 0 });
+  return claimTxn(view, me(x), { run: '', epoch: 0 });
+}
+
+/** Rule 3: what the fence read back, once; again only when a `none` has become provable. */
+const report: Rule = (x) => {
+  const { s, view } = x;
+  const ballot = openBallot(view);
+  if (ballot === undefined || ballot.n !== s.fenced || s.stood === undefined) return undefined;
+  const sealed = !s.claimed && isSealed(view, me(x), s.stood);
+  const at = positionOf(view, me(x), s.stood);
+  const told = view.fences[me(x)];
+  if (told?.ballot === ballot.n && (told.at !== 'none' || (at === 'none' && !sealed))) return undefined;
+  return (sealed ? claim(x) : undefined) ?? reportTxn(view, me(x), { ballot: ballot.n, at });
+};
+
+/** Rule 10: SIGTERM makes memory safe on disk, says so in the store and ends Redis. */
+const leave: Rule = (x) => {
+  const { s, view, look } = x;
+  if (s.leaving === undefined) return undefined;
+  if (look === undefined || view.ballot === undefined) return { do: 'shutdown', lose: false };
+  if (s.leaving === 'asked') return { do: 'save', ballot: view.ballot.n };
+  const at = s.stood === undefined ? 'none' : positionOf(view, me(x), s.stood);
+  if (s.leaving === 'sealed' || at === 'none' || view.epoch === undefined) return { do: 'shutdown', lose: false };
+  return sealTxn(view, me(x), { run: at.run, epoch: at.epoch, seal: at });
+};
+
+/** Rules 4 and 5: who opened it decides; anybody once it does not move. Two voters and a wish wait for all reports. */
+const decide: Rule = (x) => {
+  const { s, view, seen } = x;
+  const ballot = openBallot(view);
+  if (ballot === undefined || s.fenced !== ballot.n) return undefined;
+  if (ballot.by !== me(x) && !seen.stuck) return undefined;
+  const choice = choose(view, ballot, s.setup);
+  if (choice.is === 'wait') return undefined;
+  const patient = s.setup.voters.length === 2 || ballot.prefer !== undefined;
+  return choice.whole || !patient || seen.stuck ? decideTxn(view, choice.value) : undefined;
+};
+
+/** Exactly the process that was chosen, and nothing happened to it since but its own promotion. */
+const isChosen = (v: EpochValue, look: Look): boolean =>
+  look.run === v.from.run && (look.offset === v.from.offset || look.marker?.epoch === v.epoch);
+
+/** Rule 5: the fence for this very ballot, then promote or follow; a home without the chosen process asks anew. */
+const apply: Rule = (x) => {
+  const { s, view } = x;
+  const v = decided(view);
+  if (v === undefined || s.fenced !== v.epoch || s.applied === v.epoch || s.stood === undefined) return undefined;
+  if (v.primary === me(x) && !isChosen(v, s.stood))
+    return openTxn(view, me(x), { why: `the Redis of ${me(x)} is not the one that was chosen` });
+  const claimed = claim(x);
+  if (claimed !== undefined) return claimed;
+  return { do: v.primary === me(x) ? 'promote' : 'follow', v, run: s.stood.run };
+};
+
+/** The position counts again once the data reaches what the primary had after the link was up. */
+const catchUp: Rule = (x) => {
+  const { s, view, look } = x;
+  const v = decided(view);
+  if (v === undefined || look === undefined || s.applied !== v.epoch || v.primary === me(x)) return undefined;
+  if (view.runs[me(x)]?.value.run === look.run || !look.link || look.role !== 'replica') return undefined;
+  if (look.loading || look.syncing || look.marker?.epoch !== v.epoch) return undefined;
+  if (s.need === undefined) return { do: 'measure', primary: v.primary, epoch: v.epoch };
+  return look.offset < s.need ? undefined : runTxn(view, me(x), { run: look.run, epoch: v.epoch });
+};
+
+/** Rule 1: only a change is written. */
+const opine: Rule = (x) => {
+  const v = decided(x.view);
+  if (v === undefined) return undefined;
+  const said = x.view.opinions[me(x)];
+  const saysGone = said?.gone === true && said.epoch === v.epoch;
+  return saysGone === x.seen.gone ? undefined : opinionTxn(me(x), { epoch: v.epoch, gone: x.seen.gone });
+};
+
+/** Rule 2: a majority of the judges misses the primary, or there never was one. */
+const open: Rule = (x) => {
+  const { s, view, seen } = x;
+  if (view.ballot === undefined) {
+    const first = s.setup.home ?? s.setup.voters[0];
+    if (first !== me(x) && !seen.stuck) return undefined;
+    return openTxn(view, me(x), { why: 'the first epoch', prefer: s.setup.home });
+  }
+  const v = decided(view);
+  if (v === undefined) return undefined;
+  const gone = missed(view, v, s.setup.judges);
+  return gone.length * 2 > s.setup.judges.length
+    ? openTxn(view, me(x), { why: `${v.primary} is gone for ${gone.join(', ')}` })
+    : undefined;
+};
+
+/** Judges that miss the primary of this epoch. */
+export const missed = (view: StoreView, v: EpochValue, judges: readonly ClusterName[]): ClusterName[] =>
+  judges.filter((c) => view.opinions[c]?.gone === true && view.opinions[c]?.epoch === v.epoch);
+
+export const RULES: readonly Rule[] = [fence, report, leave, decide, apply, catchUp, opine, open];
+
+export const isNews = (s: AgentState, ballot: BallotView | undefined): boolean =>
+  (ballot?.n ?? 0) >= Math.max(s.least ?? 0, s.fenced);
