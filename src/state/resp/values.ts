@@ -54,7 +54,7 @@ function valueAt(bytes: Buffer, p: number, depth: number): Found {
   if (end < 0 || depth > 64) throw new RangeError('reply is not whole, or too deep');
   const text = bytes.toString('utf8', p + 1, end);
   const next = end + 2;
-  switch (bytes[p]) {
+  switch (bytes[p] ?? 0) {
     case 43:
       return { value: Buffer.from(text), next };
     case 45:

@@ -1,0 +1,67 @@
+// The config file of a voter's Redis: it boots fenced, whatever is on its disk.
+
+/** Passwords of the Redis users. They stay inside one cluster, but for `repl`, which all voters share. */
+export interface RedisSecrets {
+  /** `tw-w`: writes of the gateways. */
+  write: string;
+  /** `tw-r`: local reads. */
+  read: string;
+  /** `tw-repl`: voters that follow. */
+  repl: string;
+  /** `tw-copy`: backup readers, never on a primary. */
+  copy: string;
+  /** `tw-agent`. */
+  agent: string;
+}
+
+export interface RedisConf {
+  port: number;
+  /** Address to listen on; default all. */
+  bind?: string;
+  /** Folder of the snapshot. */
+  dir: string;
+  secrets: RedisSecrets;
+  /** Seconds between snapshots on disk; absent = only an orderly stop writes one. */
+  saveEvery?: number;
+  /** Bytes of the replication backlog, default 64 MiB. */
+  backlog?: number;
+  /** Lines that come last. */
+  more?: readonly string[];
+}
+
+/** Where a fenced Redis points: nobody listens there. */
+export const NOWHERE = { host: '127.0.0.1', port: 1 } as const;
+
+const FOLLOWER = '+psync +replconf +ping +auth +sync';
+
+/** The text of the file. Sources: redis.conf of Redis 7.0, state.md section 3.1. */
+export function redisConf(o: RedisConf): string {
+  const s = o.secrets;
+  return [
+    `port ${o.port}`,
+    `bind ${o.bind ?? '* -::*'}`,
+    'protected-mode no',
+    `dir ${o.dir}`,
+    `replicaof ${NOWHERE.host} ${NOWHERE.port}`,
+    'user default off',
+    `user tw-w off >${s.write} ~* &* +@all -@admin +role`,
+    `user tw-r on >${s.read} ~* &* +@all -@write -@admin +role`,
+    `user tw-repl on >${s.repl} ${FOLLOWER}`,
+    `user tw-copy off >${s.copy} ${FOLLOWER}`,
+    `user tw-agent on >${s.agent} ~* &* +@all`,
+    'masteruser tw-repl',
+    `masterauth ${s.repl}`,
+    'min-replicas-to-write 0',
+    'repl-timeout 10',
+    'repl-backlog-ttl 0',
+    `repl-backlog-size ${o.backlog ?? 64 << 20}`,
+    'repl-diskless-load disabled',
+    'repl-diskless-sync yes',
+    'repl-diskless-sync-delay 0',
+    'maxmemory-policy noeviction',
+    'appendonly no',
+    o.saveEvery === undefined ? 'save ""' : `save ${o.saveEvery} 1`,
+    ...(o.more ?? []),
+    '',
+  ].join('\n');
+}
