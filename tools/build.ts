@@ -72,6 +72,8 @@ const TARGETS: readonly Target[] = [
     sources: ['cmd/tw-provider', 'internal/provider', 'go.mod', 'go.sum'],
     minutes: 0.6,
   },
+  // The official server and its tool, as they are in the official image.
+  { name: 'tw-etcd', module: 'sandbox/etcd', pkg: 'go.etcd.io/etcd/server/v3', sources: ['.'], minutes: 0.7 },
   { name: 'tw-coredns', module: 'sandbox/coredns', pkg: '.', sources: ['.'], minutes: 2 },
   {
     name: 'tw-sandbox',

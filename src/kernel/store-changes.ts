@@ -26,6 +26,7 @@ export async function* changes(c: Changes): AsyncGenerator<StoreView, void, unde
       if (c.signal.aborted) return;
       woken = false;
       const view = await c.view();
+      if (c.signal.aborted) return;
       const now = stamp(view);
       if (now !== last) yield view;
       last = now;
