@@ -163,4 +163,5 @@ export interface Facts {
   blue(cluster: string): WorkloadState | undefined;
 }
 
-const keeps = (r: ReleaseRecord, c: string): string[] => [...new Set([r.blue[c] ?? r.green, r.green])];
+/** The old and the new version, in this order and also when they are the same: a lost register is read from it. */
+const keeps = (r: ReleaseRecord, c: string): string[] => [r.blue[c] ?? r.green, r.green];

@@ -27,15 +27,43 @@ export interface Switch {
   create(c: ClusterName, live: VersionId): Promise<Put>;
   /**
    * Moves the switch to `to`. When `to.live` is not live now, all weight (or the selector) moves in the same
-   * patch. `keep`: versions that must stay known as backends at weight 0; others of ours are dropped.
+   * patch. `keep`: the old and the new version, in this order, that must stay known as backends at weight 0;
+   * others of ours are dropped.
    */
   write(c: ClusterName, from: Guard, to: Omit<SwitchState, 'uid'>, keep: readonly VersionId[]): Promise<Put>;
+  /** The switch as it is, whoever changed it; `versions`: those to look for. `undefined` = certainly absent. Throws when no answer comes. */
+  inspect(c: ClusterName, versions: readonly VersionId[]): Promise<SwitchSight | undefined>;
+  /**
+   * Makes it Tradewind's again after a person said so: notes and weights (or selector) become `to`, whatever they are,
+   * if nobody changed it since `from`. Throws TW7021 when nothing of it can be told to be ours.
+   */
+  adopt(
+    c: ClusterName,
+    from: Pick<SwitchSight, 'uid' | 'at'>,
+    to: Omit<SwitchState, 'uid'>,
+    keep: readonly VersionId[],
+  ): Promise<Put>;
   /** Makes the preview of a version reachable (header or preview Service); idempotent. */
   preview(c: ClusterName, version: VersionId): Promise<void>;
   /** Takes the preview away; absent is fine. */
   unpreview(c: ClusterName): Promise<void>;
   /** Slowest time until the data plane follows a write, to assume. Milliseconds. */
   lagMs(c: ClusterName): number;
+}
+
+/** What a switch says and what it does, also where the two disagree. */
+export interface SwitchSight {
+  uid: string;
+  /** Mark of this very reading; a later change by anybody makes `adopt` stale. */
+  at: string;
+  /** Absent: its notes are lost, or belong to another object. */
+  noted?: SwitchState;
+  /** Versions of the last release as noted, the old one first; one alone: that release is over here. */
+  versions: readonly VersionId[];
+  /** The version that all requests go to; absent: none does, or several do. */
+  serves?: VersionId;
+  /** TW7021: what was expected and found, by whom, when; absent: notes and object agree. */
+  wrong?: Reason;
 }
 
 /** Versioned workloads of one app; fleet's part. */

@@ -97,6 +97,26 @@ export function switchContract(c: SwitchContract): void {
     );
 
     test(
+      'inspect names both versions of a release in order, and one alone when it is over',
+      fresh(async () => {
+        expect(await rig.a.inspect(rig.cluster, [])).toBeUndefined();
+        const s = await made();
+        expect(await rig.b.inspect(rig.cluster, [])).toMatchObject({ noted: s, versions: ['v1'], serves: 'v1' });
+        for (const live of ['v1', 'v2']) {
+          expect(await write(rig.a, await stateOf(rig.a, rig.cluster), { live })).toBe('ok');
+          expect(await rig.b.inspect(rig.cluster, [])).toMatchObject({ versions: ['v1', 'v2'], serves: live });
+        }
+        // A member that has the new version already.
+        expect(await write(rig.a, await stateOf(rig.a, rig.cluster), {}, ['v2', 'v2'])).toBe('ok');
+        expect(await rig.b.inspect(rig.cluster, [])).toMatchObject({ versions: ['v2', 'v2'], serves: 'v2' });
+        expect(await write(rig.a, await stateOf(rig.a, rig.cluster), {}, [])).toBe('ok');
+        const over = await rig.b.inspect(rig.cluster, []);
+        expect(over).toMatchObject({ versions: ['v2'], serves: 'v2' });
+        expect(over?.wrong).toBeUndefined();
+      }),
+    );
+
+    test(
       'of two writers that race exactly one is ok',
       fresh(async () => {
         const s = await made();
@@ -205,6 +225,32 @@ export function switchContract(c: SwitchContract): void {
           expect((await rig.a.refuse(rig.cluster)).map((r) => r.code)).toContain('TW7021');
           await h.mend();
           expect(await write(rig.a, good, { live: 'v2' })).toBe('ok');
+        }),
+      );
+
+      test(
+        'adopt takes it again, whatever was done to it; writes from before are stale, a second adopt too',
+        handy(async () => {
+          for (const harm of ['tamper', 'loseNotes', 'recreate'] as const) {
+            rig = await c.open();
+            const hands = rig.hands as SwitchHands;
+            const s = await made();
+            expect(await write(rig.a, s, { release: 'r1' })).toBe('ok');
+            const old = await stateOf(rig.a, rig.cluster);
+            await hands[harm]();
+            const found = await rig.b.inspect(rig.cluster, ['v1', 'v2']);
+            if (found === undefined) throw new Error('it is not there');
+            expect(found.wrong).toMatchObject({ code: 'TW7021', cluster: rig.cluster });
+            expect(found.noted !== undefined).toBe(harm === 'tamper');
+            const to = { fence: 1000, epoch: 3, release: 'r1', vote: false, live: 'v2' };
+            expect(await rig.b.adopt(rig.cluster, found, to, ['v1', 'v2'])).toBe('ok');
+            expect(await rig.b.adopt(rig.cluster, found, { ...to, live: 'v1' }, ['v1', 'v2'])).toBe('stale');
+            const now = await stateOf(rig.a, rig.cluster);
+            expect(now).toEqual({ uid: found.uid, ...to });
+            expect(await hands.serves()).toEqual([expect.stringContaining('v2')]);
+            expect(await write(rig.a, old, { live: 'v1' })).toBe('stale');
+            expect(await write(rig.a, now, { live: 'v1' })).toBe('ok');
+          }
         }),
       );
 

@@ -39,6 +39,10 @@ export class Life {
   kill(): void {
     this.dead = true;
   }
+  /** It has come to its end, or stands still. */
+  get stands(): boolean {
+    return this.dead || (this.#until !== undefined && this.#until > this.#clock.now());
+  }
   #strike(): void {
     if (this.#fate?.stopMs === undefined) this.kill();
     else this.#until = Math.min(this.#clock.now() + this.#fate.stopMs, this.#latest);

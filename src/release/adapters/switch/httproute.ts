@@ -2,8 +2,8 @@ import { dictOf, type KubeApi, KubeError, type KubeObject, type Ref, textOf } fr
 import { type ClusterName, TwError } from '../../../kernel/index.ts';
 import { type Reason, reasonOf, type SwitchState, type VersionId } from '../../model.ts';
 import type { Guard, Put, Switch } from '../../ports.ts';
-import { type ApiOf, dropOwn, GuardedObject, putOwn } from './object.ts';
-import { hasNotes, sayObject, type Target, unsafe } from './plan/notes.ts';
+import { type ApiOf, dropOwn, GuardedObject, putOwn, sightOf } from './object.ts';
+import { hasNotes, sayObject, type Target, toldBy, unsafe } from './plan/notes.ts';
 import { backendReasons, type Found, gatewayReasons, ownerReasons, rivalReasons } from './plan/objections.ts';
 import {
   GATEWAY_API,
@@ -13,6 +13,8 @@ import {
   routeName,
   routePatch,
   routeState,
+  routeTake,
+  servesOf,
 } from './plan/route.ts';
 
 export interface RouteSwitch extends RouteShape {
@@ -54,6 +56,14 @@ export function httpRouteSwitch(x: RouteSwitch): Switch {
         state: (at): SwitchState => routeState(x, at).state,
         patch: (at) => routePatch(x, at, to, keep),
       }),
+    inspect: async (c, versions) => {
+      const o = await object.read(c).catch(noGateway);
+      if (o === undefined) return undefined;
+      const at = { cluster: c, object: o };
+      const known = [...new Set([...toldBy(o).versions, ...versions])];
+      return sightOf(at, servesOf(x, o, known), (a) => routeState(x, a).state);
+    },
+    adopt: (c, from, to, keep) => object.take(c, from, (at) => routeTake(x, at, to, keep)),
     preview: async (c, version) => {
       const o = await object.read(c);
       const live =

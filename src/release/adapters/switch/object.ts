@@ -1,8 +1,8 @@
 import { type KubeApi, KubeError, type KubeObject, type Ref, sayRef } from '../../../fleet/index.ts';
-import { type ClusterName, fault } from '../../../kernel/index.ts';
-import type { SwitchState } from '../../model.ts';
-import type { Guard, Put } from '../../ports.ts';
-import { APP_LABEL, type At, MANAGER, type PatchOp, type Target, unsafe } from './plan/notes.ts';
+import { type ClusterName, fault, TwError } from '../../../kernel/index.ts';
+import { reasonOf, type SwitchState, type VersionId } from '../../model.ts';
+import type { Guard, Put, SwitchSight } from '../../ports.ts';
+import { APP_LABEL, type At, MANAGER, type PatchOp, readAs, type Target, toldBy, unsafe } from './plan/notes.ts';
 
 /** API of a cluster. Throws when there is no way to it. */
 export type ApiOf = (c: ClusterName) => KubeApi;
@@ -26,6 +26,28 @@ function failure(e: unknown): Failure {
 }
 
 const TRIES = 3;
+
+/** What an object says and does, told apart; `state` throws TW7021 where the two disagree. */
+export function sightOf(at: At, serves: VersionId | undefined, state: (at: At) => SwitchState): SwitchSight {
+  const told = toldBy(at.object);
+  return {
+    uid: at.object.metadata.uid ?? '',
+    at: at.object.metadata.resourceVersion ?? '',
+    versions: told.versions,
+    ...(told.state === undefined ? {} : { noted: told.state }),
+    ...(serves === undefined ? {} : { serves }),
+    ...wrongIn(at, state),
+  };
+}
+function wrongIn(at: At, state: (at: At) => SwitchState): Pick<SwitchSight, 'wrong'> {
+  try {
+    state(at);
+    return {};
+  } catch (e) {
+    if (!(e instanceof TwError)) throw e;
+    return { wrong: reasonOf(e.problem, at.cluster) };
+  }
+}
 
 interface Write {
   from: Guard;
@@ -86,6 +108,13 @@ export class GuardedObject {
   async patch(c: ClusterName, ops: readonly PatchOp[]): Promise<Put> {
     const put = await this.#send(c, ops, false);
     return put === 'look' ? 'stale' : put;
+  }
+
+  /** Over whatever is there, if it still is what was read. */
+  async take(c: ClusterName, from: { uid: string; at: string }, ops: (at: At) => PatchOp[]): Promise<Put> {
+    const object = await this.read(c);
+    if (object === undefined) return 'stale';
+    return await this.patch(c, [...readAs(from), ...ops({ cluster: c, object })]);
   }
 
   /** What was read last, if it is good for this write; else it is worth nothing. */

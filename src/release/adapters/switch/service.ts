@@ -2,7 +2,7 @@ import type { KubeObject, Ref } from '../../../fleet/index.ts';
 import { type ClusterName, TwError } from '../../../kernel/index.ts';
 import { type Reason, reasonOf, type VersionId } from '../../model.ts';
 import type { Guard, Put, Switch } from '../../ports.ts';
-import { type ApiOf, dropOwn, GuardedObject, putOwn } from './object.ts';
+import { type ApiOf, dropOwn, GuardedObject, putOwn, sightOf } from './object.ts';
 import { type Target, VERSION_LABEL } from './plan/notes.ts';
 import { balancerReasons, mixReasons, ownerReasons } from './plan/objections.ts';
 import {
@@ -10,8 +10,10 @@ import {
   isPlain,
   newSwitch,
   previewService,
+  selected,
   servicePatch,
   serviceState,
+  serviceTake,
   takePatch,
 } from './plan/selector.ts';
 
@@ -54,6 +56,12 @@ export function serviceSwitch(x: ServiceSwitch): Switch {
         state: (at) => serviceState(at).state,
         patch: (at) => servicePatch(at, to, keep),
       }),
+    inspect: async (c) => {
+      const o = await object.read(c);
+      if (o === undefined || isPlain(o)) return undefined;
+      return sightOf({ cluster: c, object: o }, selected(o), (at) => serviceState(at).state);
+    },
+    adopt: (c, from, to, keep) => object.take(c, from, (at) => serviceTake(at, to, keep)),
     preview: async (c, version) => {
       const model = (await object.read(c)) ?? (await x.rendered(c));
       const at = { api: x.api(c), cluster: c, app: x.app, ref: preview };

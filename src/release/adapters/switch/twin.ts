@@ -1,9 +1,9 @@
 import { type ClusterName, fault } from '../../../kernel/index.ts';
 import type { Reason, SwitchState, VersionId } from '../../model.ts';
-import type { Put, Switch } from '../../ports.ts';
+import type { Put, Switch, SwitchSight } from '../../ports.ts';
 
 export interface SwitchCall {
-  do: 'refuse' | 'read' | 'create' | 'write' | 'preview' | 'unpreview';
+  do: 'refuse' | 'read' | 'create' | 'write' | 'inspect' | 'adopt' | 'preview' | 'unpreview';
   cluster: ClusterName;
 }
 /** `delay`: effect and answer come after `until`. `late`: `unknown` now, the effect after `until`. */
@@ -87,7 +87,35 @@ export class SwitchTwin implements Switch {
       if (state?.uid !== from.uid || state.fence !== from.fence || to.epoch < state.epoch) return 'stale';
       const one = this.#sound(c);
       one.state = { uid: state.uid, ...to };
-      one.known = [...new Set([to.live, ...keep])];
+      one.known = keep.length > 0 ? keep : [to.live];
+      return 'ok';
+    });
+  }
+
+  async inspect(c: ClusterName): Promise<SwitchSight | undefined> {
+    return await this.#ask({ do: 'inspect', cluster: c }, () => {
+      const { state, known, edited } = this.#one(c);
+      if (state === undefined) return undefined;
+      const at = `${state.fence} ${edited ?? ''}`;
+      const base = { uid: state.uid, at, noted: { ...state }, versions: known };
+      if (edited === undefined) return { ...base, serves: state.live };
+      return { ...base, wrong: { code: 'TW7021', say: edited, cluster: c } };
+    });
+  }
+
+  async adopt(
+    c: ClusterName,
+    from: Pick<SwitchSight, 'uid' | 'at'>,
+    to: Omit<SwitchState, 'uid'>,
+    keep: readonly VersionId[],
+  ): Promise<Put> {
+    return await this.#put({ do: 'adopt', cluster: c }, () => {
+      const one = this.#one(c);
+      const { state } = one;
+      if (state?.uid !== from.uid || `${state.fence} ${one.edited ?? ''}` !== from.at) return 'stale';
+      delete one.edited;
+      one.state = { uid: state.uid, ...to };
+      one.known = keep.length > 0 ? keep : [to.live];
       return 'ok';
     });
   }

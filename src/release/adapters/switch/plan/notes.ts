@@ -28,6 +28,12 @@ export interface Noted {
   state: SwitchState;
   versions: readonly VersionId[];
 }
+/** All that the annotations tell, also when some are lost or they are of another object. */
+export interface Told {
+  state?: SwitchState;
+  /** As the last writer had them: the old version first. */
+  versions: readonly VersionId[];
+}
 
 export const sayObject = (o: KubeObject): string =>
   sayRef({ group: '', kind: o.kind, name: o.metadata.name, namespace: o.metadata.namespace ?? '' });
@@ -81,6 +87,28 @@ function parse(o: KubeObject): Noted | { expected: string; found: string } {
   return { state, versions: [...new Set([at.live, ...at.versions.split(',')])].filter((v) => v !== '') };
 }
 
+export function toldBy(o: KubeObject): Told {
+  const said = parse(o);
+  const versions = (o.metadata.annotations?.[key('versions')] ?? '').split(',').filter((v) => v !== '');
+  return 'state' in said ? { state: said.state, versions } : { versions };
+}
+
+/** Annotations of a switch that is taken over, beside those of others. */
+export const notesOver = (
+  o: KubeObject,
+  to: Target,
+  versions: readonly VersionId[],
+): Readonly<Record<string, string>> => ({
+  ...o.metadata.annotations,
+  ...Object.fromEntries(Object.entries(notesOf(to, versions, o.metadata.uid ?? '')).map(([k, v]) => [key(k), v])),
+});
+
+/** Tests of this object exactly as it was read: also against changes that know no fence. */
+export const readAs = (from: { uid: string; at: string }): PatchOp[] => [
+  { op: 'test', path: '/metadata/uid', value: from.uid },
+  { op: 'test', path: '/metadata/resourceVersion', value: from.at },
+];
+
 /** What the annotations say. Throws TW7021 when they were lost or changed, or the object is a copy. */
 export function noted(at: At): Noted {
   const said = parse(at.object);
@@ -97,8 +125,15 @@ export interface Difference {
 }
 
 const REMAKE: Fix = {
-  say: 'Put the annotations back as they were, or delete the object: "tw up" makes it again with the version of the config.',
+  say: 'Put the annotations back as they were.',
 };
+
+/** The line that takes the switch over again; its app is a label of the object. */
+function takeIt(at: At): Fix[] {
+  const app = at.object.metadata.labels?.[APP_LABEL];
+  if (app === undefined) return [];
+  return [{ say: 'Or let Tradewind take it again, as it says first:', command: `tw adopt ${app} --on ${at.cluster}` }];
+}
 
 /** TW7021: what was expected and found, who changed it and when. */
 export function edited(at: At, d: Difference): TwError {
@@ -110,7 +145,7 @@ export function edited(at: At, d: Difference): TwError {
     value: resource,
     where: [{ cluster: at.cluster, resource, path: d.field.join('.') }],
     why: [`${resource} on ${at.cluster}: expected ${d.expected}, found ${d.found}${by}`],
-    fix: [d.fix ?? REMAKE],
+    fix: [d.fix ?? REMAKE, ...takeIt(at)],
   });
 }
 

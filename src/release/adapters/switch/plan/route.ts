@@ -9,9 +9,11 @@ import {
   type Noted,
   noted,
   noteOps,
+  notesOver,
   type PatchOp,
   repair,
   type Target,
+  toldBy,
 } from './notes.ts';
 
 export const GATEWAY_API = 'gateway.networking.k8s.io';
@@ -149,12 +151,41 @@ function weights(s: RouteShape, at: At, i: number, want: Want): PatchOp[] {
 export function routePatch(s: RouteShape, at: At, to: Target, keep: readonly VersionId[]): PatchOp[] {
   const n = routeState(s, at);
   const rules = rulesOf(at.object);
-  const wanted = [...new Set([to.live, ...keep])];
+  const wanted = [...new Set([...keep, to.live])];
   return [
     ...guards(n.state),
     { op: 'test', path: '/spec/rules', value: rules },
-    ...noteOps(to, wanted, n.state.uid),
+    ...noteOps(to, keep.length > 0 ? keep : wanted, n.state.uid),
     ...ruled(s, at.object, n.versions).flatMap((i) => weights(s, at, i, { live: to.live, wanted, known: n.versions })),
+  ];
+}
+
+/** The version that every rule of ours sends all requests to; absent: none, or not one alone. */
+export function servesOf(s: RouteShape, o: KubeObject, versions: readonly VersionId[]): VersionId | undefined {
+  const found = rulesOf(o)
+    .flatMap(refsOf)
+    .filter((ref) => weightOf(ref) > 0)
+    .map((ref) => versionOf(s, versions, ref))
+    .filter((v) => v !== undefined);
+  return new Set(found).size === 1 ? found[0] : undefined;
+}
+
+/** Notes and weights as a person decided, over whatever is there. Throws TW7021 when no rule has a backend of ours. */
+export function routeTake(s: RouteShape, at: At, to: Target, keep: readonly VersionId[]): PatchOp[] {
+  const told = toldBy(at.object);
+  const wanted = [...new Set([...keep, to.live])];
+  const known = [...new Set([...told.versions, ...wanted])];
+  const mine = ruled(s, at.object, known);
+  if (mine.length === 0)
+    throw edited(at, {
+      field: ['spec', 'rules'],
+      expected: `a backend ${versionedName(s.service, to.live)}`,
+      found: rulesOf(at.object).map(sayRefs).join(' | '),
+      fix: { say: 'Delete the route, then adopt: it is made anew.' },
+    });
+  return [
+    { op: 'add', path: '/metadata/annotations', value: notesOver(at.object, to, keep.length > 0 ? keep : wanted) },
+    ...mine.flatMap((i) => weights(s, at, i, { live: to.live, wanted, known })),
   ];
 }
 

@@ -10,6 +10,7 @@ import {
   type Noted,
   noted,
   noteOps,
+  notesOver,
   type PatchOp,
   pointer,
   repair,
@@ -74,8 +75,20 @@ export function servicePatch(at: At, to: Target, keep: readonly VersionId[]): Pa
   return [
     ...guards(n.state),
     { op: 'test', path: '/spec/selector', value: selectorOf(at.object) },
-    ...noteOps(to, [...new Set([to.live, ...keep])], n.state.uid),
+    ...noteOps(to, keep.length > 0 ? keep : [to.live], n.state.uid),
     ...(n.state.live === to.live ? [] : [{ op: 'replace' as const, path: PATH, value: to.live }]),
+  ];
+}
+
+/** The version that is selected; absent: all of them. */
+export const selected = (o: KubeObject): VersionId | undefined => textOf(selectorOf(o)[VERSION_LABEL]);
+
+/** Notes and selector as a person decided, over whatever is there. */
+export function serviceTake(at: At, to: Target, keep: readonly VersionId[]): PatchOp[] {
+  const notes = notesOver(at.object, to, keep.length > 0 ? keep : [to.live]);
+  return [
+    { op: 'add', path: '/metadata/annotations', value: notes },
+    { op: 'add', path: '/spec/selector', value: { ...selectorOf(at.object), [VERSION_LABEL]: to.live } },
   ];
 }
 
