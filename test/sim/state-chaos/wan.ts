@@ -1,0 +1,97 @@
+// Three clouds on loopback: each has an address of its own, and what goes from one to another waits for the way, or,
+// while the way is cut, until it is whole again (TCP sends it anew). No packet is lost otherwise, no rate is limited.
+
+import { EventEmitter, once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+export const CLOUDS = ['sa', 'ca', 'au'] as const;
+export type Cloud = (typeof CLOUDS)[number];
+
+/** Round trips in milliseconds, as state.md takes them. */
+export const RTT: Readonly<Record<string, number>> = { 'ca-sa': 120, 'au-sa': 310, 'au-ca': 205 };
+export const rtt = (a: Cloud, b: Cloud): number => RTT[[a, b].sort().join('-')] ?? 0;
+
+/** The address that processes of a cloud send from and listen at. */
+export const hostOf = (c: Cloud, net = 77): string => `127.${net}.${CLOUDS.indexOf(c) + 1}.1`;
+const cloudOf = (host: string | undefined): Cloud | undefined => CLOUDS[Number((host ?? '').split('.')[2]) - 1];
+
+export class Wan {
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #cut = new Set<string>();
+  readonly #news = new EventEmitter().setMaxListeners(0);
+
+  isCut(a: Cloud, b: Cloud): boolean {
+    return a !== b && (this.#cut.has(a) || this.#cut.has(b) || this.#cut.has([a, b].sort().join('-')));
+  }
+  isolate(c: Cloud): void {
+    this.#cut.add(c);
+  }
+  /** Cuts the way between two. */
+  cut(a: Cloud, b: Cloud): void {
+    this.#cut.add([a, b].sort().join('-'));
+  }
+  heal(): void {
+    this.#cut.clear();
+    this.#news.emit('healed');
+  }
+  /** Resolves once the way is whole. */
+  async whole(a: Cloud, b: Cloud): Promise<void> {
+    while (this.isCut(a, b)) await once(this.#news, 'healed');
+  }
+
+  /** Makes `port` of the cloud's address lead to the same port of 127.0.0.1, or to `target`. */
+  async publish(c: Cloud, port: number, target = port): Promise<void> {
+    const server = createServer({ allowHalfOpen: false }, (from) => void this.#carry(from, c, target));
+    server.listen(port, hostOf(c));
+    await once(server, 'listening');
+    this.#servers.push(server);
+  }
+
+  async #carry(from: Socket, to: Cloud, port: number): Promise<void> {
+    const source = cloudOf(from.remoteAddress) ?? to;
+    this.#keep(from);
+    const one = rtt(source, to) / 2;
+    // SYN and its answer: the caller's first bytes are on their way with them, one way later than they were sent.
+    const target = connect({ port, host: '127.0.0.1' });
+    this.#keep(target);
+    this.#way(from, target, { a: source, b: to, ms: one * 3 });
+    this.#way(target, from, { a: to, b: source, ms: one });
+  }
+
+  #keep(socket: Socket): void {
+    socket.setNoDelay(true);
+    socket.on('error', () => undefined);
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+  }
+
+  /** Bytes and the end, in order, each after its time. The first ones wait for the handshake too. */
+  #way(from: Socket, to: Socket, w: { a: Cloud; b: Cloud; ms: number }): void {
+    let last = Promise.resolve();
+    const [first, started] = [w.ms, performance.now()];
+    const usual = rtt(w.a, w.b) / 2;
+    const send = (what: () => void): void => {
+      const due = Math.max(performance.now() + usual, started + first);
+      last = last.then(async () => {
+        const wait = due - performance.now();
+        if (wait > 0.5) await new Promise((resolve) => setTimeout(resolve, wait));
+        await this.whole(w.a, w.b);
+        what();
+      });
+    };
+    from.on('data', (chunk: Buffer) => send(() => void to.write(chunk)));
+    from.on('close', () => send(() => void to.destroy()));
+  }
+
+  async close(): Promise<void> {
+    this.heal();
+    for (const s of this.#sockets) s.destroy();
+    await Promise.all(
+      this.#servers.map(async (s) => {
+        s.close();
+        await once(s, 'close');
+      }),
+    );
+  }
+}
