@@ -18,6 +18,7 @@ import { settle } from './earlier.ts';
 import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
 import { type Engine, TEARDOWN } from './ports.ts';
+import { recoverReleases } from './release/recover.ts';
 import { resumeReleases } from './release/verbs.ts';
 import { selectClusters } from './select.ts';
 
@@ -128,13 +129,18 @@ function ending(done: { failures: Problem[]; interrupted: boolean }): Pick<Outco
   };
 }
 
+async function releasesOf(c: Context, e: Engine, io: Io, args: Args): Promise<Outcome[]> {
+  if (args['recover'] === true) return await recoverReleases(c, e, io, args['yes'] === true);
+  return await resumeReleases(c, e, io);
+}
+
 /** Follows or verifies what an interrupted run left. */
-export async function resume(c: Context, io: Io): Promise<Outcome> {
+export async function resume(c: Context, args: Args, io: Io): Promise<Outcome> {
   const free = takeLock(c, 'resume');
   try {
     const e = await c.engine();
     const done = await follow(infraResume(e.infra, { stop: io.signal, detach: io.detach }), io, c.clock.now);
-    const releases = done.interrupted ? [] : await resumeReleases(c, e, io);
+    const releases = done.interrupted ? [] : await releasesOf(c, e, io, args);
     const worst = releases.find((r) => r.problem !== undefined);
     return {
       data: {

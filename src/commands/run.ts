@@ -12,7 +12,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   plan: async (c, { args }, io) => (await import('./up.ts')).plan(c, args, io),
   up: async (c, { args }, io) => (await import('./up.ts')).up(c, args, io),
   down: async (c, { args }, io) => (await import('./down.ts')).down(c, args, io),
-  resume: async (c, _, io) => (await import('./down.ts')).resume(c, io),
+  resume: async (c, { args }, io) => (await import('./down.ts')).resume(c, args, io),
   status: async (c, { args }) => (await import('./status.ts')).status(c, args),
   why: async (c, { args }) =>
     /^#?r\d+$/.test(args['ip'] as string)

@@ -78,8 +78,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'resume',
     summary: 'finish or verify what an interrupted run left',
     kind: 'forward',
-    args: [yes],
-    examples: ['tw resume'],
+    args: [yes, flag('recover', 'find releases again from the switches, when the register was lost')],
+    examples: ['tw resume', 'tw resume --recover'],
     result: 'Resume',
   },
   {

@@ -94,10 +94,12 @@ export interface Claim {
   by: string;
   /** Highest epoch that any switch of the app carries. */
   seenEpoch: number;
+  /** Release that any switch names: a register that was lost must not count from one again. */
+  seenRelease?: string;
   clock: Clock;
 }
 
-const numberOf = (r: ReleaseRecord | undefined): number => (r === undefined ? 0 : Number(r.release.slice(1)) || 0);
+const numberOf = (release: string | undefined): number => Number(release?.slice(1)) || 0;
 
 /** Starts a release. Throws TW7001 while another one is open. */
 export async function claim(register: Register, c: Claim): Promise<ReleaseRecord> {
@@ -107,7 +109,7 @@ export async function claim(register: Register, c: Claim): Promise<ReleaseRecord
     const { plan } = c;
     return {
       app: plan.app,
-      release: `r${numberOf(now) + 1}`,
+      release: `r${Math.max(numberOf(now?.release), numberOf(c.seenRelease)) + 1}`,
       planId: plan.id,
       green: plan.green,
       blue: plan.blue,

@@ -71,6 +71,7 @@ export function placedClusters(x: { e: Engine; app: AppConfig }): string[] {
 
 interface SeenCluster extends PlanCluster {
   epoch: number;
+  release: string;
 }
 
 const ASK_MS = 8000;
@@ -92,7 +93,7 @@ async function lookAt(x: Released, name: string, green: string): Promise<SeenClu
     const sw = await switches.read(name);
     if (sw === undefined) {
       const why = { code: 'TW7003', say: `${x.app.name} has no switch on ${name}: run "tw up" first`, cluster: name };
-      return { name, live: '', epoch: 0, refused: [why] };
+      return { name, live: '', epoch: 0, release: '', refused: [why] };
     }
     const [refused, mixed, room, counters] = await Promise.all([
       switches.refuse(name),
@@ -104,6 +105,7 @@ async function lookAt(x: Released, name: string, green: string): Promise<SeenClu
       name,
       live: sw.live,
       epoch: sw.epoch,
+      release: sw.release,
       refused: [...refused, ...mixed.map((say) => ({ code: 'TW7003', say, cluster: name })), ...room],
       ...(counters === undefined ? {} : { requests: counters.requests }),
     };
@@ -111,6 +113,7 @@ async function lookAt(x: Released, name: string, green: string): Promise<SeenClu
   return await answerOf(x.c.clock, ASK_MS, name, work()).catch((error: unknown) => ({
     name,
     epoch: 0,
+    release: '',
     silent: reasonFor(name, error),
     refused: [],
   }));
@@ -120,6 +123,7 @@ export interface Gathered {
   plan: ReleasePlan;
   held: ReleaseRecord | undefined;
   seenEpoch: number;
+  seenRelease: string;
 }
 export interface Wish {
   green: string;
@@ -141,5 +145,6 @@ export async function gather(x: Released, wish: Wish): Promise<Gathered> {
     clusters,
     wish: words,
   });
-  return { plan, held: record, seenEpoch: Math.max(0, ...clusters.map((c) => c.epoch)) };
+  const newest = clusters.reduce((a, c) => (c.epoch > a.epoch ? c : a), { epoch: 0, release: '' });
+  return { plan, held: record, seenEpoch: newest.epoch, seenRelease: newest.release };
 }

@@ -12,6 +12,7 @@ import type { Context, Io } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { driven, releaseOutcome } from './drive.ts';
 import { type Gathered, gather, type Released, releasedApp, type Wish } from './gather.ts';
+import { refuseLost } from './recover.ts';
 
 /** `app@version`. Throws TW7006. */
 export function targetOf(wish: string): { app: string; version: string } {
@@ -126,12 +127,14 @@ export async function begin(x: Released, io: Io, args: Args, wish: Wish): Promis
     const data = toJson({ plan: first.plan, steps: dryRun(first.plan), refused: first.plan.refused });
     return { data, view: planView(first.plan, x.c.clock.now()) };
   }
+  if ((first.held?.epoch ?? 0) < first.seenEpoch) await refuseLost(x, first.held);
   if (!isKept(first.held)) refuseOpen(first.held);
   refuse(x, first.plan.refused);
   await settleBefore(x, io, first.held, args['yes'] === true);
   const g = first.held === undefined ? first : await gather(x, wish);
   await approve(x, io, g, args);
-  const mine = await claim(x.register, { plan: g.plan, by: x.by, seenEpoch: g.seenEpoch, clock: x.c.clock });
+  const { plan, seenEpoch, seenRelease } = g;
+  const mine = await claim(x.register, { plan, by: x.by, seenEpoch, seenRelease, clock: x.c.clock });
   const end = await driven(x, io, mine, { leaveAt: 'keep', yes: args['yes'] === true && args['hold'] === undefined });
   return releaseOutcome(x, end);
 }

@@ -13,6 +13,7 @@ import type { Args, Outcome } from '../model.ts';
 import type { Engine } from '../ports.ts';
 import { type Driving, driven, releaseOutcome } from './drive.ts';
 import { type Released, releasedApp } from './gather.ts';
+import { lostOutcome, refuseLost } from './recover.ts';
 import { begin } from './start.ts';
 
 type Kind = ReleaseRequest['kind'];
@@ -48,6 +49,7 @@ async function heldRelease(x: Released, named: string | undefined): Promise<Rele
   const { record } = await x.register.read();
   const wanted = named?.replace(/^#/, '');
   if (record !== undefined && (wanted === undefined || wanted === record.release)) return record;
+  if (record === undefined) await refuseLost(x, record);
   const why = record === undefined ? `${x.app.name} was never released` : `its last release is ${record.release}`;
   throw fault('TW7007', { value: named ?? x.app.name, why: [why] });
 }
@@ -150,6 +152,8 @@ export async function resumeReleases(c: Context, e: Engine, io: Io): Promise<Out
     (r) => isOpen(r) && released.some((a) => a.name === r.app),
   );
   const outcomes: Outcome[] = [];
+  for (const a of released.filter((k) => !open.some((r) => r.app === k.name)))
+    outcomes.push(...(await lostOutcome(await releasedApp(c, a.name))));
   for (const r of open) {
     const x = await releasedApp(c, r.app);
     outcomes.push(await takeOver(x, io, undefined, { leaveAt: 'keep', yes: false }));
