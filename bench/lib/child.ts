@@ -11,7 +11,10 @@ import { ROOT, run } from './measure.ts';
 export interface Scratch {
   dir: string;
   /** Starts a server; its stdin stays open, so it can tell when we are gone. */
-  start(argv: readonly string[], o?: { cwd?: string; env?: NodeJS.ProcessEnv }): ChildProcess & { pid: number };
+  start(
+    argv: readonly string[],
+    o?: { cwd?: string; env?: NodeJS.ProcessEnv; ipc?: boolean },
+  ): ChildProcess & { pid: number };
   /** The traffic maker of bench/load, built once. */
   load(): string;
 }
@@ -36,12 +39,13 @@ export async function withScratch(work: (s: Scratch) => Promise<void>): Promise<
   try {
     await work({
       dir,
-      start: (argv, o = {}) => {
+      start: (argv, { ipc = false, ...o } = {}) => {
         const [command = '', ...args] = argv;
-        const child = spawn(command, args, { cwd: dir, ...o, stdio: ['pipe', 'pipe', 'inherit'] });
+        const stdio = ['pipe', 'pipe', 'inherit', ...(ipc ? (['ipc'] as const) : [])] as const;
+        const child = spawn(command, args, { cwd: dir, ...o, stdio: [...stdio] });
         if (child.pid === undefined) throw new Error(`${command} does not start`);
         children.push(child);
-        child.stdout.resume();
+        child.stdout?.resume();
         return child as ReturnType<Scratch['start']>;
       },
       load: () => {

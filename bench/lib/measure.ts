@@ -56,6 +56,8 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv;
   /** Exit codes that are not a failure. Default 0. */
   codes?: readonly number[];
+  /** Longest time it may take. Default 100 s. */
+  limitMs?: number;
 }
 
 /** Runs a command to its end. Throws when it fails: a figure of a failed run means nothing. */
@@ -67,7 +69,7 @@ export function run(argv: readonly string[], o: RunOptions = {}): Sample & { std
     env: o.env ?? process.env,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
-    timeout: 100_000,
+    timeout: o.limitMs ?? 100_000,
   });
   const sample = { ms: performance.now() - began, cpuMs: cpuOfChildren() - cpu };
   if (r.status === null || !(o.codes ?? [0]).includes(r.status)) throw failed(argv, r);
