@@ -3,7 +3,7 @@ SHELL := /bin/sh
 NODE_BIN := $(CURDIR)/tools/node/bin
 export PATH := $(NODE_BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: demo test validate bench conformance setup binaries clean
+.PHONY: demo test validate bench conformance matrix setup binaries clean
 
 setup:
 	@sh tools/setup.sh
@@ -25,6 +25,9 @@ bench: binaries
 
 conformance: binaries
 	@node tools/conformance.ts
+
+matrix: binaries
+	@vitest run --config vitest.matrix.config.ts
 
 clean:
 	@if [ -x ./tw ] && [ -x tools/node/bin/node ] && [ -d .tradewind ]; then ./tw sandbox down || true; fi
