@@ -24,6 +24,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   abort: async (c, { args }, io) => (await import('./release/verbs.ts')).abort(c, args, io),
   rollback: async (c, { args }, io) => (await import('./release/verbs.ts')).rollback(c, args, io),
   retire: async (c, { args }, io) => (await import('./release/verbs.ts')).retire(c, args, io),
+  adopt: async (c, { args }, io) => (await import('./release/adopt.ts')).adopt(c, args, io),
   versions: async (c, { args }) => (await import('./release/look.ts')).versions(c, args),
   history: async (c, { args }) => (await import('./release/look.ts')).history(c, args),
   drain: async (c, { args }, io) => (await import('./traffic.ts')).drain(c, args, io),

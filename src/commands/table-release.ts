@@ -1,5 +1,5 @@
 import type { CommandSpec } from './model.ts';
-import { app, because, flag, needed, releaseId, text, yes } from './table-args.ts';
+import { app, because, flag, needed, on, releaseId, text, yes } from './table-args.ts';
 
 const STRATEGIES = ['atomic', 'waves'] as const;
 const HOLDS = ['commit'] as const;
@@ -49,14 +49,28 @@ export const RELEASE_COMMANDS: readonly CommandSpec[] = [
     verb: 'rollback',
     summary: 'take every cluster back to the version before',
     kind: 'safe',
-    args: [app, releaseId, yes, because],
-    examples: ['tw rollback guestbook'],
+    args: [app, releaseId, yes, because, flag('adopt', 'take switches again that were edited by hand')],
+    examples: ['tw rollback guestbook', 'tw rollback guestbook --adopt'],
     result: 'Release',
+  },
+  {
+    verb: 'adopt',
+    summary: 'take switches again that somebody edited or deleted',
+    kind: 'forward',
+    args: [
+      app,
+      on,
+      yes,
+      { name: 'live', help: 'version that shall be live, when no release is open', type: text, value: '<version>' },
+    ],
+    examples: ['tw adopt guestbook --on syd', 'tw adopt guestbook --on syd --live v2'],
+    result: 'Adopted',
   },
   {
     verb: 'retire',
     summary: 'end what is kept for a rollback and remove the version that is over',
     kind: 'forward',
+    destroys: true,
     args: [app, releaseId, yes, because],
     examples: ['tw retire guestbook'],
     result: 'Release',

@@ -4,6 +4,7 @@ export { type DryStep, dryRun } from './dryrun.ts';
 export type { Evidence } from './evidence.ts';
 export { type GatewayParts, gatewayApp } from './gateway/app.ts';
 export type { Recovered } from './machine/recover.ts';
+export { adoptedNotes, wantedLive } from './machine/settled.ts';
 export { Measured } from './measured.ts';
 export { isOpen, type Reason, type ReleaseRecord, type ReleaseRequest, type Stage, type SwitchState } from './model.ts';
 export { reasonFor } from './observe.ts';

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { ReleaseConfig } from '../config/index.ts';
 import { type Clock, memoryStore } from '../kernel/index.ts';
 import { type Evidence, noEvidence } from './evidence.ts';
+import { quickClock } from './fixtures.ts';
 import { planRelease, type ReleasePlan } from './plan.ts';
 import type { ReleasePorts } from './ports.ts';
 import { ask, claim, forget, registerOf, takeover } from './register.ts';
@@ -9,25 +10,6 @@ import { type DriveOptions, drive } from './shell.ts';
 import { WorldTwin } from './twin.ts';
 
 const CLUSTERS = ['mtl', 'sao', 'syd'];
-
-const QUICK = 50;
-/** Time that runs fifty times faster than a clock on the wall, in small real steps. */
-function quickClock(): Clock {
-  const start = performance.now();
-  const now = (): number => (performance.now() - start) * QUICK;
-  return {
-    now,
-    monotonic: now,
-    sleep: (ms, signal) =>
-      new Promise((done, failed) => {
-        const timer = setTimeout(done, ms / QUICK);
-        signal?.addEventListener('abort', () => {
-          clearTimeout(timer);
-          failed(new Error('aborted'));
-        });
-      }),
-  };
-}
 
 const MINUTE = 60_000;
 const config: ReleaseConfig = {

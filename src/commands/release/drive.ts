@@ -75,6 +75,17 @@ function problemOfCause(r: ReleaseRecord, cause: Reason, why: readonly Reason[])
   return { ...base, exit: r.decision === 'rolledback' ? EXIT.rolledBack : base.exit };
 }
 
+/** Members whose switch was edited by hand: a person takes them again. */
+function adopting(end: End): Problem['fix'] {
+  const edited = Object.entries(end.seen.clusters).filter(
+    ([, v]) => 'unreachable' in v.sw && v.sw.unreachable.code === 'TW7021',
+  );
+  return edited.map(([c]) => ({
+    say: `The switch of ${c} is not as it was left; to take it again:`,
+    command: `tw adopt ${end.record.app} --on ${c}`,
+  }));
+}
+
 /** Why an open release is not at its end when the process leaves, and who goes on. */
 function openProblem(x: Released, end: End): Problem {
   const r = end.record;
@@ -85,7 +96,7 @@ function openProblem(x: Released, end: End): Problem {
         end.why.length > 0
           ? end.why.map((w) => w.say)
           : ['this process was told to stop; users are served as they are'],
-      fix: [{ say: 'Go on from any machine:', command: `tw resume` }],
+      fix: [...adopting(end), { say: 'Go on from any machine:', command: `tw resume` }],
     }),
   );
 }

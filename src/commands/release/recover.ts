@@ -1,4 +1,4 @@
-import { fault, problemOf, text } from '../../kernel/index.ts';
+import { fault, problemOf, type Tone, text } from '../../kernel/index.ts';
 import {
   isLost,
   lookForRelease,
@@ -39,11 +39,11 @@ function sayFound(x: Released, f: Found): string {
   return `${f.release} of ${x.app.name} to ${f.green}: ${f.proof}, so ${GOES[f.decision]}.${left}`;
 }
 
-const said = (x: Released, what: string): Outcome => ({
+const said = (x: Released, what: string, tone: Tone = 'ok'): Outcome => ({
   data: { app: x.app.name, said: what },
   view: {
     at: x.c.clock.now(),
-    rows: [{ key: x.app.name, tone: 'ok', label: [text(`${x.app.name}: ${what}`)], cells: {}, kids: [] }],
+    rows: [{ key: x.app.name, tone, label: [text(`${x.app.name}: ${what}`)], cells: {}, kids: [] }],
   },
 });
 
@@ -88,6 +88,6 @@ export async function lostOutcome(x: Released): Promise<Outcome[]> {
     await refuseLost(x, (await x.register.read()).record);
     return [];
   } catch (error) {
-    return [{ ...said(x, 'its register is lost'), problem: problemOf(error) }];
+    return [{ ...said(x, 'its register is lost', 'bad'), problem: problemOf(error) }];
   }
 }

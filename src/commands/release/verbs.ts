@@ -11,6 +11,7 @@ import {
 import type { Context, Io } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import type { Engine } from '../ports.ts';
+import { adoptForRollback } from './adopt.ts';
 import { type Driving, driven, releaseOutcome } from './drive.ts';
 import { type Released, releasedApp } from './gather.ts';
 import { lostOutcome, refuseLost } from './recover.ts';
@@ -28,12 +29,18 @@ const requestOf = (x: Released, kind: Kind, args: Args, more: Partial<ReleaseReq
 });
 
 /** Claims the release for this process, whoever drives it now, and goes on with the person's word in it. */
-async function takeOver(x: Released, io: Io, request: ReleaseRequest | undefined, d: Driving): Promise<Outcome> {
+async function takeOver(
+  x: Released,
+  io: Io,
+  request: ReleaseRequest | undefined,
+  d: Driving & { adopts?: boolean },
+): Promise<Outcome> {
   // The register's own epoch is enough: no switch can be ahead of it, and a dead cluster is not waited for.
   const mine = await takeover(x.register, x.app.name, {
     clock: x.c.clock,
     ...(request === undefined ? {} : { request }),
   });
+  if (d.adopts === true) await adoptForRollback(x, mine);
   return releaseOutcome(x, await driven(x, io, mine, d));
 }
 
@@ -123,7 +130,10 @@ function before(x: Released, r: ReleaseRecord): string {
 export async function rollback(c: Context, args: Args, io: Io): Promise<Outcome> {
   const x = await releasedApp(c, args['app'] as string | undefined);
   const r = await heldRelease(x, args['release'] as string | undefined);
-  if (isOpen(r)) return await takeOver(x, io, requestOf(x, 'rollback', args), { leaveAt: 'decision', yes: true });
+  if (isOpen(r)) {
+    const adopts = args['adopt'] === true;
+    return await takeOver(x, io, requestOf(x, 'rollback', args), { leaveAt: 'decision', yes: true, adopts });
+  }
   if (r.decision === 'rolledback') return said(x, r, 'is rolled back already: every cluster serves its old version');
   const target = before(x, r);
   const text = `${r.release} is done, ${target} may be gone: going back is a new release with a cold start. Begin it?`;

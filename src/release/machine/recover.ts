@@ -80,8 +80,18 @@ function verdictOf(t: Told): Verdict {
   const all = Object.keys(t.mine);
   const [over, back, green] = [having(t, 'over'), having(t, 'back'), having(t, 'green')];
   if (over.length > 0) return wasOver(t, over);
-  if (back.length > 0) return { decision: 'aborting', members: all, proof: `${list(back)} was written back` };
-  if (green.length > 0) return { decision: 'committed', members: all, proof: `${list(green)} serves ${t.green}` };
+  if (back.length > 0)
+    return {
+      decision: 'aborting',
+      members: all,
+      proof: `${list(back)} ${back.length > 1 ? 'were' : 'was'} written back`,
+    };
+  if (green.length > 0)
+    return {
+      decision: 'committed',
+      members: all,
+      proof: `${list(green)} ${green.length > 1 ? 'serve' : 'serves'} ${t.green}`,
+    };
   // Never braked: a braked one may have been left out, on an older version.
   const quiet = t.untouched.filter((c) => t.seen[c]?.braked === false);
   const proof = `${list(all)} only voted: nothing proves a commit`;
