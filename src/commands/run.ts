@@ -28,7 +28,10 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   versions: async (c, { args }) => (await import('./release/look.ts')).versions(c, args),
   history: async (c, { args }) => (await import('./release/look.ts')).history(c, args),
   drain: async (c, { args }, io) => (await import('./traffic.ts')).drain(c, args, io),
-  undrain: async (c, { args }, io) => (await import('./traffic.ts')).undrain(c, args, io),
+  undrain: async (c, { args }, io) =>
+    args['brake'] === true
+      ? await (await import('./release/unbrake.ts')).unbrake(c, args)
+      : await (await import('./traffic.ts')).undrain(c, args, io),
   logs: async (c, { args }, io) => (await import('./logs.ts')).logs(c, args, io),
   exec: async (c, { args }, io) => (await import('./logs.ts')).exec(c, args, io),
   explain: async (_, { args }) => await (await import('./explain.ts')).explain(args['topic'] as string),

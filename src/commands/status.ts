@@ -5,6 +5,7 @@ import type { Context, Io } from './context.ts';
 import { earlierRuns } from './earlier.ts';
 import type { Args, Missing, Outcome } from './model.ts';
 import { liveVersions } from './release/live.ts';
+import { holdingData, holdingRows, holdings } from './release/holdings.ts';
 import { selectClusters } from './select.ts';
 
 function appTone(a: AppStatus): Tone {
@@ -83,7 +84,7 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
     const api = e.kube(k.name, outputs);
     return { name: k.name, ...(api === undefined ? {} : { api }) };
   });
-  const { versions } = await liveVersions(e, outputs, LIVE_MS);
+  const [{ versions }, held] = await Promise.all([liveVersions(e, outputs, LIVE_MS), holdings(e, outputs, LIVE_MS)]);
   const apps = appsOf(config, versions);
   const all = await fleetStatus({ fleet: config.fleet, clusters, apps, clock: c.clock });
   const placeOf = (name: string): Place => wanted.find((k) => k.name === name) ?? { cloud: '', region: '' };
@@ -103,10 +104,11 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
       why: s.problem?.why[0] ?? null,
     })),
     apps: config.apps.map((a) => appData(a.name, all)),
+    releases: holdingData(held),
   };
   return {
     data,
-    view: { at: c.clock.now(), rows: all.map((s) => clusterRow(s, placeOf(s.name))) },
+    view: { at: c.clock.now(), rows: [...all.map((s) => clusterRow(s, placeOf(s.name))), ...holdingRows(held)] },
     missing,
     warnings: earlierRuns(e),
     ...(missing.length === 0 ? {} : { exit: EXIT.partial }),

@@ -119,8 +119,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'undrain',
     summary: 'let users return to a cluster',
     kind: 'safe',
-    args: [cluster],
-    examples: ['tw undrain mtl'],
+    args: [
+      cluster,
+      flag('brake', 'end the brake of a release, after a look at version and health'),
+      flag('force', 'with --brake: also when that look is not good'),
+      because,
+    ],
+    examples: ['tw undrain mtl', 'tw undrain mtl --brake'],
     result: 'Hold',
   },
   {

@@ -283,7 +283,8 @@ function noSuch(s: Snapshot, wanted: string): never {
   const what = (h: Hold): string => `${h.cluster}: ${h.kind} by ${h.by} (${h.id})`;
   const why = s.holds.length === 0 ? ['nothing is held'] : s.holds.map((h) => `held: ${what(h)}`);
   const braked = s.holds.some((h) => h.cluster === wanted);
-  const fix = braked ? [{ say: 'Who braked the cluster lifts it when it serves the right version again.' }] : [];
+  const say = 'Its release lifts a brake when the cluster serves the right version again; if that release is stuck:';
+  const fix = braked ? [{ say, command: `tw undrain ${wanted} --brake` }] : [];
   throw fault('TW4033', { value: wanted, why, fix });
 }
 

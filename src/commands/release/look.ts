@@ -3,6 +3,7 @@ import { isOpen, type ReleaseRecord, releaseRows, releaseView } from '../../rele
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { placedClusters, type Released, releasedApp } from './gather.ts';
+import { type Holding, holdingRows, holdings } from './holdings.ts';
 
 interface VersionRow {
   cluster: string;
@@ -148,6 +149,18 @@ function factRow(f: Fact, since: number): Row {
   };
 }
 
+/** Brakes that the release holds, when it is the last one of its app; the journal alone does not need the clusters. */
+async function heldNow(c: Context, app: string, release: string): Promise<Holding[]> {
+  try {
+    const e = await c.engine();
+    const all = await holdings(e, await e.outputs(), BRAKES_MS);
+    return all.filter((h) => h.app === app && h.record?.release === release && h.braked.length > 0);
+  } catch {
+    return [];
+  }
+}
+const BRAKES_MS = 4000;
+
 /** `tw why '#r1'`: how a release stands, what blocks it, and every step it took. */
 export async function whyRelease(c: Context, id: string): Promise<Outcome> {
   const config = await c.config();
@@ -158,6 +171,7 @@ export async function whyRelease(c: Context, id: string): Promise<Outcome> {
     if (story === undefined) continue;
     const shown = releaseView({ record: story.record, why: [], flippedAt: {} });
     const view = releaseRows(shown, c.clock.now());
+    const held = await heldNow(c, app.name, wanted);
     const trail: Row = {
       key: 'trail',
       tone: 'ok',
@@ -166,8 +180,12 @@ export async function whyRelease(c: Context, id: string): Promise<Outcome> {
       kids: story.facts.map((f) => factRow(f, story.startedAt)),
     };
     return {
-      data: toJson({ ...shown, trail: story.facts.map((f) => ({ at: f.at, kind: f.kind, data: f.data })) }),
-      view: { ...view, rows: [...view.rows, trail] },
+      data: toJson({
+        ...shown,
+        heldNow: held.flatMap((h) => h.braked),
+        trail: story.facts.map((f) => ({ at: f.at, kind: f.kind, data: f.data })),
+      }),
+      view: { ...view, rows: [...view.rows, ...holdingRows(held), trail] },
     };
   }
   throw fault('TW7007', { value: id, why: ['the journal of this project knows no such release'] });
