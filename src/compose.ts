@@ -5,7 +5,7 @@ import { cli } from './cli/main.ts';
 import { type Context, type Engine, type Invocation, isRun, runJournal, type SandboxDoor } from './commands/index.ts';
 import { configPath, readProject, rememberProject, sandboxDir, stateDirOf } from './compose/place.ts';
 import type { Config } from './config/index.ts';
-import { fault, type Journal, openJournal, systemClock } from './kernel/index.ts';
+import { fault, type Journal, openJournal, openStore, type Store, systemClock } from './kernel/index.ts';
 
 async function engineOf(c: Context, place: 'sandbox' | 'real'): Promise<Engine> {
   const [config, { createEngine }, { realPlace }] = await Promise.all([
@@ -32,6 +32,7 @@ function contextOf(call: Invocation): Context {
   const stateDir = stateDirOf(cwd, process.env, call.config);
   const run = isRun(call.verb) ? ulid() : undefined;
   let journal: Journal | undefined;
+  let book: Store | undefined;
   let config: Promise<Config> | undefined;
   let engine: Promise<Engine> | undefined;
   let door: SandboxDoor | undefined;
@@ -40,6 +41,7 @@ function contextOf(call: Invocation): Context {
     stateDir,
     clock: systemClock,
     journal: () => (journal ??= opened(stateDir, run)),
+    book: () => (book ??= openStore(join(stateDir, 'journal.db'))),
     config: () =>
       (config ??= import('./config/index.ts').then((m) =>
         m.loadConfig(configPath(cwd, stateDir, call.config, process.env)),
@@ -49,6 +51,7 @@ function contextOf(call: Invocation): Context {
       (door ??= (await import('./compose/sandbox.ts')).sandboxDoor(sandboxDir(stateDir, process.env)).door),
     close: async () => {
       await (await engine?.catch(() => undefined))?.close();
+      await book?.close();
       journal?.close();
     },
   };

@@ -106,10 +106,16 @@ export function buildProgram(table: readonly CommandSpec[], version: string, don
   return program;
 }
 
+const GROUPS: Readonly<Record<string, string>> = {
+  sandbox: 'the three simulated clouds of this machine',
+  audit: 'what was done, by whom, and the proof',
+  incident: 'a freeze with a timeline',
+};
+
 function groupOf(program: Command, groups: Map<string, Command>, name: string): Command {
   const known = groups.get(name);
   if (known) return known;
-  const group = new Command(name).description('the three simulated clouds of this machine').helpCommand(false);
+  const group = new Command(name).description(GROUPS[name] ?? '').helpCommand(false);
   groups.set(name, group);
   program.addCommand(group);
   return group;

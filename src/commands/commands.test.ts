@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../config/index.ts';
-import { fault, manualClock, memoryJournal } from '../kernel/index.ts';
+import { fault, manualClock, memoryJournal, memoryStore } from '../kernel/index.ts';
 import { board } from './board.ts';
 import type { Context, Io, Question } from './context.ts';
 import { explain } from './explain.ts';
@@ -33,6 +33,7 @@ const context = (): Context => ({
   stateDir: dir,
   clock: manualClock(1000),
   journal: () => memoryJournal(),
+  book: () => memoryStore(),
   config: () => Promise.reject(new Error('no config')),
   engine: () => Promise.reject(new Error('no engine')),
   sandbox: () => Promise.reject(new Error('no sandbox')),

@@ -1,5 +1,6 @@
 import type { Config } from '../config/index.ts';
-import type { Clock, Journal, View } from '../kernel/index.ts';
+import type { Clock, Journal, Store, View } from '../kernel/index.ts';
+import type { Caller } from './access/model.ts';
 import type { Args } from './model.ts';
 import type { Engine, SandboxDoor } from './ports.ts';
 
@@ -30,6 +31,8 @@ export interface Invocation {
   verb: string;
   args: Args;
   config?: string;
+  /** Who sends it through which door; absent: the person at this terminal. */
+  from?: Caller;
 }
 
 /** What a command works with; compose makes it, adapters are loaded when first asked for. */
@@ -39,6 +42,10 @@ export interface Context {
   stateDir: string;
   clock: Clock;
   journal(): Journal;
+  /** Where commands are recorded: audit, approvals, freezes, locks, links, messages that were taken. */
+  book(): Store;
+  /** Name of the person, as records and registers keep it; absent: the login of this machine. */
+  by?: string;
   /** Throws TW1001–TW1003. */
   config(): Promise<Config>;
   /** The engine over the place chosen: real clouds or the sandbox. */

@@ -1,7 +1,7 @@
 import type { Json, Problem, View } from '../kernel/index.ts';
 
-/** look: reads only. forward: changes the world. safe: makes it safer. rule: sets policy. */
-export type CommandKind = 'look' | 'forward' | 'safe' | 'rule';
+/** look: reads only. forward: changes the world. safe: makes it safer. decide: votes on a plan. rule: sets policy. */
+export type CommandKind = 'look' | 'forward' | 'safe' | 'decide' | 'rule';
 
 /** What the value of an argument may be: plain data, so that help loads no schema library. */
 export type ArgType =
@@ -38,6 +38,10 @@ export interface CommandSpec {
   /** `kind` of the result document. */
   result: string;
   hidden?: boolean;
+  /** Removes something: wants the right `destroy` too. */
+  destroys?: boolean;
+  /** Touches this machine alone or nothing: no right is asked, nothing is recorded. */
+  free?: boolean;
 }
 
 export type Args = Readonly<Record<string, unknown>>;

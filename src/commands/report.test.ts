@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../config/index.ts';
-import { fault, type Journal, type Json, manualClock, memoryJournal, openJournal } from '../kernel/index.ts';
+import {
+  fault,
+  type Journal,
+  type Json,
+  manualClock,
+  memoryJournal,
+  memoryStore,
+  openJournal,
+} from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import { redactor } from './redact.ts';
 import { report } from './report.ts';
@@ -69,6 +77,7 @@ const context = (run = 'R1', stateDir = dir, configFile = 'tradewind.yaml'): Con
     stateDir,
     clock: manualClock(1000),
     journal: () => own,
+    book: () => memoryStore(),
     config: () => loadConfig(join(dir, configFile)),
     engine: () => Promise.reject(new Error('no engine')),
     sandbox: () => Promise.reject(new Error('no sandbox')),
@@ -141,7 +150,10 @@ describe('run log', () => {
       'pause',
       'abort',
       'rollback',
+      'adopt',
       'retire',
+      'freeze',
+      'incident start',
       'drain',
       'undrain',
       'exec',

@@ -27,6 +27,20 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   adopt: async (c, { args }, io) => (await import('./release/adopt.ts')).adopt(c, args, io),
   versions: async (c, { args }) => (await import('./release/look.ts')).versions(c, args),
   history: async (c, { args }) => (await import('./release/look.ts')).history(c, args),
+  approve: async (c, { args }) => (await import('./rule/vote.ts')).approve(c, args),
+  deny: async (c, { args }) => (await import('./rule/vote.ts')).deny(c, args),
+  who: async (c, { args }) => (await import('./rule/who.ts')).who(c, args),
+  link: async (c, call, io) => (await import('./rule/link.ts')).link(c, call, io),
+  unlink: async (c, { args }) => (await import('./rule/link.ts')).dropLink(c, args),
+  freeze: async (c, { args }) => (await import('./rule/barriers.ts')).freeze(c, args),
+  unfreeze: async (c, { args }) => (await import('./rule/barriers.ts')).unfreeze(c, args),
+  lock: async (c, { args }) => (await import('./rule/barriers.ts')).lock(c, args),
+  unlock: async (c, { args }) => (await import('./rule/barriers.ts')).unlock(c, args),
+  locks: async (c) => (await import('./rule/barriers.ts')).locks(c),
+  'incident start': async (c, { args }) => (await import('./rule/incident.ts')).incidentStart(c, args),
+  'incident end': async (c, { args }) => (await import('./rule/incident.ts')).incidentEnd(c, args),
+  'audit verify': async (c) => (await import('./rule/audit.ts')).auditVerify(c),
+  'audit export': async (c, _, io) => (await import('./rule/audit.ts')).auditExport(c, io),
   drain: async (c, { args }, io) => (await import('./traffic.ts')).drain(c, args, io),
   undrain: async (c, { args }, io) =>
     args['brake'] === true
@@ -49,11 +63,18 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
 /** Verbs that can be run; a test compares them with the command table. */
 export const HANDLED = Object.keys(HANDLERS);
 
-/** The only entry to the engine. Throws faults of the catalogue. */
-export async function runCommand(context: Context, call: Invocation, io: Io): Promise<Outcome> {
+/** Behind the gate: the verb itself, with its run log. */
+async function perform(context: Context, call: Invocation, io: Io): Promise<Outcome> {
   const handler = HANDLERS[call.verb];
   if (handler === undefined) throw fault('TW6001', { value: call.verb });
   if (!isRun(call.verb)) return await handler(context, call, io);
   const { logged } = await import('./runlog.ts');
   return await logged(context, call, () => handler(context, call, io));
+}
+
+/** The only entry to the engine. Throws faults of the catalogue. */
+export async function runCommand(context: Context, call: Invocation, io: Io): Promise<Outcome> {
+  if (HANDLERS[call.verb] === undefined) throw fault('TW6001', { value: call.verb });
+  const { governed } = await import('./gate.ts');
+  return await governed(context, call, io, perform);
 }

@@ -70,6 +70,7 @@ export const RELEASE_COMMANDS: readonly CommandSpec[] = [
     verb: 'retire',
     summary: 'end what is kept for a rollback and remove the version that is over',
     kind: 'forward',
+    destroys: true,
     args: [app, releaseId, yes, because],
     examples: ['tw retire guestbook'],
     result: 'Release',

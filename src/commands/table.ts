@@ -1,6 +1,8 @@
+import { fault } from '../kernel/index.ts';
 import type { CommandSpec } from './model.ts';
 import { app, because, cluster, confirm, flag, list, needed, on, sandbox, text, yes } from './table-args.ts';
 import { RELEASE_COMMANDS } from './table-release.ts';
+import { RULE_COMMANDS } from './table-rule.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -28,6 +30,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'init',
     summary: 'write a config file for this folder',
     kind: 'rule',
+    free: true,
     args: [
       { name: 'fleet', help: 'name of the fleet', type: text, value: '<name>' },
       {
@@ -46,6 +49,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'doctor',
     summary: 'check tools, rights and the config before anything is changed',
     kind: 'look',
+    free: true,
     args: [sandbox],
     examples: ['tw doctor', 'tw doctor --sandbox'],
     result: 'Doctor',
@@ -70,6 +74,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'down',
     summary: 'destroy the clusters and prove that nothing is left',
     kind: 'forward',
+    destroys: true,
     args: [on, yes, confirm, flag('skipDrain', 'do not wait for load balancers and volumes (journalled)')],
     examples: ['tw down', 'tw down --yes --confirm=guestbook-demo'],
     result: 'Down',
@@ -107,6 +112,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     result: 'Why',
   },
   ...RELEASE_COMMANDS,
+  ...RULE_COMMANDS,
   {
     verb: 'drain',
     summary: 'move users off a cluster',
@@ -170,6 +176,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'explain',
     summary: 'what an error code or a config field means',
     kind: 'look',
+    free: true,
     args: [{ name: 'topic', help: 'TWnnnn or a config path', type: needed, position: 'one', from: 'code' }],
     examples: ['tw explain TW2102', 'tw explain apps.*.traffic.ttl'],
     result: 'Explain',
@@ -186,6 +193,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'report',
     summary: 'bundle the last run into one file without secrets',
     kind: 'look',
+    free: true,
     args: [{ name: 'run', help: 'id of the run; default: the last one', type: text, value: '<id>' }],
     examples: ['tw report'],
     result: 'Report',
@@ -194,6 +202,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'completion',
     summary: 'print the completion script of a shell',
     kind: 'look',
+    free: true,
     args: [{ name: 'shell', help: 'bash, zsh or fish', type: needed, position: 'one', from: SHELLS }],
     examples: ['eval "$(tw completion bash)"', 'tw completion fish > ~/.config/fish/completions/tw.fish'],
     result: 'Completion',
@@ -202,6 +211,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'sandbox up',
     summary: 'start the simulated clouds of this machine',
     kind: 'forward',
+    free: true,
     args: [],
     examples: ['tw sandbox up'],
     result: 'SandboxUp',
@@ -210,6 +220,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'sandbox down',
     summary: 'pull the plug of the simulated clouds and prove that nothing is left',
     kind: 'forward',
+    free: true,
     args: [flag('purge', 'remove the built binaries too')],
     examples: ['tw sandbox down'],
     result: 'SandboxDown',
@@ -218,6 +229,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'sandbox status',
     summary: 'processes, links and faults of the sandbox',
     kind: 'look',
+    free: true,
     args: [],
     examples: ['tw sandbox status'],
     result: 'SandboxStatus',
@@ -226,6 +238,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'sandbox chaos',
     summary: 'break something, or heal it',
     kind: 'forward',
+    free: true,
     args: [
       {
         name: 'what',
@@ -256,6 +269,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'sandbox visit',
     summary: 'visit the app as a user of a region',
     kind: 'look',
+    free: true,
     args: [
       { name: 'from', help: 'user region', type: needed, value: '<region>', from: 'cluster' },
       {
@@ -275,6 +289,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     verb: 'sandbox enter',
     summary: 'run a command inside a place of the sandbox',
     kind: 'look',
+    free: true,
     args: [
       {
         name: 'place',
@@ -294,6 +309,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     result: 'Enter',
   },
 ];
+
+/** Throws TW6001. */
+export function specOf(verb: string): CommandSpec {
+  const spec = COMMANDS.find((c) => c.verb === verb);
+  if (spec === undefined) throw fault('TW6001', { value: verb });
+  return spec;
+}
 
 /** Verbs that change something are kept as runs. */
 export function isRun(verb: string): boolean {

@@ -64,6 +64,10 @@ export interface Config {
   gateway: GatewayConfig;
   accounts: ConfigParsed['accounts'];
   protect: boolean;
+  /** Absent: the person at this machine may do everything. */
+  people?: NonNullable<ConfigParsed['people']>;
+  rights: NonNullable<ConfigParsed['rights']>;
+  approvals: NonNullable<ConfigParsed['approvals']>;
   infra: ConfigParsed['infra'];
   sandbox?: SandboxConfig;
 }

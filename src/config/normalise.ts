@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { nearest } from '../kernel/index.ts';
 import type { AppConfig, ClusterConfig, Config, ConfigFault, Placement } from './model.ts';
+import { peopleFaults } from './people.ts';
 import { regionFacts, regionNames } from './regions.ts';
 import type { ConfigParsed } from './schema.ts';
 
@@ -203,6 +204,7 @@ export function normalise(
   const faults = [
     ...Object.entries(parsed.clusters).flatMap(([name, c]) => [...clusterFaults(name, c)]),
     ...accountFaults(parsed),
+    ...peopleFaults(parsed),
     ...Object.keys(parsed.apps).flatMap((name) => appFaults(name, parsed)),
   ];
   if (faults.length > 0) return { faults };
@@ -216,6 +218,9 @@ export function normalise(
     gateway: parsed.gateway,
     accounts: parsed.accounts,
     protect: parsed.protect,
+    ...(parsed.people === undefined ? {} : { people: parsed.people }),
+    rights: parsed.rights ?? [],
+    approvals: parsed.approvals ?? [],
     infra: parsed.infra,
     ...(parsed.sandbox === undefined ? {} : { sandbox: parsed.sandbox }),
   };

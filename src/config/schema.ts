@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { approvalsSchema, peopleSchema, rightsSchema } from './schema-people.ts';
 
 const name = z
   .string()
@@ -320,6 +321,9 @@ export const configSchema = z.strictObject({
     .default({})
     .describe('The right accounts; anything else is refused.'),
   protect: z.boolean().default(false).describe('Refuse to destroy any cluster.'),
+  people: peopleSchema.optional(),
+  rights: rightsSchema.optional(),
+  approvals: approvalsSchema.optional(),
   infra: z
     .strictObject({ binary: z.string().optional(), parallel: z.int().min(1).max(32).default(4) })
     .default({ parallel: 4 })

@@ -58,7 +58,7 @@ export async function releasedApp(c: Context, name: string | undefined): Promise
     outputs,
     ports,
     register: registerOf(found.name, ports.store, ports.journal),
-    by: userInfo().username,
+    by: c.by ?? userInfo().username,
   };
 }
 

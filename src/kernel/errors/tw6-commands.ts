@@ -1,6 +1,6 @@
 import type { Block } from './block.ts';
 
-/** Commands. */
+/** Commands and chat. */
 export const TW6 = {
   TW6001: { title: 'unknown command', kind: 'user', exit: 2 },
   TW6002: { title: 'unknown or missing argument', kind: 'user', exit: 2 },
@@ -9,5 +9,23 @@ export const TW6 = {
   TW6005: { title: 'confirmation is missing', kind: 'user', exit: 2 },
   TW6010: { title: 'a check failed', kind: 'user', exit: 2 },
   TW6011: { title: 'no such run to report', kind: 'user', exit: 2 },
+  TW6020: { title: 'a command cannot carry this', kind: 'user', exit: 2 },
+  TW6021: { title: 'this looks like a secret: it was not kept, but rotate it', kind: 'user', exit: 2 },
+  TW6101: { title: 'no right to do this', kind: 'user', exit: 3 },
+  TW6102: { title: 'this verb works in a terminal only', kind: 'user', exit: 2 },
+  TW6110: { title: 'an approval is missing', kind: 'user', exit: 3 },
+  TW6111: { title: 'this vote does not count', kind: 'user', exit: 3 },
+  TW6112: { title: 'no such approval', kind: 'user', exit: 2 },
+  TW6115: { title: 'what was approved is not what would be done now', kind: 'user', exit: 3 },
+  TW6116: { title: 'the approval is over', kind: 'user', exit: 3 },
   TW6201: { title: 'another run holds the lock', kind: 'transient', exit: 7 },
+  TW6202: { title: 'locked by a person', kind: 'user', exit: 7 },
+  TW6203: { title: 'no such freeze, lock or incident', kind: 'user', exit: 2 },
+  TW6204: { title: 'the command cannot be recorded', kind: 'transient', exit: 1 },
+  TW6205: { title: 'frozen', kind: 'user', exit: 7 },
+  TW6301: { title: 'nobody is known by this account', kind: 'user', exit: 3 },
+  TW6302: { title: 'this code links nothing', kind: 'user', exit: 3 },
+  TW6402: { title: 'this command is too old', kind: 'user', exit: 2 },
+  TW6403: { title: 'the command was cut short', kind: 'transient', exit: 1 },
+  TW6501: { title: 'the audit was altered', kind: 'user', exit: 1 },
 } as const satisfies Block;

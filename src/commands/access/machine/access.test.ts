@@ -1,0 +1,243 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Approval, ApprovalRule, AuditRecord, Barrier, Person, Policy, Target } from '../model.ts';
+import { boundOf, opened, type Question, standing, usable, vote } from './approval.ts';
+import { passes } from './barrier.ts';
+import { firstBroken, GENESIS, linked } from './chain.ts';
+import { admit, keysOf, type Waiter } from './lanes.ts';
+import { authorise, rightsFor, whoMay } from './rights.ts';
+
+const sao = { name: 'sao', cloud: 'aws', region: 'sa-east-1' };
+const mtl = { name: 'mtl', cloud: 'gcp', region: 'northamerica-northeast1' };
+const target = (app: string | undefined, clusters = [sao, mtl]): Target => ({ fleet: 'demo', app, clusters });
+
+const policy: Policy = {
+  people: {
+    anna: { accounts: ['os:anna'], groups: ['dev'] },
+    bob: { accounts: [], groups: ['dev'] },
+    eve: { accounts: [], groups: [] },
+  },
+  rights: [
+    { who: ['dev'], may: ['look', 'safe'] },
+    { who: ['anna'], may: ['forward'], apps: ['guestbook'] },
+    { who: ['bob'], may: ['forward', 'destroy', 'approve'], clusters: ['cloud:aws'] },
+  ],
+  approvals: [],
+  digest: 'd',
+};
+const anna: Person = { name: 'anna', groups: ['dev'] };
+const bob: Person = { name: 'bob', groups: ['dev'] };
+
+describe('rights', () => {
+  it('are denied by default, and a refusal says who may and what rule would pass', () => {
+    const v = authorise(policy, { name: 'eve', groups: [] }, ['look'], target('guestbook'));
+    expect(v).toMatchObject({
+      ok: false,
+      code: 'TW6101',
+      wouldPass: ['may: anna, bob', expect.stringContaining("who: ['eve']")],
+    });
+  });
+
+  it.each([
+    ['her app', anna, ['forward'], target('guestbook'), true],
+    ['another app', anna, ['forward'], target('shop'), false],
+    ['the whole fleet is more than one app', anna, ['forward'], target(undefined), false],
+    ['a cloud of his', bob, ['forward'], target('shop', [sao]), true],
+    ['one cluster outside of his cloud', bob, ['forward'], target('shop'), false],
+    ['destroy comes on top', anna, ['forward', 'destroy'], target('guestbook'), false],
+    ['by group', bob, ['safe'], target(undefined), true],
+  ] as const)('%s', (_, person, needs, t, ok) => {
+    expect(authorise(policy, person, needs, t).ok).toBe(ok);
+  });
+
+  it('classes of verbs', () => {
+    expect(rightsFor('forward', true)).toEqual(['forward', 'destroy']);
+    expect(rightsFor('decide', false)).toEqual(['approve']);
+    expect(whoMay(policy, 'approve', target('guestbook', [sao]))).toEqual(['bob']);
+  });
+});
+
+const question: Question = {
+  fleet: 'demo',
+  verb: 'release',
+  args: { target: 'guestbook@v2', strategy: 'atomic', waves: [{ clusters: ['sao'], soak: 20 }] },
+  app: 'guestbook',
+  clusters: ['sao', 'mtl'],
+  requester: 'anna',
+  config: 'sha256:c',
+  policy: 'sha256:p',
+  plan: 'p-0123456789ab',
+};
+const rule: ApprovalRule = { quorum: 2, notRequester: true, ttlMs: 1000 };
+const asked = (): Approval => opened(question, rule, 0);
+const yes = { says: 'yes', at: 1 } as const;
+
+function voted(a: Approval, ...by: readonly string[]): Approval {
+  return by.reduce((x, name) => {
+    const r = vote(x, { name, groups: [] }, yes, 1);
+    return 'approval' in r ? r.approval : x;
+  }, a);
+}
+
+/** Every way to change one leaf of a value a little. */
+function* mutants(v: unknown): Generator<unknown> {
+  if (typeof v === 'string')
+    for (const i of Array.from({ length: v.length }, (_, n) => n))
+      yield `${v.slice(0, i)}${String.fromCharCode(v.charCodeAt(i) ^ 1)}${v.slice(i + 1)}`;
+  else if (typeof v === 'number') yield v + 1;
+  else if (Array.isArray(v)) {
+    yield [...v, 'more'];
+    for (const [i, x] of v.entries()) for (const m of mutants(x)) yield v.with(i, m);
+  } else if (typeof v === 'object' && v !== null)
+    for (const [k, x] of Object.entries(v)) for (const m of mutants(x)) yield { ...v, [k]: m };
+}
+
+describe('approvals', () => {
+  it('count persons: the requester, a second account and a stranger do not', () => {
+    const a = voted(asked(), 'anna', 'bob', 'bob');
+    expect([a.state, a.votes.map((v) => v.person)]).toEqual(['open', ['bob']]);
+    expect(voted(a, 'carl').state).toBe('granted');
+    expect(vote({ ...asked(), from: ['ops'] }, bob, yes, 1)).toMatchObject({ code: 'TW6111' });
+  });
+
+  it('one no ends it, time is a no, and nothing is voted on twice', () => {
+    const no = vote(asked(), anna, { says: 'no', at: 1, because: 'cold' }, 1);
+    const denied = 'approval' in no ? no.approval : asked();
+    expect(denied.state).toBe('denied');
+    expect(vote(denied, bob, yes, 1)).toMatchObject({ code: 'TW6116' });
+    expect(vote(asked(), bob, yes, 1000)).toMatchObject({ code: 'TW6116' });
+    expect(usable(voted(asked(), 'bob', 'carl'), question, 1000)).toMatchObject({ code: 'TW6116' });
+  });
+
+  it('are good for exactly what was asked', () => {
+    const a = voted(asked(), 'bob', 'carl');
+    expect(usable(a, question, 2)).toBeUndefined();
+    expect(usable({ ...a, state: 'used' }, question, 2)).toMatchObject({ code: 'TW6116' });
+    expect(usable(asked(), question, 2)).toMatchObject({ code: 'TW6110' });
+  });
+
+  it('one byte of the question moved: refused, whichever byte', () => {
+    const a = voted(asked(), 'bob', 'carl');
+    const all = [...mutants(question)] as Question[];
+    expect(all.length).toBeGreaterThan(80);
+    for (const q of all) {
+      expect(boundOf(q), JSON.stringify(q)).not.toBe(a.bound);
+      expect(usable(a, q, 2)).toMatchObject({ code: 'TW6115' });
+    }
+    expect(usable(a, { ...question, plan: null }, 2)).toMatchObject({
+      code: 'TW6115',
+      why: 'the plan: p-0123456789ab → none',
+    });
+  });
+
+  it('a voter who lost the right takes the vote along', () => {
+    const a = voted(asked(), 'bob', 'carl');
+    expect(standing(a, (name) => name !== 'carl')).toMatchObject({ state: 'open', votes: [{ person: 'bob' }] });
+    expect(standing(a, () => true).state).toBe('granted');
+  });
+});
+
+describe('freezes and locks', () => {
+  const b = (more: Partial<Barrier>): Barrier => ({
+    id: 'f1',
+    kind: 'freeze',
+    by: 'anna',
+    because: 'sale',
+    at: 0,
+    until: null,
+    ...more,
+  });
+
+  it.each([
+    ['a freeze of everything', b({}), target('shop'), false],
+    ['a freeze of another app', b({ apps: ['guestbook'] }), target('shop'), true],
+    ['a freeze of one cluster of many', b({ clusters: ['sao'] }), target('shop'), false],
+    ['a freeze of one app stops the fleet', b({ apps: ['guestbook'] }), target(undefined), false],
+    ['its time is over', b({ until: 5 }), target('shop'), true],
+    ['her own freeze stops her too', b({}), target('guestbook'), false],
+    ['her own lock does not', b({ kind: 'lock' }), target('guestbook'), true],
+  ])('%s', (_, barrier, t, ok) => {
+    expect(passes([barrier], t, anna, 5).ok).toBe(ok);
+  });
+
+  it('the lock of somebody else stops, and says how to go on', () => {
+    expect(passes([b({ kind: 'lock', id: 'l1' })], target('x'), bob, 5)).toMatchObject({
+      code: 'TW6202',
+      wouldPass: ['tw unlock l1', expect.anything()],
+    });
+  });
+});
+
+describe('the chain', () => {
+  const chain = (n: number): AuditRecord[] => {
+    const list: AuditRecord[] = [];
+    for (let i = 0; i < n; i++) {
+      const last = list.at(-1);
+      const body = {
+        at: i,
+        what: 'started',
+        person: 'anna',
+        door: 'cli',
+        account: 'os:anna',
+        command: `c${i}`,
+        data: { verb: 'up' },
+      };
+      list.push(linked(body, last === undefined ? { n: 0, hash: GENESIS } : { n: last.n, hash: last.hash }));
+    }
+    return list;
+  };
+  const headOf = (list: readonly AuditRecord[]) => ({ n: list.length, hash: list.at(-1)?.hash ?? GENESIS });
+
+  it('is whole as it was written, and names the first record that is not', () => {
+    const list = chain(6);
+    expect(firstBroken(list, headOf(list))).toBeUndefined();
+    expect(firstBroken([], { n: 0, hash: GENESIS })).toBeUndefined();
+    for (let i = 0; i < list.length; i++) {
+      const gone = list.toSpliced(i, 1);
+      expect(firstBroken(gone, headOf(list))?.n, `without ${i + 1}`).toBe(i === 5 ? 6 : i + 1);
+      for (const m of mutants(list[i]) as Generator<AuditRecord>)
+        expect(firstBroken(list.with(i, m), headOf(list))?.n, JSON.stringify(m)).toBeGreaterThanOrEqual(i + 1);
+    }
+  });
+});
+
+describe('lanes', () => {
+  const waiter = fc.record({
+    app: fc.constantFrom('a', 'b', undefined),
+    clusters: fc.uniqueArray(fc.constantFrom('x', 'y', 'z'), { minLength: 1 }),
+    safe: fc.boolean(),
+  });
+
+  it('never two over one key, arrival order kept, nobody waits for ever, safe ones at once', () => {
+    fc.assert(
+      fc.property(fc.array(waiter, { maxLength: 14 }), fc.infiniteStream(fc.nat()), (wishes, dice) => {
+        let waiting: Waiter[] = wishes.map((w, i) => ({
+          id: `${i}`,
+          keys: w.safe ? [] : keysOf(w.app, w.clusters),
+          safe: w.safe,
+        }));
+        let held: Waiter[] = [];
+        const started: number[] = [];
+        const shares = (a: Waiter, b: Waiter): boolean =>
+          a.keys.some((k) => k === '*' || b.keys.includes('*') || b.keys.includes(k));
+        for (let round = 0; waiting.length + held.length > 0; round++) {
+          expect(round).toBeLessThan(wishes.length * 2 + 2);
+          const go = admit(waiting, held);
+          for (const w of waiting.filter((x) => x.safe)) expect(go).toContain(w);
+          for (const g of go.filter((x) => !x.safe)) {
+            for (const h of held) expect(h.safe || !shares(g, h)).toBe(true);
+            for (const before of waiting.slice(0, waiting.indexOf(g)))
+              expect(before.safe || !shares(g, before)).toBe(true);
+          }
+          started.push(...go.map((g) => Number(g.id)));
+          waiting = waiting.filter((w) => !go.includes(w));
+          held = [...held, ...go];
+          const ends = (dice.next().value ?? 0) % (held.length || 1);
+          held = held.toSpliced(ends, 1);
+        }
+        expect(started.toSorted((a, b) => a - b)).toEqual(wishes.map((_, i) => i));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

@@ -1,0 +1,164 @@
+import type { Config } from '../config/index.ts';
+import { digest, fault, type Json, type Problem, problemOf, TwError, toJson } from '../kernel/index.ts';
+import { passes } from './access/machine/barrier.ts';
+import { authorise, rightsFor } from './access/machine/rights.ts';
+import type { Caller, Person, Policy, Target, Verdict } from './access/model.ts';
+import { personFor, terminal } from './access/persons.ts';
+import { policyOf } from './access/policy.ts';
+import { targetOf, targetOfApproval } from './access/target.ts';
+import { type Asked, granted } from './approved.ts';
+import { approvalOf } from './book/approvals.ts';
+import { record } from './book/audit.ts';
+import { barriers } from './book/barriers.ts';
+import type { Context, Invocation, Io } from './context.ts';
+import type { CommandSpec, Outcome } from './model.ts';
+import { redactorOf } from './secrets.ts';
+import { specOf } from './table.ts';
+
+/** Runs a verb without asking anybody: what is behind the gate. */
+export type Run = (c: Context, call: Invocation, io: Io) => Promise<Outcome>;
+
+interface Passing {
+  c: Context;
+  call: Invocation;
+  io: Io;
+  run: Run;
+  spec: CommandSpec;
+  caller: Caller;
+  /** Ties the records of one command together. */
+  command: string;
+  /** The config has `people`: what cannot be recorded is not done. */
+  strict: boolean;
+}
+
+const refusal = (v: Verdict & { ok: false }): TwError =>
+  fault(v.code, { why: [v.why], fix: v.wouldPass.map((say) => ({ say })) });
+
+/** A release that only prints its steps changes nothing. */
+const kindOf = (p: Passing): CommandSpec['kind'] =>
+  p.spec.kind === 'forward' && p.call.args['dryRun'] === true ? 'look' : p.spec.kind;
+
+async function write(p: Passing, what: string, person: string | null, data: Json): Promise<void> {
+  const { c, caller, command } = p;
+  await record(c.book(), { at: c.clock.now(), what, person, caller, command, data });
+}
+
+/** With `people`, a record that cannot be written stops the verb; what makes it safer is done all the same. */
+async function begin(p: Passing, person: string): Promise<void> {
+  const args = (await redactorOf(p.c)).json(toJson(p.call.args));
+  try {
+    await write(p, 'started', person, { verb: p.call.verb, args });
+  } catch (cause) {
+    if (!p.strict || kindOf(p) === 'safe') return;
+    throw fault('TW6204', {
+      value: `tw ${p.call.verb}`,
+      cause,
+      fix: [{ say: 'See what is wrong:', command: 'tw doctor' }],
+    });
+  }
+}
+
+const ending = (o: Pick<Outcome, 'exit' | 'problem'>): Json => ({
+  exit: o.exit ?? o.problem?.exit ?? 0,
+  code: o.problem?.code ?? null,
+});
+
+/** The verb itself between its two records. */
+async function performed(p: Passing, person: string, call: Invocation): Promise<Outcome> {
+  const c = { ...p.c, by: person };
+  if (kindOf(p) === 'look') return await p.run(c, call, p.io);
+  await begin(p, person);
+  const end = async (o: Pick<Outcome, 'exit' | 'problem'>): Promise<void> =>
+    await write(p, 'ended', person, { verb: call.verb, ...(ending(o) as object) }).catch(() => undefined);
+  try {
+    const outcome = await p.run(c, call, p.io);
+    await end(outcome);
+    return outcome;
+  } catch (error) {
+    await end({ problem: problemOf(error) });
+    throw error;
+  }
+}
+
+/** A refusal is an answer, and it is kept. */
+async function told<T>(p: Passing, person: string | null, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const refused = (why: Problem): Json => ({ verb: p.call.verb, code: why.code, why: [...why.why] });
+    if (error instanceof TwError) await write(p, 'refused', person, refused(error.problem)).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function stopBarriers(p: Passing, target: Target, person: Person): Promise<void> {
+  if (kindOf(p) !== 'forward') return;
+  const now = p.c.clock.now();
+  const up = await barriers(p.c.book(), now).catch((error: unknown) => {
+    if (p.strict) throw error;
+    return [];
+  });
+  const v = passes(up, target, person, now);
+  if (!v.ok) throw refusal(v);
+}
+
+/** Without `people` the person at this machine may do everything; a freeze or a lock holds for them too. */
+async function unruled(p: Passing, config: Config | undefined): Promise<Outcome> {
+  const { platform, actor } = p.caller.identity;
+  if (platform !== 'os')
+    throw fault('TW6301', {
+      value: `${platform}:${actor}`,
+      why: ['the config has no `people`: only this machine may give commands'],
+    });
+  if (config === undefined) return await p.run(p.c, p.call, p.io);
+  const person = { name: actor, groups: [] };
+  if (kindOf(p) === 'forward')
+    await told(p, actor, () => stopBarriers(p, targetOf(p.spec, p.call.args, config), person));
+  return await performed(p, actor, p.call);
+}
+
+async function targetFor(p: Passing, config: Config): Promise<Target> {
+  if (p.spec.kind !== 'decide') return targetOf(p.spec, p.call.args, config);
+  return targetOfApproval(await approvalOf(p.c.book(), p.call.args['approval'] as string), config);
+}
+
+const configDigest = (config: Config): string => {
+  const { file: _, dir: __, ...rest } = config;
+  return digest(toJson(rest));
+};
+
+/** Person, right, freeze, approval: in this order, all just before the verb acts. */
+async function ruled(p: Passing, config: Config, policy: Policy): Promise<Outcome> {
+  const person = await told(p, null, () => personFor(p.c.book(), policy, p.caller));
+  const call = await told(p, person.name, async () => {
+    const target = await targetFor(p, config);
+    const v = authorise(policy, person, rightsFor(kindOf(p), p.spec.destroys === true), target);
+    if (!v.ok) throw refusal(v);
+    await stopBarriers(p, target, person);
+    if (kindOf(p) !== 'forward') return p.call;
+    const asked: Asked = {
+      c: p.c,
+      call: p.call,
+      io: p.io,
+      run: p.run,
+      policy,
+      person,
+      target,
+      config: configDigest(config),
+    };
+    return await granted(asked, (what, data) => write(p, what, person.name, data));
+  });
+  return await performed(p, person.name, call);
+}
+
+/** What every command passes: who is it, may they, is it frozen, who must agree; and it is written down. */
+export async function governed(c: Context, call: Invocation, io: Io, run: Run): Promise<Outcome> {
+  const spec = specOf(call.verb);
+  if (spec.free === true) return await run(c, call, io);
+  const config = await c.config().catch(() => undefined);
+  const policy = config === undefined ? undefined : policyOf(config);
+  const caller = call.from ?? terminal();
+  const command = caller.command ?? `k${c.clock.now().toString(36)}`;
+  const p: Passing = { c, call, io, run, spec, caller, command, strict: policy !== undefined };
+  return config === undefined || policy === undefined ? await unruled(p, config) : await ruled(p, config, policy);
+}
