@@ -1,0 +1,72 @@
+// What the gateway says by itself.
+import { RespError, reply } from '../resp/values.ts';
+
+const error = (text: string): Buffer => reply(new RespError(text));
+
+export const OK: Buffer = reply({ simple: 'OK' });
+export const NULL_ARRAY: Buffer = Buffer.from('*-1\r\n');
+export const READONLY: Buffer = error("READONLY You can't write against a read only replica.");
+export const EXECABORT: Buffer = error(
+  'EXECABORT Transaction discarded: home moved or a command was refused; nothing was written.',
+);
+
+/** Sent, and it is not known whether a second copy has it: it may appear once, or not. */
+export const UNKNOWN: Buffer = error('TWUNKNOWN TW5102 at home, second copy not confirmed; it may appear once or not');
+/** Certainly nothing was written. */
+export const noQuorum = (why: string): Buffer => error(`TWNOQUORUM TW5103 ${why}; nothing written`);
+export const BUSY: Buffer = error('TWBUSY TW5104 too many writes wait for a home; nothing written');
+export const refused = (name: string, why: string): Buffer => error(`TWREFUSED TW5101 ${name}: ${why}`);
+
+export interface Own {
+  /** Copies beside home's own that every acknowledged write has. */
+  w: number;
+  /** Number of this connection. */
+  id: number;
+  name: string;
+}
+
+function hello(args: readonly string[], own: Own): Buffer {
+  if (args[1] !== undefined && args[1] !== '2') return error('NOPROTO unsupported protocol version');
+  if (args.slice(2).some((a) => a.toUpperCase() === 'AUTH')) return NO_PASSWORD;
+  const version = ['version', '7.0.0', 'proto', 2, 'id', own.id, 'mode', 'standalone', 'role', 'master', 'modules'];
+  return reply(['server', ...version].map((v) => (typeof v === 'string' ? Buffer.from(v) : v)).concat([[] as never]));
+}
+
+const NO_PASSWORD = error(
+  'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+);
+
+function client(args: readonly string[], own: Own): Buffer {
+  switch ((args[1] ?? '').toUpperCase()) {
+    case 'SETNAME':
+      own.name = args[2] ?? '';
+      return OK;
+    case 'SETINFO':
+      return OK;
+    case 'GETNAME':
+      return reply(own.name === '' ? null : own.name);
+    case 'ID':
+      return reply(own.id);
+    default:
+      return refused(`CLIENT ${args[1] ?? ''}`, 'connections belong to the gateway');
+  }
+}
+
+/** The answer to a command of class `own`. QUIT and RESET are the session's. */
+export function ownAnswer(name: string, raw: readonly Buffer[], own: Own): Buffer {
+  const args = raw.map((a) => a.toString());
+  switch (name) {
+    case 'PING':
+      return args[1] === undefined ? reply({ simple: 'PONG' }) : reply(raw[1] ?? null);
+    case 'ECHO':
+      return raw.length === 2 ? reply(raw[1] ?? null) : error("ERR wrong number of arguments for 'echo' command");
+    case 'HELLO':
+      return hello(args, own);
+    case 'CLIENT':
+      return client(args, own);
+    case 'WAIT':
+      return reply(own.w);
+    default:
+      return NO_PASSWORD;
+  }
+}
