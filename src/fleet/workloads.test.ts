@@ -52,6 +52,22 @@ function scaled(w: World, v: string, replicas: number): void {
   });
 }
 
+test('ungraceful: of the version as it would be written, without asking the cluster', async () => {
+  const w = await world();
+  expect(await w.works.ungraceful('sao', 'v2')).toEqual([]);
+  const spec = {
+    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'web', ports: [{}] }] } },
+  };
+  const bare = OBJECTS.map((o) =>
+    o.kind === 'Deployment' && o.metadata.name === 'web' ? { ...o, spec: { ...dictOf(o['spec']), ...spec } } : o,
+  );
+  const found = await (await world(bare)).works.ungraceful('sao', 'v2');
+  expect(found).toEqual([
+    'Deployment web-v2, container web: has no readinessProbe: it gets users before it can serve them',
+    expect.stringMatching(/^Deployment web-v2, container web: preStop waits 0 s/),
+  ]);
+});
+
 describe('makeGreen', () => {
   test('writes exactly this version in this cluster, pinned, and waits for no health', async () => {
     const w = await world();

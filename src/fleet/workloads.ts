@@ -7,6 +7,8 @@ import { isSilence, kubeFault } from './faults.ts';
 import { fenceOf, moveFence, type Put, take } from './fence.ts';
 import type { FleetApp, FleetPlan } from './model.ts';
 import { patient } from './patient.ts';
+import { desire } from './plan/desired.ts';
+import { ungraceful } from './plan/graceful.ts';
 import { inventoryRef, readInventory } from './plan/inventory.ts';
 import { keyOf, refOf, refOfKey, sayRef } from './plan/objects.ts';
 import { missingRoom } from './plan/room.ts';
@@ -119,6 +121,18 @@ export class VersionedWorkloads {
       const found = await find(api, this.#of(version));
       return found.parent === undefined ? 'ok' : this.#apply(api, cluster, version, 0);
     });
+  }
+
+  /** What is not graceful about the version's pods as rendered for the cluster, in words; the cluster is not asked. Throws TW3001 to TW3007. */
+  async ungraceful(cluster: string, version: string): Promise<readonly string[]> {
+    const facts = this.#i.config.clusters.find((c) => c.name === cluster);
+    if (facts === undefined) return [];
+    const { renderer, key } = this.#i.ports;
+    const { objects } = await renderer.render(this.#app.name, this.#app.manifests);
+    const app = this.#unit(cluster, version, 0);
+    const { fleet } = this.#i.config;
+    const { items } = desire({ fleet, app, rendered: objects, cluster: facts, pull: [], part: '', key });
+    return items.filter((i) => i.ref.kind === 'Deployment').flatMap((i) => ungraceful(i.body));
   }
 
   /** How many pods of a second version as large as this one would find no place; 0 = none is certain. Throws TW3012. */

@@ -20,6 +20,8 @@ export interface PlanCluster {
   silent?: Reason;
   /** Objections of the switch driver and of the clusters (TW7003, TW7005). */
   refused: readonly Reason[];
+  /** What is not graceful about green's pods there, in words. */
+  warnings?: readonly string[];
   /** Requests seen at the gateway, for the order of the waves; absent = not measured. */
   requests?: number;
 }
@@ -101,8 +103,17 @@ function reasons(i: PlanInput, members: readonly PlanCluster[], shared: Shared):
   ];
 }
 
+/** Said once where it is the same in every cluster. */
+function warningsOf(clusters: readonly PlanCluster[]): string[] {
+  const all = [...new Set(clusters.flatMap((c) => c.warnings ?? []))];
+  return all.map((w) => {
+    const where = clusters.filter((c) => c.warnings?.includes(w)).map((c) => c.name);
+    return where.length === clusters.length ? w : `${where.join(', ')}: ${w}`;
+  });
+}
+
 function gapsOf(i: PlanInput, shared: Shared): string[] {
-  const gaps = [...shared.gaps];
+  const gaps = [...warningsOf(i.clusters), ...shared.gaps];
   if (i.config.driver === 'service')
     gaps.push('driver service: open connections stay on the old version until they are closed');
   if (i.clusters.every((c) => c.requests === undefined))

@@ -70,6 +70,8 @@ export interface SwitchSight {
 export interface Workloads {
   /** Why two versions side by side would be unsafe here (TW7003), in words. Empty = fine. */
   refuse(c: ClusterName): Promise<readonly string[]>;
+  /** What is not graceful about the version's pods as they would be written, in words. Throws what cannot be rendered. */
+  ungraceful(c: ClusterName, version: VersionId): Promise<readonly string[]>;
   /** Pods of a second version as large as this one that would certainly find no node. Throws when it cannot be asked. */
   missingRoom(c: ClusterName, version: VersionId): Promise<number>;
   state(c: ClusterName, version: VersionId): Promise<WorkloadState>;

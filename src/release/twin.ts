@@ -20,6 +20,8 @@ export class WorldTwin {
   readonly cut = new Set<ClusterName>();
   /** Versions that never become ready, by `<cluster> <version>`. */
   readonly sick = new Map<string, string>();
+  /** What is not graceful about any version. */
+  warnings: readonly string[] = [];
   /** Why nobody may be braked. */
   mayNot: readonly Reason[] = [];
   readonly #clock: Clock;
@@ -51,6 +53,7 @@ export class WorldTwin {
       this.#answer(c);
       return [];
     },
+    ungraceful: async () => this.warnings,
     state: async (c, version) => {
       this.#answer(c);
       const u = this.units.get(`${c} ${version}`);

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import type { AppConfig } from '../../config/index.ts';
 import { place } from '../../fleet/index.ts';
 import type { Outputs } from '../../infra/index.ts';
-import { fault, nearest } from '../../kernel/index.ts';
+import { causes, fault, nearest } from '../../kernel/index.ts';
 import {
   type PlanCluster,
   planRelease,
@@ -95,9 +95,10 @@ async function lookAt(x: Released, name: string, green: string): Promise<SeenClu
       const why = { code: 'TW7003', say: `${x.app.name} has no switch on ${name}: run "tw up" first`, cluster: name };
       return { name, live: '', epoch: 0, release: '', refused: [why] };
     }
-    const [refused, mixed, room, counters] = await Promise.all([
+    const [refused, mixed, warnings, room, counters] = await Promise.all([
       switches.refuse(name),
       workloads.refuse(name),
+      workloads.ungraceful(name, green).catch((e: unknown) => [`${green} cannot be rendered: ${causes(e)[0] ?? ''}`]),
       crowded(x, name, sw.live, green),
       metrics.read(name, sw.live).catch(() => undefined),
     ]);
@@ -106,6 +107,7 @@ async function lookAt(x: Released, name: string, green: string): Promise<SeenClu
       live: sw.live,
       epoch: sw.epoch,
       release: sw.release,
+      warnings,
       refused: [...refused, ...mixed.map((say) => ({ code: 'TW7003', say, cluster: name })), ...room],
       ...(counters === undefined ? {} : { requests: counters.requests }),
     };

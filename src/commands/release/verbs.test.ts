@@ -59,6 +59,14 @@ describe('a release through its verbs', () => {
     expect((await go(shop, 'v2', { yes: false, plan })).data).toMatchObject({ outcome: 'done' });
   });
 
+  it('what is not graceful is a warning of the plan, said once', async () => {
+    const shop = await new Shop().stand();
+    shop.world.warnings = ['Deployment shop-v2, container web: has no readinessProbe'];
+    const plan = await go(shop, 'v2', { dryRun: true });
+    const { gaps } = (plan.data as unknown as { plan: { gaps: string[] } }).plan;
+    expect(gaps.filter((g) => g.includes('readinessProbe'))).toEqual(shop.world.warnings);
+  });
+
   it('TW7050 a rollback after the end says that it is a new release, and asks', async () => {
     const shop = await new Shop().stand();
     await go(shop, 'v2');
