@@ -3,7 +3,7 @@ import type { AgentState, BallotView, Circumstances, Command, EpochValue, Look, 
 import { choose } from './choose.ts';
 import { decided, openBallot } from './keys.ts';
 import { isSealed, positionOf } from './position.ts';
-import { claimTxn, decideTxn, opinionTxn, openTxn, reportTxn, runTxn, sealTxn } from './txns.ts';
+import { claimTxn, decideTxn, openTxn, opinionTxn, reportTxn, runTxn, sealTxn } from './txns.ts';
 
 export interface Sight {
   s: AgentState;

@@ -1,4 +1,4 @@
-import type { AgentEvent, AgentState, Command, Fenced, RunId, Setup, Unconfirmed } from '../model.ts';
+import type { AgentEvent, AgentState, Command, Fenced, Look, RunId, Setup, Unconfirmed } from '../model.ts';
 import { isNews, RULES, type Sight } from './rules.ts';
 
 export interface Stepped {
@@ -39,8 +39,14 @@ function see(s: AgentState, e: Of<'see'>): Stepped {
   if ((named.least === undefined || named.reread) && !e.view.fresh) return busy(named, { do: 'read' });
   const now = e.view.fresh ? freshened(named, e.view.ballot?.n ?? 0) : named;
   if (!isNews(now, e.view.ballot)) return still(now);
-  const linked = e.look?.link === false && now.need !== undefined ? without(now, 'need') : now;
-  return ruled({ s: linked, view: e.view, look: e.look, seen: e.seen });
+  return ruled({ s: matched(now, e.look), view: e.view, look: e.look, seen: e.seen });
+}
+
+/** What the look says against what is remembered: a link that fell is measured anew, a Redis that was fenced since is none at work. */
+function matched(s: AgentState, look: Look | undefined): AgentState {
+  if (look === undefined) return s;
+  if (s.applied !== 0 && look.role === 'fenced') return { ...without(s, 'need', 'stood'), fenced: 0, applied: 0 };
+  return !look.link && s.need !== undefined ? without(s, 'need') : s;
 }
 
 const freshened = (s: AgentState, ballot: number): AgentState => ({

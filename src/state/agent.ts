@@ -1,0 +1,293 @@
+import { type Clock, type Lease, type Store, type Txn, within } from '../kernel/index.ts';
+import { circumstances, isAnswer, PING_MS, type Watched, watch, watching } from './machine/detect.ts';
+import { decided, foldView, type StateEntry } from './machine/keys.ts';
+import { started, step } from './machine/step.ts';
+import type { AgentEvent, AgentState, Ballot, Command, EpochValue, Look, Setup, StateTxn, StoreView } from './model.ts';
+import type { AgentDoor, LocalRedis, Pong, Tunnel, Wire } from './ports.ts';
+
+export interface AgentParts {
+  setup: Setup;
+  /** Where the app's keys lie in the store, such as `state/guestbook/`. */
+  prefix: string;
+  clock: Clock;
+  store: Store;
+  redis: LocalRedis;
+  wire: Wire;
+  /** What the agent does, for a ring of events; must not throw. */
+  note?(what: { command: Command; end: string }): void;
+}
+
+type Done = Extract<AgentEvent, { is: 'done' }>;
+const LOOK_MS = 150;
+const REDIS_MS = 5000;
+const SAVE_MS = 60_000;
+const STORE_MS = 5000;
+const MEASURE_MS = 1000;
+const LEASE_MS = 30_000;
+const PAUSE_MS = 200;
+const EMPTY: StoreView = { revision: 0, fresh: false, fences: {}, opinions: {}, runs: {} };
+const NEVER = new AbortController().signal;
+const late = { is: 'unconfirmed' as const, why: 'no answer in time' };
+
+/**
+ * The shell of one voter's agent: it sees, lets `step` decide and does the one thing that comes out, one after the
+ * other. Its memory may be lost at any moment: promises live in the store.
+ */
+export class Agent implements AgentDoor {
+  readonly #p: AgentParts;
+  #state: AgentState;
+  #view: StoreView = EMPTY;
+  /** A linearizable read that was not acted on yet. */
+  #fresh: StoreView | undefined;
+  #look: Look | undefined;
+  #watched: Watched;
+  #tunnel: Tunnel | undefined;
+  #lease: Lease | undefined;
+  #wake: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+
+  constructor(parts: AgentParts) {
+    this.#p = parts;
+    this.#state = started(parts.setup);
+    this.#watched = watching(parts.clock.monotonic());
+  }
+
+  /** An agent that has just started leaves a running primary as it is, so its doors stay open too. */
+  epoch(): Ballot {
+    if (this.#state.least !== undefined || this.#look?.role !== 'primary') return this.#state.applied;
+    return this.#look.marker?.epoch ?? 0;
+  }
+  async pong(): Promise<Omit<Pong, 'via'> | undefined> {
+    const look = await this.#p.redis.look().catch(() => undefined);
+    if (look === undefined || look.loading) return undefined;
+    // Of a primary the data says the epoch, whatever this agent knows yet.
+    const epoch = look.role === 'primary' ? (look.marker?.epoch ?? 0) : this.#state.applied;
+    return { epoch, role: look.role, offset: look.offset };
+  }
+  /** Orderly stop: Redis is fenced, saved, sealed and ended; `run` returns then. */
+  leave(): void {
+    this.#state = step(this.#state, { is: 'leave' }).next;
+    this.#wake.resolve();
+  }
+
+  /** Works until it has left, or until `signal` fires: then at once, with nothing undone. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const both = AbortSignal.any([signal, stop.signal]);
+    const side = [this.#watches(both), this.#pings(both)];
+    try {
+      while (!signal.aborted && !(await this.#round(both)));
+    } finally {
+      stop.abort();
+      await this.#tunnel?.close();
+      await Promise.all(side);
+    }
+  }
+
+  /** True when the agent has left. */
+  async #round(signal: AbortSignal): Promise<boolean> {
+    const { clock, redis, setup, wire } = this.#p;
+    this.#wake = Promise.withResolvers<void>();
+    this.#look = await within(clock, REDIS_MS, redis.look(), () => undefined).catch(() => undefined);
+    const view = this.#fresh ?? this.#view;
+    this.#fresh = undefined;
+    const now = clock.monotonic();
+    this.#watched = watch(this.#watched, view, now);
+    const primary = view.epoch?.value.primary ?? setup.me;
+    const rtt = primary === setup.me ? 0 : wire.rtt(primary);
+    const { next, effects } = step(this.#state, {
+      is: 'see',
+      view,
+      look: this.#look,
+      seen: circumstances(this.#watched, now, rtt),
+    });
+    this.#state = next;
+    const [command] = effects;
+    if (command === undefined) await this.#rest(LOOK_MS, signal);
+    else await this.#performed(command, signal);
+    return command?.do === 'shutdown' && this.#state.leaving !== undefined;
+  }
+
+  async #performed(command: Command, signal: AbortSignal): Promise<void> {
+    const event = await this.#perform(command);
+    const end = 'result' in event ? (typeof event.result === 'string' ? event.result : event.result.is) : '';
+    this.#p.note?.({ command, end });
+    // A stop that was asked for meanwhile is kept: `leave` changed the state while the command ran.
+    this.#state = step(this.#state, event).next;
+    if (event.of === 'fence') this.#fenced(end === 'fenced');
+    if (!['fenced', 'done', 'ok', ''].includes(end)) await this.#rest(PAUSE_MS, signal);
+  }
+  #fenced(confirmed: boolean): void {
+    const { hanging, ...rest } = this.#watched;
+    this.#watched = confirmed ? rest : { ...rest, hanging: hanging ?? this.#p.clock.monotonic() };
+  }
+
+  /** Until the store changed, or for `ms`. */
+  async #rest(ms: number, signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    const sleep = this.#p.clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+    await Promise.race([this.#wake.promise, sleep]);
+    woken.abort();
+  }
+
+  async #perform(c: Command): Promise<Done> {
+    const { clock, redis } = this.#p;
+    switch (c.do) {
+      case 'read':
+        return await this.#read();
+      case 'fence':
+      case 'save': {
+        await this.#closeTunnel();
+        const work = c.do === 'fence' ? redis.fence() : redis.save();
+        return {
+          is: 'done',
+          of: c.do,
+          result: await within(clock, c.do === 'save' ? SAVE_MS : REDIS_MS, work, () => late),
+        };
+      }
+      case 'promote':
+        return {
+          is: 'done',
+          of: 'promote',
+          result: await within(clock, REDIS_MS, redis.promote(c.v, c.run), () => late),
+        };
+      case 'follow':
+        return await this.#follow(c.v, c.run);
+      case 'measure':
+        return { is: 'done', of: 'measure', offset: await this.#measure(c) };
+      case 'txn':
+        return { is: 'done', of: 'txn', result: await this.#txn(c.txn) };
+      case 'shutdown':
+        await this.#closeTunnel();
+        await within(clock, REDIS_MS, redis.shutdown(c.lose), () => undefined).catch(() => undefined);
+        return { is: 'done', of: 'shutdown' };
+    }
+  }
+
+  async #closeTunnel(): Promise<void> {
+    const tunnel = this.#tunnel;
+    this.#tunnel = undefined;
+    await tunnel?.close();
+  }
+
+  async #read(): Promise<Done> {
+    const { clock, prefix, store } = this.#p;
+    try {
+      const late_ = () => {
+        throw new Error('no answer in time');
+      };
+      const all = await within(clock, STORE_MS, store.range(prefix, 'linearizable'), late_);
+      this.#fresh = this.#fold(all, true);
+      if (all.revision > this.#view.revision) this.#view = this.#fold(all, false);
+    } catch {
+      // Nothing is changed while the store cannot be asked.
+      await clock.sleep(PAUSE_MS);
+    }
+    return { is: 'done', of: 'read' };
+  }
+  #fold(all: { revision: number; entries: readonly StateEntry[] }, fresh: boolean): StoreView {
+    const { prefix } = this.#p;
+    const entries = all.entries.map((e) => ({ ...e, key: e.key.slice(prefix.length) }));
+    return foldView(entries, { revision: all.revision, fresh });
+  }
+
+  async #follow(v: EpochValue, run: string): Promise<Done> {
+    const { clock, redis, wire } = this.#p;
+    try {
+      await this.#closeTunnel();
+      const tunnel = await wire.tunnel(v.primary, v.epoch);
+      this.#tunnel = tunnel;
+      const result = await within(clock, REDIS_MS, redis.follow(v, run, tunnel.port), () => late);
+      return { is: 'done', of: 'follow', result };
+    } catch (error) {
+      return { is: 'done', of: 'follow', result: { is: 'refused', why: String(error) } };
+    }
+  }
+
+  async #measure(c: Extract<Command, { do: 'measure' }>): Promise<number | undefined> {
+    const pong = await this.#ask(c.primary, MEASURE_MS);
+    return pong !== undefined && pong.epoch === c.epoch && pong.role === 'primary' ? pong.offset : undefined;
+  }
+  async #ask(to: string, ms: number): Promise<Omit<Pong, 'via'> | undefined> {
+    if (to === this.#p.setup.me) return await this.pong();
+    const stop = new AbortController();
+    try {
+      return await within(this.#p.clock, ms, this.#p.wire.ping(to, stop.signal), () => undefined);
+    } catch {
+      return undefined;
+    } finally {
+      stop.abort();
+    }
+  }
+
+  async #txn(t: StateTxn): Promise<'ok' | 'stale' | 'unknown'> {
+    const { clock, store } = this.#p;
+    try {
+      const txn = await this.#addressed(t);
+      const end = await within(clock, STORE_MS, store.txn(txn), () => ({ is: 'unknown' as const, why: 'late' }));
+      if (end.is === 'ok') await this.#seenUpTo(end.revision);
+      return end.is;
+    } catch {
+      // Certainly nothing was written; what made it so is read anew.
+      await this.#dropLease();
+      return 'stale';
+    }
+  }
+  async #addressed(t: StateTxn): Promise<Txn> {
+    const { prefix } = this.#p;
+    const lease = t.put.some((p) => p.leased === true) ? await this.#leased() : undefined;
+    return {
+      if: t.if.map((g) => ({ key: prefix + g.key, revision: g.revision })),
+      put: t.put.map((p) => ({
+        key: prefix + p.key,
+        value: p.value,
+        ...(p.leased === true && lease !== undefined ? { lease: lease.id } : {}),
+      })),
+      ...(t.remove === undefined ? {} : { remove: t.remove.map((k) => prefix + k) }),
+    };
+  }
+  async #leased(): Promise<Lease> {
+    if (this.#lease === undefined || this.#lease.lost.aborted) this.#lease = await this.#p.store.lease(LEASE_MS);
+    return this.#lease;
+  }
+  async #dropLease(): Promise<void> {
+    const lease = this.#lease;
+    this.#lease = undefined;
+    await lease?.close();
+  }
+  /** The watch brings the own write soon; acting before that would write it again. */
+  async #seenUpTo(revision: number): Promise<void> {
+    const { clock } = this.#p;
+    const end = clock.monotonic() + MEASURE_MS;
+    while (this.#view.revision < revision && clock.monotonic() < end)
+      await this.#rest(LOOK_MS, new AbortController().signal);
+  }
+
+  async #watches(signal: AbortSignal): Promise<void> {
+    const { clock, prefix, store } = this.#p;
+    while (!signal.aborted) {
+      try {
+        for await (const all of store.watch(prefix, signal)) {
+          if (all.revision > this.#view.revision) this.#view = this.#fold(all, false);
+          this.#wake.resolve();
+        }
+      } catch {
+        await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Rule 1: asks the primary, over any way there is. */
+  async #pings(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#p;
+    while (!signal.aborted) {
+      const v = decided(this.#view);
+      if (v !== undefined) {
+        const pong = await this.#ask(v.primary, MEASURE_MS);
+        const at = clock.monotonic();
+        if (pong !== undefined && isAnswer(v, pong) && this.#watched.epoch === v.epoch)
+          this.#watched = { ...this.#watched, answered: at };
+      }
+      await clock.sleep(PING_MS, signal).catch(() => undefined);
+    }
+  }
+}
