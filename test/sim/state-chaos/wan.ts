@@ -8,8 +8,8 @@ export const CLOUDS = ['sa', 'ca', 'au'] as const;
 export type Cloud = (typeof CLOUDS)[number];
 
 /** Round trips in milliseconds, as state.md takes them. */
-export const RTT: Readonly<Record<string, number>> = { 'ca-sa': 120, 'au-sa': 310, 'au-ca': 205 };
-export const rtt = (a: Cloud, b: Cloud): number => RTT[[a, b].sort().join('-')] ?? 0;
+const RTT: Readonly<Record<string, number>> = { 'ca-sa': 120, 'au-sa': 310, 'au-ca': 205 };
+const rtt = (a: Cloud, b: Cloud): number => RTT[[a, b].sort().join('-')] ?? 0;
 
 /** The address that processes of a cloud send from and listen at. */
 export const hostOf = (c: Cloud, net = 77): string => `127.${net}.${CLOUDS.indexOf(c) + 1}.1`;
@@ -20,6 +20,17 @@ export class Wan {
   readonly #sockets = new Set<Socket>();
   readonly #cut = new Set<string>();
   readonly #news = new EventEmitter().setMaxListeners(0);
+  readonly #scale: number;
+
+  /** `scale` 0 = no delay at all. */
+  constructor(scale = 1) {
+    this.#scale = scale;
+  }
+
+  /** Round trip in milliseconds. */
+  rtt(a: Cloud, b: Cloud): number {
+    return this.#scale * rtt(a, b);
+  }
 
   isCut(a: Cloud, b: Cloud): boolean {
     return a !== b && (this.#cut.has(a) || this.#cut.has(b) || this.#cut.has([a, b].sort().join('-')));
@@ -40,10 +51,10 @@ export class Wan {
     while (this.isCut(a, b)) await once(this.#news, 'healed');
   }
 
-  /** Makes `port` of the cloud's address lead to the same port of 127.0.0.1, or to `target`. */
-  async publish(c: Cloud, port: number, target = port): Promise<void> {
-    const server = createServer({ allowHalfOpen: false }, (from) => void this.#carry(from, c, target));
-    server.listen(port, hostOf(c));
+  /** Makes `port` of the cloud's address (in the network `net`) lead to the same port of 127.0.0.1. */
+  async publish(c: Cloud, port: number, o: { net?: number } = {}): Promise<void> {
+    const server = createServer({ allowHalfOpen: false }, (from) => void this.#carry(from, c, port));
+    server.listen(port, hostOf(c, o.net));
     await once(server, 'listening');
     this.#servers.push(server);
   }
@@ -51,7 +62,7 @@ export class Wan {
   async #carry(from: Socket, to: Cloud, port: number): Promise<void> {
     const source = cloudOf(from.remoteAddress) ?? to;
     this.#keep(from);
-    const one = rtt(source, to) / 2;
+    const one = this.rtt(source, to) / 2;
     // SYN and its answer: the caller's first bytes are on their way with them, one way later than they were sent.
     const target = connect({ port, host: '127.0.0.1' });
     this.#keep(target);
@@ -70,7 +81,7 @@ export class Wan {
   #way(from: Socket, to: Socket, w: { a: Cloud; b: Cloud; ms: number }): void {
     let last = Promise.resolve();
     const [first, started] = [w.ms, performance.now()];
-    const usual = rtt(w.a, w.b) / 2;
+    const usual = this.rtt(w.a, w.b) / 2;
     const send = (what: () => void): void => {
       const due = Math.max(performance.now() + usual, started + first);
       last = last.then(async () => {

@@ -1,0 +1,304 @@
+import { once } from 'node:events';
+import { type Socket, connect as tcp, createServer as tcpServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type TLSSocket, createServer as tlsServer } from 'node:tls';
+import { type Clock, type ClusterName, systemClock, within } from '../../kernel/index.ts';
+import type { AgentDoor, StreamHeader, Tunnel, Wire } from '../ports.ts';
+import {
+  ALPN,
+  doorStep,
+  type Header,
+  openLimit,
+  parseHeader,
+  Rtts,
+  type StreamKind,
+  wireHost,
+} from '../wire/header.ts';
+import { Pinger } from './wire-ping.ts';
+import { type Address, greet, join, KEEP_ALIVE_MS, readLine, secure, type WireTls } from './wire-streams.ts';
+
+export interface WireOptions {
+  me: ClusterName;
+  /** Where the wire of each other cluster is reached. */
+  peers: Readonly<Record<ClusterName, Address>>;
+  /** Door of this cluster; port 0 takes a free one. */
+  listen: Address;
+  tls: WireTls;
+  door: AgentDoor;
+  /** The Redis here. */
+  redis: Address;
+  clock?: Clock;
+  log?: (line: string) => void;
+}
+
+/** How long a connection may wait before it says what it is. */
+const SILENT_MS = 180_000;
+/** After a way did not open, others are tried beside it at once for so long. */
+const SHY_MS = 10_000;
+
+export interface OpenWire extends Wire {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const certifies =
+  (socket: TLSSocket) =>
+  (c: ClusterName): boolean =>
+    (socket.getPeerCertificate().subjectaltname ?? '').split(', ').includes(`DNS:${wireHost(c)}`);
+
+/** The door of the right cluster said no: another way leads to the same door. */
+const isFinal = (error: unknown): boolean => /^(fenced|epoch is|Redis does not answer)/.test(reason(error));
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const NEVER = new Promise<never>(() => undefined);
+
+class TlsWire implements OpenWire {
+  readonly #o: WireOptions;
+  readonly #clock: Clock;
+  readonly #warm = new Map<ClusterName, Promise<TLSSocket>>();
+  readonly #rtts = new Map<ClusterName, Rtts>();
+  readonly #shy = new Map<ClusterName, number>();
+  readonly #pingers = new Map<ClusterName, Pinger>();
+  readonly #streams = new Set<Duplex>();
+  readonly #server;
+  #closed = false;
+  port = 0;
+
+  constructor(o: WireOptions) {
+    this.#o = o;
+    this.#clock = o.clock ?? systemClock;
+    this.#server = tlsServer({
+      ...o.tls,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: [ALPN],
+      minVersion: 'TLSv1.3',
+    });
+    this.#server.on('secureConnection', (s) => void this.#arrived(s).catch(() => s.destroy()));
+    this.#server.on('connection', (s: Socket) => {
+      s.on('error', () => undefined);
+      this.#keep(s);
+    });
+    this.#server.on('tlsClientError', () => undefined);
+  }
+
+  async listen(): Promise<this> {
+    this.#server.listen(this.#o.listen.port, this.#o.listen.host);
+    await once(this.#server, 'listening');
+    const at = this.#server.address();
+    this.port = at === null || typeof at === 'string' ? this.#o.listen.port : at.port;
+    return this;
+  }
+
+  #keep<T extends Duplex>(s: T): T {
+    this.#streams.add(s);
+    s.on('error', () => undefined);
+    s.once('close', () => this.#streams.delete(s));
+    return s;
+  }
+
+  // Inbound
+
+  async #arrived(s: TLSSocket): Promise<void> {
+    this.#keep(s).setKeepAlive(true, KEEP_ALIVE_MS);
+    s.setNoDelay(true);
+    const line = await within(this.#clock, SILENT_MS, readLine(s), () => '');
+    const h = parseHeader(line);
+    if (h === undefined) {
+      s.end('no header\n');
+      return;
+    }
+    const { me, peers, door, redis } = this.#o;
+    const view = { me, peers: new Set(Object.keys(peers)), epoch: door.epoch(), certified: certifies(s) };
+    const step = doorStep(h, view);
+    if (step.do === 'refuse') s.end(`${step.why}\n`);
+    else if (step.do === 'ping') await this.#pongs(s);
+    else if (step.do === 'redis') await this.#pass(s, redis, 'Redis does not answer');
+    else await this.#pass(s, this.#addressOf(step.to), `${step.to} cannot be reached from ${me}`);
+  }
+
+  async #pass(s: TLSSocket, to: Address, otherwise: string): Promise<void> {
+    const target = this.#keep(tcp(to));
+    target.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
+    const open = await once(target, 'connect')
+      .then(() => true)
+      .catch(() => false);
+    if (!open) {
+      s.end(`${otherwise}\n`);
+      return;
+    }
+    s.write('ok\n');
+    join(s, target);
+  }
+
+  async #pongs(s: TLSSocket): Promise<void> {
+    s.write('ok\n');
+    for (;;) {
+      await readLine(s);
+      const pong = await this.#o.door.pong().catch(() => undefined);
+      s.write(`${JSON.stringify(pong ?? null)}\n`);
+    }
+  }
+
+  // Outbound
+
+  #addressOf(c: ClusterName): Address {
+    const at = this.#o.peers[c];
+    if (at === undefined) throw new Error(`no address of ${c} is known`);
+    return at;
+  }
+
+  rtt(to: ClusterName): number | undefined {
+    return this.#rtts.get(to)?.p50;
+  }
+
+  /** A connection that has said nothing yet: the one that was kept warm, or a new one; another is made behind it. */
+  async #connected(to: ClusterName): Promise<TLSSocket> {
+    const warm = this.#warm.get(to);
+    this.#warm.delete(to);
+    const ready = await warm?.catch(() => undefined);
+    const socket = ready?.writable === true && !ready.destroyed ? ready : await this.#connect(to);
+    this.#heat(to);
+    return socket;
+  }
+
+  async #connect(to: ClusterName): Promise<TLSSocket> {
+    return this.#keep(await secure(this.#o.tls, to, this.#addressOf(to)));
+  }
+
+  #heat(to: ClusterName): void {
+    if (this.#closed || this.#warm.has(to)) return;
+    const next = this.#connect(to);
+    this.#warm.set(to, next);
+    const drop = (): void => void (this.#warm.get(to) === next && this.#warm.delete(to));
+    next.then((s) => s.once('close', drop)).catch(drop);
+  }
+
+  async #direct(h: Header): Promise<Duplex> {
+    const socket = await this.#connected(h.to);
+    return await this.#greeted(socket, h);
+  }
+
+  async #greeted(socket: TLSSocket, h: Header): Promise<Duplex> {
+    try {
+      await within(this.#clock, openLimit(this.rtt(h.to)), greet(socket, h), () => {
+        throw new Error('no answer');
+      });
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+
+  /** TLS to the end inside a stream that `through` passes on without reading it. */
+  async #relayed(through: ClusterName, h: Header): Promise<Duplex> {
+    const outer = await this.#greeted(await this.#connected(through), { ...h, hop: 1 });
+    const inner = this.#keep(await secure(this.#o.tls, h.to, outer));
+    inner.once('close', () => outer.destroy());
+    return await this.#greeted(inner, { ...h, hop: 1 });
+  }
+
+  /** All ways to a cluster, the direct one first. */
+  ways(to: ClusterName): readonly ('direct' | ClusterName)[] {
+    return ['direct', ...Object.keys(this.#o.peers).filter((c) => c !== to && c !== this.#o.me)];
+  }
+
+  /** Opens one stream by one way. */
+  async by(way: 'direct' | ClusterName, to: ClusterName, kind: StreamKind, epoch: number): Promise<Duplex> {
+    const h: Header = { kind, epoch, from: this.#o.me, to, hop: 0 };
+    return way === 'direct' ? await this.#direct(h) : await this.#relayed(way, h);
+  }
+
+  async open(to: ClusterName, kind: 'data' | 'repl', h: StreamHeader): Promise<Duplex> {
+    const [, ...relays] = this.ways(to);
+    const direct = this.by('direct', to, kind, h.epoch);
+    const shy = (this.#shy.get(to) ?? 0) > this.#clock.monotonic();
+    const patient = shy ? Promise.reject(new Error('not opened lately')) : this.#soon(direct, to);
+    try {
+      return await patient;
+    } catch (error) {
+      if (h.hop === 1 || relays.length === 0) throw error;
+      if (!shy && (await this.#refused(direct))) throw error;
+    }
+    this.#shy.set(to, this.#clock.monotonic() + SHY_MS);
+    return await this.#first([direct, ...relays.map((r) => this.by(r, to, kind, h.epoch))], to);
+  }
+
+  async #soon(opening: Promise<Duplex>, to: ClusterName): Promise<Duplex> {
+    return await within(this.#clock, openLimit(this.rtt(to)), opening, () => {
+      throw new Error('does not open');
+    });
+  }
+
+  /** True when the door itself said no. */
+  async #refused(opening: Promise<Duplex>): Promise<boolean> {
+    const soon = within(this.#clock, 1, opening, () => undefined);
+    return await soon.then(() => false).catch(isFinal);
+  }
+
+  /** The first stream that opens; the others are closed. */
+  async #first(openings: readonly Promise<Duplex>[], to: ClusterName): Promise<Duplex> {
+    const limit = 3 * openLimit(this.rtt(to));
+    const no = openings.map((o) => o.then(() => NEVER).catch((e: unknown) => (isFinal(e) ? Promise.reject(e) : NEVER)));
+    const any = within(this.#clock, limit, Promise.race([Promise.any(openings), ...no]), () => {
+      throw new Error('no way opens');
+    });
+    const won = await any.catch((error: unknown) => {
+      const all = error instanceof AggregateError ? error.errors.map(reason) : [reason(error)];
+      return new Error(`${to}: ${[...new Set(all)].join('; ')}`);
+    });
+    for (const o of openings) o.then((s) => s !== won && s.destroy()).catch(() => undefined);
+    if (won instanceof Error) throw won;
+    return won;
+  }
+
+  async tunnel(to: ClusterName, epoch: number): Promise<Tunnel> {
+    const inside = new Set<Socket>();
+    const server = tcpServer((s) => {
+      inside.add(s);
+      s.on('error', () => undefined);
+      s.once('close', () => inside.delete(s));
+      this.open(to, 'repl', { epoch, hop: 0 }).then(
+        (out) => (s.destroyed ? out.destroy() : join(s, out)),
+        (error: unknown) => {
+          this.#o.log?.(`repl to ${to}: ${reason(error)}`);
+          s.destroy();
+        },
+      );
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const at = server.address();
+    return {
+      port: at === null || typeof at === 'string' ? 0 : at.port,
+      close: async () => {
+        server.close();
+        for (const s of inside) s.destroy();
+      },
+    };
+  }
+
+  async ping(to: ClusterName, signal: AbortSignal) {
+    const rtts = this.#rtts.get(to) ?? new Rtts();
+    this.#rtts.set(to, rtts);
+    const pinger = this.#pingers.get(to) ?? new Pinger({ wire: this, to, clock: this.#clock, rtts });
+    this.#pingers.set(to, pinger);
+    return await pinger.ping(signal);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const p of this.#pingers.values()) p.close();
+    for (const s of this.#streams) s.destroy();
+    this.#server.close();
+    await Promise.allSettled(this.#warm.values());
+    for (const s of this.#streams) s.destroy();
+  }
+}
+
+/** Opens this cluster's door and the ways to the others. */
+export async function tlsWire(o: WireOptions): Promise<OpenWire> {
+  return await new TlsWire(o).listen();
+}
