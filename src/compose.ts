@@ -30,7 +30,7 @@ function opened(stateDir: string, run: string | undefined): Journal {
 function contextOf(call: Invocation): Context {
   const cwd = process.cwd();
   const stateDir = stateDirOf(cwd, process.env, call.config);
-  const run = isRun(call.verb) ? ulid() : undefined;
+  const run = isRun(call.verb) ? (call.run ?? ulid()) : undefined;
   let journal: Journal | undefined;
   let book: Store | undefined;
   let config: Promise<Config> | undefined;
@@ -47,6 +47,7 @@ function contextOf(call: Invocation): Context {
         m.loadConfig(configPath(cwd, stateDir, call.config, process.env)),
       )),
     engine: (place) => (engine ??= engineOf(context, place ?? readProject(stateDir)?.place ?? 'real')),
+    server: async () => (await import('./compose/server.ts')).serverDoor(context, call.config, contextOf),
     sandbox: async () =>
       (door ??= (await import('./compose/sandbox.ts')).sandboxDoor(sandboxDir(stateDir, process.env)).door),
     close: async () => {

@@ -108,6 +108,7 @@ export function buildProgram(table: readonly CommandSpec[], version: string, don
 
 const GROUPS: Readonly<Record<string, string>> = {
   sandbox: 'the three simulated clouds of this machine',
+  token: 'who may use the HTTP API',
   audit: 'what was done, by whom, and the proof',
   incident: 'a freeze with a timeline',
 };

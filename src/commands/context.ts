@@ -2,7 +2,7 @@ import type { Config } from '../config/index.ts';
 import type { Clock, Journal, Store, View } from '../kernel/index.ts';
 import type { Caller } from './access/model.ts';
 import type { Args } from './model.ts';
-import type { Engine, SandboxDoor } from './ports.ts';
+import type { Engine, SandboxDoor, ServerDoor } from './ports.ts';
 
 export interface Question {
   kind: 'yes' | 'text';
@@ -31,6 +31,8 @@ export interface Invocation {
   verb: string;
   args: Args;
   config?: string;
+  /** Id under which it is journalled; a new one when absent. */
+  run?: string;
   /** Who sends it through which door; absent: the person at this terminal. */
   from?: Caller;
 }
@@ -51,5 +53,7 @@ export interface Context {
   /** The engine over the place chosen: real clouds or the sandbox. */
   engine(place?: 'sandbox'): Promise<Engine>;
   sandbox(): Promise<SandboxDoor>;
+  /** Absent behind doors that are no terminal. */
+  server?(): Promise<ServerDoor>;
   close(): Promise<void>;
 }

@@ -9,6 +9,8 @@ export {
   type ReleaseDoor,
   type SandboxDoor,
   type SandboxFacts,
+  type ServerDoor,
+  type ServeWish,
   type Step,
   TEARDOWN,
   type TrafficDoor,
@@ -17,6 +19,9 @@ export {
   type VisitWish,
   type WhyFacts,
 } from './ports.ts';
-export { runCommand } from './run.ts';
+export { releaseWatch, runCommand } from './run.ts';
+export type { StandingApp } from './release/watch.ts';
 export { runJournal } from './runjournal.ts';
 export { CHAOS_WORDS, COMMANDS, isRun, SHELLS } from './table.ts';
+export { announce, isLoginCode, loginCode, sameText, signed } from './serving.ts';
+export { type Access, accessOf, isToken, type Role, type TokenEntry, tokenEntry } from './tokens.ts';

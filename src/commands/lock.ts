@@ -14,7 +14,7 @@ interface Holder {
 }
 
 /** Start time of a process as the kernel tells it: a reused pid is not taken for the holder. */
-function startOf(pid: number): string | undefined {
+export function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];

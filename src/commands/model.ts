@@ -38,6 +38,8 @@ export interface CommandSpec {
   /** `kind` of the result document. */
   result: string;
   hidden?: boolean;
+  /** It needs the terminal or the files of the machine it is typed on: no other door has it. */
+  only?: 'terminal';
   /** Removes something: wants the right `destroy` too. */
   destroys?: boolean;
   /** Touches this machine alone or nothing: no right is asked, nothing is recorded. */

@@ -3,6 +3,7 @@ import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
 import type { ExitCode, Json } from '../kernel/index.ts';
 import type { Evidence, ReleasePorts } from '../release/index.ts';
+import type { WorldMap } from '../traffic/index.ts';
 
 /** Progress of one step of a long verb. */
 export interface Step {
@@ -105,6 +106,8 @@ export interface WhyFacts {
 /** The hold that a teardown sets; it ends when the cluster is brought up again. */
 export const TEARDOWN = { by: 'tw down', why: 'teardown' } as const;
 
+export type TrafficMap = WorldMap;
+
 /** traffic/ as commands see it: one instance per engine. */
 export interface TrafficDoor {
   /** The nameserver of a cluster as an app of the fleet; undefined where the fleet has no traffic. */
@@ -115,6 +118,8 @@ export interface TrafficDoor {
   hold(cluster: string, o: { why: string; by: string; force: boolean }, signal: AbortSignal): Promise<HoldFacts>;
   lift(cluster: string, signal: AbortSignal): Promise<HoldFacts>;
   why(ip: string, host: string): Promise<WhyFacts>;
+  /** Where every known group of users goes now, per host. Throws TW4051. */
+  map(): Promise<TrafficMap[]>;
 }
 
 /** release/ as commands see it: wired per app. */
@@ -122,6 +127,19 @@ export interface ReleaseDoor {
   ports(app: string, outputs: Outputs): ReleasePorts;
   /** What judges the versions of an app while a release runs. */
   evidence(app: string, ports: ReleasePorts): Evidence;
+}
+
+export interface ServeWish {
+  /** 0 = any free one. */
+  port: number;
+  host: string;
+  publicUrl?: string;
+}
+
+/** The control plane as commands see it. */
+export interface ServerDoor {
+  /** Serves until the signal fires; `ready` hears the address. Throws TW8011, TW8012, TW8013. */
+  serve(wish: ServeWish, ready: (url: string) => void, signal: AbortSignal): Promise<void>;
 }
 
 /** Everything a verb needs of one fleet in one place. */

@@ -1,6 +1,7 @@
 import { fault } from '../kernel/index.ts';
 import type { Context, Invocation, Io } from './context.ts';
 import type { Outcome } from './model.ts';
+import type { StandingApp } from './release/watch.ts';
 import { isRun } from './table.ts';
 
 type Handler = (c: Context, call: Invocation, io: Io) => Promise<Outcome>;
@@ -41,6 +42,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'incident end': async (c, { args }) => (await import('./rule/incident.ts')).incidentEnd(c, args),
   'audit verify': async (c) => (await import('./rule/audit.ts')).auditVerify(c),
   'audit export': async (c, _, io) => (await import('./rule/audit.ts')).auditExport(c, io),
+  map: async (c) => await (await import('./map.ts')).map(c),
   drain: async (c, { args }, io) => (await import('./traffic.ts')).drain(c, args, io),
   undrain: async (c, { args }, io) =>
     args['brake'] === true
@@ -51,6 +53,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   explain: async (_, { args }) => await (await import('./explain.ts')).explain(args['topic'] as string),
   report: async (c, { args }, io) => (await import('./report.ts')).report(c, args, io),
   completion: async (_, { args }, io) => (await import('./completion.ts')).completion(args['shell'] as string, io),
+  serve: async (c, { args }, io) => await (await import('./serve.ts')).serve(c, args, io),
+  dashboard: async (c) => (await import('./serving.ts')).dashboard(c),
+  'token create': async (c, { args }) => (await import('./tokens.ts')).tokenCreate(c, args),
+  'token list': async (c) => (await import('./tokens.ts')).tokenList(c),
+  'token revoke': async (c, { args }) => (await import('./tokens.ts')).tokenRevoke(c, args),
   kubeconfig: async (c, { args }, io) => (await import('./status.ts')).kubeconfig(c, args, io),
   'sandbox up': async (c, _, io) => (await import('./sandbox.ts')).sandboxUp(c, io),
   'sandbox down': async (c, { args }) => (await import('./sandbox.ts')).sandboxDown(c, args),
@@ -77,4 +84,9 @@ export async function runCommand(context: Context, call: Invocation, io: Io): Pr
   if (HANDLERS[call.verb] === undefined) throw fault('TW6001', { value: call.verb });
   const { governed } = await import('./gate.ts');
   return await governed(context, call, io, perform);
+}
+
+/** Looks at every released app again and again, for a door that shows them live. Throws what `tw versions` throws. */
+export async function releaseWatch(c: Context): Promise<() => Promise<StandingApp[]>> {
+  return await (await import('./release/watch.ts')).releaseWatch(c);
 }

@@ -2,6 +2,7 @@ import { fault } from '../kernel/index.ts';
 import type { CommandSpec } from './model.ts';
 import { app, because, cluster, confirm, flag, list, needed, on, sandbox, text, yes } from './table-args.ts';
 import { RELEASE_COMMANDS } from './table-release.ts';
+import { SERVER_COMMANDS } from './table-server.ts';
 import { RULE_COMMANDS } from './table-rule.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -44,6 +45,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['tw init', 'tw init --fleet shop --cluster eu=aws/eu-west-1 --manifests ./k8s --yes'],
     result: 'Init',
+    only: 'terminal',
   },
   {
     verb: 'doctor',
@@ -111,6 +113,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['tw why 198.19.101.2', "tw why '#r1'"],
     result: 'Why',
   },
+  {
+    verb: 'map',
+    summary: 'who is served from where, and how fast',
+    kind: 'look',
+    args: [],
+    examples: ['tw map'],
+    result: 'Map',
+  },
   ...RELEASE_COMMANDS,
   ...RULE_COMMANDS,
   {
@@ -171,6 +181,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['tw exec guestbook --on sao -- env'],
     result: 'Exec',
+    only: 'terminal',
   },
   {
     verb: 'explain',
@@ -188,6 +199,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: [flag('printPath', 'print the path only')],
     examples: ['kubectl --kubeconfig $(tw kubeconfig --print-path) --context sao get pods -A'],
     result: 'Kubeconfig',
+    only: 'terminal',
   },
   {
     verb: 'report',
@@ -197,6 +209,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: [{ name: 'run', help: 'id of the run; default: the last one', type: text, value: '<id>' }],
     examples: ['tw report'],
     result: 'Report',
+    only: 'terminal',
   },
   {
     verb: 'completion',
@@ -206,7 +219,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: [{ name: 'shell', help: 'bash, zsh or fish', type: needed, position: 'one', from: SHELLS }],
     examples: ['eval "$(tw completion bash)"', 'tw completion fish > ~/.config/fish/completions/tw.fish'],
     result: 'Completion',
+    only: 'terminal',
   },
+  ...SERVER_COMMANDS,
   {
     verb: 'sandbox up',
     summary: 'start the simulated clouds of this machine',
@@ -215,6 +230,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: [],
     examples: ['tw sandbox up'],
     result: 'SandboxUp',
+    only: 'terminal',
   },
   {
     verb: 'sandbox down',
@@ -224,6 +240,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: [flag('purge', 'remove the built binaries too')],
     examples: ['tw sandbox down'],
     result: 'SandboxDown',
+    only: 'terminal',
   },
   {
     verb: 'sandbox status',
@@ -307,6 +324,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['tw sandbox enter operator -- sh'],
     result: 'Enter',
+    only: 'terminal',
   },
 ];
 

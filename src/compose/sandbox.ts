@@ -98,7 +98,7 @@ export function sandboxDoor(dir: string): { door: SandboxDoor; port: SandboxPort
 
 const USERS = (index: number): string => `198.19.${100 + index}.0/24`;
 
-/** Round trips of the simulated WAN from each user region to each cluster: what probes would measure. */
+/** Where the simulated users are, and their round trips to each cluster: what probes would measure. */
 export function knownOf(view: SandboxView, config: Config): Known {
   const oneWay = (from: string, to: string): number =>
     from === to ? 0.3 : (view.links.find((l) => l.from === from && l.to === to)?.oneWayMs ?? Number.NaN);
@@ -113,5 +113,11 @@ export function knownOf(view: SandboxView, config: Config): Known {
       ];
     }),
   );
-  return { rtt };
+  const places = Object.fromEntries(
+    view.users.flatMap((name, i) => {
+      const place = config.clusters.find((c) => c.name === name)?.location;
+      return place === undefined ? [] : [[USERS(i + 1), { place: { ...place } }]];
+    }),
+  );
+  return { rtt, places };
 }

@@ -26,6 +26,7 @@ import {
   trafficStatus,
   type Why,
   why,
+  worldMap,
 } from '../traffic/index.ts';
 import { doorOf } from './door.ts';
 
@@ -214,6 +215,7 @@ export function trafficDoor(
     lift: async (cluster, signal) =>
       holdFacts(await lift({ hold: cluster, by: 'tw' }, depsOf(await w.outputs(), signal))),
     why: async (ip, host) => whyFacts(await why({ ip, host }, depsOf(await w.outputs()))),
+    map: async () => await worldMap(depsOf(await w.outputs())),
     brakes: (by, outputs) => trafficBrakes(depsOf(outputs), { by }),
     close: async () => http.close(),
   };

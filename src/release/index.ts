@@ -23,4 +23,5 @@ export {
   takeover,
 } from './register.ts';
 export { type DriveOptions, drive, type End, type RoundSeen } from './shell.ts';
+export { Standing } from './standing.ts';
 export { type ReleaseView, releaseRows, releaseView } from './view.ts';

@@ -44,7 +44,7 @@ export interface Why {
 }
 
 /** A world as this machine can know it: the snapshot, and health and addresses as the nameservers report them. */
-function worldFrom(s: Snapshot, views: readonly NameserverView[], now: number): World {
+export function worldFrom(s: Snapshot, views: readonly NameserverView[], now: number): World {
   const best = views.find((v) => v.snapshot?.id === snapshotId(s)) ?? views[0];
   const names: Record<string, { v4: Ip[]; v6: Ip[] }> = {};
   for (const site of s.sites) {

@@ -11,3 +11,4 @@ export { trafficPlan } from './plan.ts';
 export type { SnapshotStore } from './ports.ts';
 export { makeKeys, type TrafficKeys } from './sign.ts';
 export { type Discovered, snapshotOf } from './snapshot.ts';
+export { type WorldMap, worldMap } from './worldmap.ts';

@@ -1,0 +1,34 @@
+import { mkdirSync } from 'node:fs';
+import { fault, type Row, text } from '../kernel/index.ts';
+import type { Context, Io } from './context.ts';
+import type { Args, Outcome } from './model.ts';
+import { loginUrl, servingAt } from './serving.ts';
+
+const row = (key: string, label: string): Row => ({ key, tone: 'ok', label: [text(label)], cells: {}, kids: [] });
+
+/** `tw serve`: until it is told to stop; what runs then stops safely, and what was written stays. Throws TW8011–TW8013, TW8017. */
+export async function serve(c: Context, args: Args, io: Io): Promise<Outcome> {
+  if (c.server === undefined) throw fault('TW6001', { value: 'serve', why: ['only a terminal can start a server'] });
+  const other = servingAt(c.stateDir);
+  if (other !== undefined)
+    throw fault('TW8017', {
+      value: other.url,
+      why: [`by process ${other.pid} on ${other.host}`],
+      fix: [{ say: 'Sign in there:', command: 'tw dashboard' }],
+    });
+  mkdirSync(c.stateDir, { recursive: true, mode: 0o700 });
+  const publicUrl = args['publicUrl'] as string | undefined;
+  let address = '';
+  const ready = (url: string): void => {
+    address = url;
+    io.show({
+      at: c.clock.now(),
+      rows: [row('open', `dashboard: ${loginUrl(c, url)}`), row('api', `API: ${url}/api/v1`)],
+    });
+  };
+  const door = await c.server();
+  const wish = { port: args['port'] as number, host: args['host'] as string };
+  await door.serve({ ...wish, ...(publicUrl === undefined ? {} : { publicUrl }) }, ready, io.signal);
+  const stopped: Row = { key: 'end', tone: 'ok', label: [text(`stopped serving ${address}`)], cells: {}, kids: [] };
+  return { data: { url: address }, view: { at: c.clock.now(), rows: [stopped] } };
+}

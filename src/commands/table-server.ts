@@ -1,0 +1,79 @@
+import type { CommandSpec } from './model.ts';
+import { needed, text } from './table-args.ts';
+
+export const ROLES = ['look', 'operate', 'admin'] as const;
+
+/** Verbs of the control plane and of who may use it. */
+export const SERVER_COMMANDS: readonly CommandSpec[] = [
+  {
+    verb: 'serve',
+    summary: 'serve the dashboard and the HTTP API until interrupted',
+    kind: 'rule',
+    only: 'terminal',
+    args: [
+      {
+        name: 'port',
+        help: 'port to listen on',
+        type: { is: 'int', min: 0, max: 65_535, initial: 4747 },
+        value: '<n>',
+      },
+      { name: 'host', help: 'address to listen on', type: { is: 'text', initial: '127.0.0.1' }, value: '<address>' },
+      {
+        name: 'publicUrl',
+        help: 'https address of the proxy in front; needed to listen beyond this machine',
+        type: text,
+        value: '<url>',
+      },
+    ],
+    examples: ['tw serve', 'tw serve --port 8080'],
+    result: 'Serve',
+  },
+  {
+    verb: 'dashboard',
+    summary: 'print an address that signs a browser in, once and within ten minutes',
+    kind: 'look',
+    only: 'terminal',
+    args: [],
+    examples: ['tw dashboard'],
+    result: 'Dashboard',
+  },
+  {
+    verb: 'token create',
+    summary: 'make a token for the HTTP API; it is shown once',
+    kind: 'rule',
+    args: [
+      { name: 'name', help: 'what it is for', type: needed, position: 'one' },
+      {
+        name: 'role',
+        help: 'look, operate or admin',
+        type: { is: 'text', initial: 'look' },
+        value: '<role>',
+        from: ROLES,
+      },
+      {
+        name: 'days',
+        help: 'days until it expires',
+        type: { is: 'int', min: 1, max: 3650, initial: 90 },
+        value: '<n>',
+      },
+    ],
+    examples: ['tw token create ci --role operate', 'tw token create grafana --days 365'],
+    result: 'Token',
+  },
+  {
+    verb: 'token list',
+    summary: 'tokens of the HTTP API, without their secrets',
+    kind: 'look',
+    args: [],
+    examples: ['tw token list'],
+    result: 'Tokens',
+  },
+  {
+    verb: 'token revoke',
+    summary: 'end a token at once',
+    kind: 'rule',
+    args: [{ name: 'id', help: 'id of the token', type: needed, position: 'one', value: '<id>' }],
+    examples: ['tw token revoke t3fa91c'],
+    result: 'Tokens',
+  },
+];

@@ -1,0 +1,135 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fault, type Row, text, toJson, untrusted } from '../kernel/index.ts';
+import type { Context } from './context.ts';
+import type { Args, Outcome } from './model.ts';
+import { ROLES } from './table-server.ts';
+
+export type Role = (typeof ROLES)[number];
+
+export interface TokenEntry {
+  id: string;
+  name: string;
+  role: Role;
+  /** SHA-256 of the token, hexadecimal: the token itself is nowhere. */
+  hash: string;
+  /** Unix milliseconds. */
+  createdAt: number;
+  expiresAt: number;
+}
+/** Who may use the server of a project: a file only its owner can read. */
+export interface Access {
+  /** Signs sessions and one-time codes. */
+  key: string;
+  tokens: readonly TokenEntry[];
+}
+
+const DAY_MS = 86_400_000;
+const CHECK = 6;
+const file = (stateDir: string): string => join(stateDir, 'access.json');
+
+export const sha256 = (s: string): string => createHash('sha256').update(s).digest('hex');
+
+function write(stateDir: string, access: Access): void {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const temporary = `${file(stateDir)}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(access, null, 2)}\n`, { mode: 0o600 });
+  renameSync(temporary, file(stateDir));
+}
+
+/** Reads it, makes it when there is none. */
+export function accessOf(stateDir: string): Access {
+  try {
+    return JSON.parse(readFileSync(file(stateDir), 'utf8')) as Access;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw fault('TW8015', {
+        value: file(stateDir),
+        cause,
+        fix: [{ say: 'Mend the file, or remove it to begin anew.' }],
+      });
+    const fresh: Access = { key: randomBytes(32).toString('base64url'), tokens: [] };
+    write(stateDir, fresh);
+    return fresh;
+  }
+}
+
+/** `twt_`, 256 random bits and a checksum: a torn or mistyped one is told from an unknown one. */
+function newToken(): string {
+  const body = randomBytes(32).toString('base64url');
+  return `twt_${body}${sha256(body).slice(0, CHECK)}`;
+}
+
+/** It has the shape of a token and its checksum is right. */
+export function isToken(s: string): boolean {
+  const m = /^twt_([\w-]{43})([0-9a-f]{6})$/.exec(s);
+  return m !== null && sha256(m[1] ?? '').slice(0, CHECK) === m[2];
+}
+
+/** The entry of a token that is valid now. Hashes are compared, so no time tells of the secret. */
+export function tokenEntry(access: Access, token: string, now: number): TokenEntry | undefined {
+  if (!isToken(token)) return undefined;
+  const hash = sha256(token);
+  return access.tokens.find((t) => t.hash === hash && t.expiresAt > now);
+}
+
+const shown = (t: TokenEntry) => ({
+  id: t.id,
+  name: t.name,
+  role: t.role,
+  createdAt: t.createdAt,
+  expiresAt: t.expiresAt,
+});
+
+const row = (t: TokenEntry, now: number): Row => ({
+  key: t.id,
+  tone: t.expiresAt > now ? 'ok' : 'off',
+  label: [text(t.id)],
+  cells: {
+    name: [untrusted(t.name)],
+    role: [text(t.role)],
+    expires: [text(new Date(t.expiresAt).toISOString().slice(0, 10))],
+  },
+  kids: [],
+});
+
+function listed(c: Context, tokens: readonly TokenEntry[]): Outcome {
+  const now = c.clock.now();
+  return { data: { tokens: toJson(tokens.map(shown)) }, view: { at: now, rows: tokens.map((t) => row(t, now)) } };
+}
+
+export const tokenList = (c: Context): Outcome => listed(c, accessOf(c.stateDir).tokens);
+
+/** Throws TW6002. */
+export function tokenCreate(c: Context, args: Args): Outcome {
+  const role = args['role'] as Role;
+  if (!ROLES.includes(role)) throw fault('TW6002', { value: `--role ${role}`, why: [`roles are ${ROLES.join(', ')}`] });
+  const access = accessOf(c.stateDir);
+  const token = newToken();
+  const now = c.clock.now();
+  const entry: TokenEntry = {
+    id: `t${sha256(token).slice(0, 6)}`,
+    name: args['name'] as string,
+    role,
+    hash: sha256(token),
+    createdAt: now,
+    expiresAt: now + (args['days'] as number) * DAY_MS,
+  };
+  write(c.stateDir, { ...access, tokens: [...access.tokens, entry] });
+  c.journal().append({ kind: 'access.token', data: { did: 'created', id: entry.id, name: entry.name, role } });
+  const secret: Row = { key: 'token', tone: 'ok', label: [text(token)], cells: {}, kids: [] };
+  return { data: { ...shown(entry), token }, view: { at: now, rows: [row(entry, now), secret] } };
+}
+
+/** Throws TW8016. */
+export function tokenRevoke(c: Context, args: Args): Outcome {
+  const access = accessOf(c.stateDir);
+  const id = args['id'] as string;
+  const tokens = access.tokens.filter((t) => t.id !== id);
+  if (tokens.length === access.tokens.length)
+    throw fault('TW8016', { value: id, fix: [{ say: 'See all of them:', command: 'tw token list' }] });
+  write(c.stateDir, { ...access, tokens });
+  c.journal().append({ kind: 'access.token', data: { did: 'revoked', id } });
+  return listed(c, tokens);
+}

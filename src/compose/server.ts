@@ -1,0 +1,67 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ulid } from 'ulid';
+import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
+import { serve } from '../server/index.ts';
+import { configPath, ROOT, readProject, sandboxDir } from './place.ts';
+import { webFiles } from './web.ts';
+
+const when = (path: string): string => {
+  try {
+    const { mtimeMs, ino } = statSync(path);
+    return `${ino} ${mtimeMs}`;
+  } catch {
+    return '-';
+  }
+};
+
+/** Moves when the config file, the place or the sandbox behind it do. */
+function stampOf(c: Context, config: string | undefined): string {
+  let file = '';
+  try {
+    file = configPath(c.cwd, c.stateDir, config, process.env);
+  } catch {
+    file = '';
+  }
+  const dir = sandboxDir(c.stateDir, process.env);
+  return [file, join(c.stateDir, 'project.json'), join(dir, 'id'), join(dir, 'run', 'doors.json')].map(when).join(' ');
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+const version = (): string =>
+  (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
+
+/** The server over this project; each command gets a context as a terminal would. */
+export function serverDoor(c: Context, config: string | undefined, engine: (call: Invocation) => Context): ServerDoor {
+  const named = (call: Invocation): Invocation => (config === undefined ? call : { ...call, config });
+  return {
+    serve: async (wish, ready, signal) =>
+      await serve(
+        {
+          stateDir: c.stateDir,
+          version: version(),
+          clock: c.clock,
+          journal: c.journal(),
+          newId: ulid,
+          engine: async (call) => {
+            const { server: _, ...context } = engine(named(call));
+            return context;
+          },
+          stamp: () => stampOf(c, config),
+          place: () => readProject(c.stateDir)?.place,
+          alive,
+          web: webFiles,
+        },
+        wish,
+        { ready, signal },
+      ),
+  };
+}

@@ -1,0 +1,101 @@
+import { type Context, type Invocation, runJournal } from '../commands/index.ts';
+import { fault, type Journal, manualClock, memoryJournal, memoryStore } from '../kernel/index.ts';
+import { createApp } from './app.ts';
+import { LookContexts } from './contexts.ts';
+import { allowedFor } from './guard.ts';
+import { Hub } from './hub.ts';
+import { Metrics } from './metrics.ts';
+import type { AppParts } from './parts.ts';
+import type { ServerDeps } from './ports.ts';
+import { RunRegistry } from './runs.ts';
+import { identityOf } from './session.ts';
+import { Streams } from './stream.ts';
+import { sourcesOf } from './topics.ts';
+
+const URL_ = 'http://127.0.0.1:4747';
+export const HOST = { host: '127.0.0.1:4747' };
+
+/** A fleet of one cluster whose drains are counted and end when they are told to. */
+class FleetTwin {
+  drains: string[] = [];
+  /** A drain waits for this. */
+  gate: Promise<void> = Promise.resolve();
+  readonly engine = {
+    traffic: {
+      hold: async (cluster: string) => {
+        this.drains.push(cluster);
+        await this.gate;
+        return { done: true, notes: [], raw: { cluster } };
+      },
+    },
+  };
+  readonly config = {
+    fleet: 'shop',
+    file: '/shop/tradewind.config.ts',
+    dir: '/shop',
+    clusters: [{ name: 'eu', cloud: 'aws', region: 'eu-west-1', labels: {}, location: { lat: 0, lon: 0 } }],
+    apps: [],
+  };
+}
+
+export interface Rig {
+  twin: FleetTwin;
+  parts: AppParts;
+  journal: Journal;
+  stop: AbortController;
+  app: ReturnType<typeof createApp>;
+}
+
+function contextOf(dir: string, twin: FleetTwin, journal: Journal): (call: Invocation) => Promise<Context> {
+  const context = (run: string | undefined) => ({
+    cwd: dir,
+    stateDir: dir,
+    clock: manualClock(1_000_000),
+    journal: () => (run === undefined ? journal : runJournal(journal, run)),
+    book: () => memoryStore(),
+    config: async () => twin.config,
+    engine: async () => twin.engine,
+    sandbox: () => Promise.reject(fault('TW9008')),
+    close: async () => undefined,
+  });
+  return async (call) => context(call.run) as unknown as Context;
+}
+
+/** The whole server over twins, in a folder of its own; without a socket. */
+export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000))): Rig {
+  const twin = new FleetTwin();
+  const stop = new AbortController();
+  let ids = 0;
+  const deps: ServerDeps = {
+    stateDir: dir,
+    version: '0.0.0',
+    clock: manualClock(1_000_000),
+    journal,
+    newId: () => `run${(ids += 1)}`,
+    engine: contextOf(dir, twin, journal),
+    stamp: () => '',
+    place: () => 'sandbox',
+    alive: () => false,
+    web: async () => new Map(),
+  };
+  const contexts = new LookContexts(deps);
+  const runs = new RunRegistry(deps);
+  const hub = new Hub(journal);
+  hub.open(sourcesOf({ contexts, runs, fold: () => hub.fold, alive: deps.alive }), deps.clock.now);
+  const streams = new Streams(hub, stop.signal);
+  const page = { type: 'text/html', body: Buffer.from('<p>'), packed: Buffer.from(''), etag: '"x"', fixed: false };
+  const parts: AppParts = {
+    deps,
+    allowed: allowedFor(URL_, undefined),
+    secure: false,
+    identity: identityOf(dir, deps.clock),
+    runs,
+    hub,
+    contexts,
+    streams,
+    metrics: new Metrics({ version: '0.0.0', streams: () => streams.open, offset: () => hub.offset }),
+    web: new Map([['/index.html', page]]),
+    stopping: stop.signal,
+  };
+  return { twin, parts, journal, stop, app: createApp(parts) };
+}

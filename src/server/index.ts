@@ -1,0 +1,3 @@
+/** The only door of the room. */
+export type { ServerDeps, WebFile } from './ports.ts';
+export { serve } from './serve.ts';

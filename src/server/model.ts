@@ -1,0 +1,64 @@
+import type { Document, Role } from '../commands/index.ts';
+import type { Json, Problem, View } from '../kernel/index.ts';
+
+/** Who asks, and how they showed it. */
+export interface Person {
+  /** Name of the token, or `local` for a browser signed in from this machine. */
+  name: string;
+  role: Role;
+  via: 'cookie' | 'bearer';
+  /** Unix milliseconds at which the sign-in ends. */
+  until: number;
+}
+
+/** Live views of the running system; each is whole, the newest wins. */
+export const TOPICS = ['fleet', 'map', 'releases', 'runs'] as const;
+export type Topic = (typeof TOPICS)[number];
+
+export interface TopicView {
+  topic: Topic;
+  /** Offset of the journal it was folded at. */
+  offset: number;
+  /** When it was looked at, Unix milliseconds. */
+  at: number;
+  /** Absent when it equals the one before: only its age changed. */
+  data?: Json;
+  /** Why the newest look failed; `data` is then the last good one. */
+  problem?: Problem;
+}
+
+/** One command: from this server, or from a terminal beside it. */
+export interface RunInfo {
+  run: string;
+  verb: string;
+  args: Json;
+  /** `http`, or `cli` for one that another process runs. */
+  door: 'http' | 'cli';
+  by: string;
+  startedAt: number;
+  endedAt: number | null;
+  /** `lost`: its process ended before it told its end. */
+  state: 'running' | 'done' | 'failed' | 'lost';
+  exit: number | null;
+  problems: readonly string[];
+  /** Progress, of runs of this server. */
+  view: View | null;
+}
+
+/** Answer to a command that still runs. */
+export interface RunDocument {
+  apiVersion: 'tradewind/v1';
+  kind: 'Run';
+  data: RunInfo;
+}
+export type Answer = Document | RunDocument;
+
+/** What the dashboard may know of its own sign-in and server. */
+export interface SessionInfo {
+  name: string;
+  role: Role;
+  until: number;
+  fleet: string | null;
+  version: string;
+  sandbox: boolean;
+}

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
+import type { ArgSpec } from '../commands/index.ts';
+import type { Route } from './plan.ts';
+
+function typeOf(arg: ArgSpec): z.ZodType {
+  switch (arg.type.is) {
+    case 'flag':
+      return z.boolean();
+    case 'int': {
+      const n = z.int().min(arg.type.min);
+      return arg.type.max === undefined ? n : n.max(arg.type.max);
+    }
+    case 'list':
+      return z.array(z.string());
+    case 'text':
+      return z.string();
+  }
+}
+
+const isNeeded = (arg: ArgSpec): boolean => 'needed' in arg.type && arg.type.needed === true;
+
+function argsSchema(args: readonly ArgSpec[]): z.ZodObject {
+  const shape = args.map((a) => {
+    const described = typeOf(a).meta({ description: a.help });
+    return [a.name, isNeeded(a) ? described : described.optional()] as const;
+  });
+  return z.strictObject(Object.fromEntries(shape));
+}
+
+const where = z.object({
+  cluster: z.string().optional(),
+  resource: z.string().optional(),
+  file: z.string().optional(),
+  line: z.int().optional(),
+  path: z.string().optional(),
+});
+const problem = z
+  .object({
+    code: z.string().meta({ example: 'TW6002' }),
+    kind: z.enum(['user', 'transient', 'bug']),
+    title: z.string(),
+    value: z.string().optional(),
+    where: z.array(where),
+    why: z.array(z.string()).meta({ description: 'Innermost cause first.' }),
+    fix: z.array(z.object({ say: z.string(), command: z.string().optional() })),
+    exit: z.int().meta({ description: 'Exit code the terminal would have.' }),
+  })
+  .meta({ id: 'Problem' });
+const meta = z.object({ verb: z.string(), at: z.string(), ms: z.number() });
+const failure = z
+  .object({
+    status: z.int(),
+    code: z.string(),
+    title: z.string(),
+    apiVersion: z.literal('tradewind/v1'),
+    kind: z.literal('Problem'),
+    problem,
+    meta,
+  })
+  .meta({ id: 'Failure' });
+const run = z
+  .object({ apiVersion: z.literal('tradewind/v1'), kind: z.literal('Run'), data: z.looseObject({ run: z.string() }) })
+  .meta({ id: 'Run' });
+
+const resultOf = (kind: string): z.ZodType =>
+  z.object({
+    apiVersion: z.literal('tradewind/v1'),
+    kind: z.literal(kind),
+    data: z.unknown(),
+    missing: z.array(z.object({ cluster: z.string(), why: z.string() })),
+    warnings: z.array(problem),
+    meta,
+    problem: problem.optional(),
+  });
+
+const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
+const failed = { description: 'Why not.', content: { 'application/problem+json': { schema: failure } } };
+
+function operationOf(r: Route): ZodOpenApiOperationObject {
+  const args = argsSchema(r.spec.args);
+  const done = { description: 'The document of `-o json`.', content: json(resultOf(r.spec.result)) };
+  const base = {
+    operationId: r.spec.verb.replaceAll(' ', '-'),
+    summary: r.spec.summary,
+    description: `Needs the role ${r.role}. In the terminal: ${r.spec.examples.map((e) => `\`${e}\``).join(', ')}`,
+  };
+  if (r.method === 'GET')
+    return { ...base, requestParams: { query: args }, responses: { '200': done, default: failed } };
+  const header = z.object({
+    'Idempotency-Key': z.string().min(8).max(200).meta({ description: 'The same key again finds the first run.' }),
+    Prefer: z.string().optional().meta({ description: '`wait=<seconds>`, 60 at most; then 202.' }),
+  });
+  return {
+    ...base,
+    requestParams: { header },
+    requestBody: { content: json(args) },
+    responses: { '200': done, '202': { description: 'It still runs.', content: json(run) }, default: failed },
+  };
+}
+
+/** OpenAPI 3.1 of the verbs of the command table. */
+export function openApi(routes: readonly Route[], version: string): object {
+  const paths = Object.fromEntries(
+    routes.map((r) => [`/api/v1${r.path}`, { [r.method.toLowerCase()]: operationOf(r) }]),
+  );
+  return createDocument({
+    openapi: '3.1.0',
+    info: { title: 'Tradewind', version, description: 'The verbs of `tw` over HTTP, made from the same table.' },
+    paths,
+    components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+    security: [{ bearer: [] }],
+  });
+}

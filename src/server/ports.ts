@@ -1,0 +1,31 @@
+import type { Context, Invocation } from '../commands/index.ts';
+import type { Clock, Journal } from '../kernel/index.ts';
+
+/** A built file of the dashboard. */
+export interface WebFile {
+  type: string;
+  body: Uint8Array;
+  /** The same, compressed with gzip. */
+  packed: Uint8Array;
+  etag: string;
+  /** Its name holds its hash: it never changes. */
+  fixed: boolean;
+}
+
+/** What the server works with; compose makes it. */
+export interface ServerDeps {
+  stateDir: string;
+  version: string;
+  clock: Clock;
+  journal: Journal;
+  newId(): string;
+  /** A context for one command, as the terminal gets it. */
+  engine(call: Invocation): Promise<Context>;
+  /** Changes when config or place of the project do: contexts made before are old. */
+  stamp(): string;
+  place(): 'sandbox' | 'real' | undefined;
+  /** A process with this id runs. */
+  alive(pid: number): boolean;
+  /** Path (`/assets/index-x.js`) to file; built when it is not there yet. Throws TW8013. */
+  web(): Promise<ReadonlyMap<string, WebFile>>;
+}

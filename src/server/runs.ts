@@ -1,0 +1,226 @@
+import { type Args, type Context, type Document, type Io, type Outcome, runCommand } from '../commands/index.ts';
+import { digest, fault, type Json, problemOf, toJson, type View } from '../kernel/index.ts';
+import type { RunInfo } from './model.ts';
+import type { Route } from './plan.ts';
+import type { ServerDeps } from './ports.ts';
+
+/** What came over HTTP, checked. */
+export interface Request {
+  route: Route;
+  args: Args;
+  by: string;
+  /** Idempotency-Key; looks have none. */
+  key?: string;
+}
+
+interface Live {
+  info: RunInfo;
+  outcome: Promise<Result>;
+  stop: AbortController;
+  twin: string;
+  ended: boolean;
+}
+export interface Result {
+  document: Document;
+  /** Lines that streamed, for verbs whose data is a stream. */
+  lines?: string;
+  exit: number;
+}
+
+const KEPT = 200;
+/** A key is remembered so long. Milliseconds. */
+const KEY_MS = 24 * 3_600_000;
+
+interface KeyFact {
+  key: string;
+  body: string;
+}
+
+/** Nobody sits behind HTTP: what would be asked must come as an argument. */
+function ioOf(show: (v: View) => void, out: (s: string) => void, signal: AbortSignal): Io {
+  return {
+    show,
+    out,
+    machine: true,
+    ask: async (q) => {
+      const flag = q.flag.replace(/^--/, '').split(' ')[0] ?? q.flag;
+      throw fault('TW6005', { value: flag, why: [q.text], fix: [{ say: `Send "${flag}" with the arguments.` }] });
+    },
+    signal,
+    detach: new AbortController().signal,
+  };
+}
+
+function documentOf(outcome: Outcome, route: Route, at: number, ms: number): Document {
+  return {
+    apiVersion: 'tradewind/v1',
+    kind: route.spec.result,
+    data: outcome.data,
+    missing: outcome.missing ?? [],
+    warnings: outcome.warnings ?? [],
+    meta: { verb: route.spec.verb, at: new Date(at).toISOString(), ms: Math.round(ms) },
+    ...(outcome.problem === undefined ? {} : { problem: outcome.problem }),
+  };
+}
+
+/** Commands that this server runs, the last ended ones, and which key began which. */
+export class RunRegistry {
+  readonly #deps: ServerDeps;
+  readonly #live = new Map<string, Live>();
+  readonly #keys = new Map<string, { run: string; body: string; at: number }>();
+  /** Called when a run began, moved or ended. */
+  onChange: () => void = () => undefined;
+  /** Called when a command that may have changed the world ended. */
+  onEnd: (ended: RunInfo) => void = () => undefined;
+
+  constructor(deps: ServerDeps) {
+    this.#deps = deps;
+    const since = deps.clock.now() - KEY_MS;
+    for (const f of deps.journal.read({ kind: 'http.command' })) {
+      const d = f.data as unknown as KeyFact;
+      if (f.at >= since && f.run !== undefined) this.#keys.set(d.key, { run: f.run, body: d.body, at: f.at });
+    }
+  }
+
+  /** Begins a command, or finds the one that this key, or a twin of a safe one, began before. Throws TW8023. */
+  begin(request: Request): string {
+    const body = digest(toJson({ verb: request.route.spec.verb, args: request.args }));
+    const known = request.key === undefined ? undefined : this.#keys.get(digest(request.key));
+    if (known !== undefined) {
+      if (known.body !== body)
+        throw fault('TW8023', {
+          value: request.key ?? '',
+          why: ['the first request with it asked for something else'],
+        });
+      return known.run;
+    }
+    const run = this.#twinOf(request) ?? this.#start(request, body);
+    if (request.key !== undefined) this.#keys.set(digest(request.key), { run, body, at: this.#deps.clock.now() });
+    return run;
+  }
+
+  /** Two people who press the same safe button at once share one run. */
+  #twinOf(request: Request): string | undefined {
+    if (request.route.spec.kind !== 'safe') return undefined;
+    const twin = twinKey(request);
+    return [...this.#live.values()].find((l) => !l.ended && l.twin === twin)?.info.run;
+  }
+
+  #start(request: Request, body: string): string {
+    const { journal, newId, clock } = this.#deps;
+    const run = newId();
+    const verb = request.route.spec.verb;
+    // Before anything begins: whoever asks with this key again, also after a crash, finds this run.
+    const wish = { key: digest(request.key ?? ''), body, by: request.by, verb, pid: process.pid };
+    journal.append({ kind: 'http.command', run, data: wish });
+    const info: RunInfo = {
+      run,
+      verb,
+      args: toJson(request.args),
+      door: 'http',
+      by: request.by,
+      startedAt: clock.now(),
+      endedAt: null,
+      state: 'running',
+      exit: null,
+      problems: [],
+      view: null,
+    };
+    const stop = new AbortController();
+    const live: Live = {
+      info,
+      stop,
+      ended: false,
+      twin: twinKey(request),
+      outcome: Promise.resolve(undefined as never),
+    };
+    this.#live.set(run, live);
+    live.outcome = this.#perform(live, request);
+    this.onChange();
+    return run;
+  }
+
+  async #perform(live: Live, request: Request): Promise<Result> {
+    const show = (view: View): void => {
+      live.info = { ...live.info, view };
+      this.onChange();
+    };
+    const result = await this.run(request, { show, signal: live.stop.signal, run: live.info.run });
+    const { document } = result;
+    const problems = 'problem' in document && document.problem !== undefined ? [document.problem.code] : [];
+    const { journal } = this.#deps;
+    journal.append({ kind: 'http.end', run: live.info.run, data: { exit: result.exit, problems } });
+    live.ended = true;
+    live.info = {
+      ...live.info,
+      endedAt: this.#deps.clock.now(),
+      state: result.exit === 0 ? 'done' : 'failed',
+      exit: result.exit,
+      problems,
+    };
+    this.#forgetOldest();
+    this.onChange();
+    this.onEnd(live.info);
+    return result;
+  }
+
+  /** Runs one command to its end. Never throws: a failure is a document too. */
+  async run(
+    request: Request,
+    o: { show(v: View): void; signal: AbortSignal; run?: string; context?: Promise<Context> },
+  ): Promise<Result> {
+    const { clock } = this.#deps;
+    const [at, since] = [clock.now(), clock.monotonic()];
+    const { route, args } = request;
+    let lines = '';
+    let mine: Context | undefined;
+    const own = async (): Promise<Context> => (mine = await this.#deps.engine(call));
+    const call = { verb: route.spec.verb, args, ...(o.run === undefined ? {} : { run: o.run }) };
+    try {
+      const context = await (o.context ?? own());
+      const outcome = await runCommand(
+        context,
+        call,
+        ioOf(o.show, (s) => (lines += s), o.signal),
+      );
+      if (outcome.view.rows.length > 0) o.show(outcome.view);
+      const document = documentOf(outcome, route, at, clock.monotonic() - since);
+      const exit = outcome.exit ?? outcome.problem?.exit ?? 0;
+      return { document, exit, ...(outcome.streamed === true ? { lines } : {}) };
+    } catch (error) {
+      const problem = problemOf(error);
+      const meta = { verb: route.spec.verb, at: new Date(at).toISOString(), ms: Math.round(clock.monotonic() - since) };
+      return { document: { apiVersion: 'tradewind/v1', kind: 'Problem', problem, meta }, exit: problem.exit };
+    } finally {
+      await mine?.close().catch(() => undefined);
+    }
+  }
+
+  #forgetOldest(): void {
+    const ended = [...this.#live.values()].filter((l) => l.ended);
+    for (const l of ended.slice(0, Math.max(0, ended.length - KEPT))) this.#live.delete(l.info.run);
+  }
+
+  get(run: string): { info: RunInfo; outcome: Promise<Result> } | undefined {
+    return this.#live.get(run);
+  }
+
+  /** Runs of this process that have not ended, and those it remembers. */
+  all(): RunInfo[] {
+    return [...this.#live.values()].map((l) => l.info);
+  }
+
+  /** Tells every running command to stop safely, and waits for them; those that do not end in time are named. */
+  async stop(ms: number): Promise<string[]> {
+    const going = [...this.#live.values()].filter((l) => !l.ended);
+    for (const l of going) l.stop.abort('SIGTERM');
+    const late = this.#deps.clock.sleep(ms).then(() => 'late' as const);
+    await Promise.race([Promise.all(going.map((l) => l.outcome)), late]);
+    return going.filter((l) => !l.ended).map((l) => `${l.info.verb} (${l.info.run})`);
+  }
+}
+
+const twinKey = (r: Request): string => {
+  const { because: _, yes: __, ...args } = r.args as Record<string, unknown>;
+  return `${r.route.spec.verb} ${digest(toJson(args as Json))}`;
+};

@@ -1,0 +1,125 @@
+import { serve as listen, type ServerType } from '@hono/node-server';
+import { announce, type ServeWish } from '../commands/index.ts';
+import { causes, fault } from '../kernel/index.ts';
+import { createApp } from './app.ts';
+import { LookContexts } from './contexts.ts';
+import { allowedFor } from './guard.ts';
+import { Hub } from './hub.ts';
+import { Metrics } from './metrics.ts';
+import type { ServerDeps } from './ports.ts';
+import { RunRegistry } from './runs.ts';
+import { identityOf } from './session.ts';
+import { Streams } from './stream.ts';
+import { sourcesOf } from './topics.ts';
+
+/** Running commands are told to stop safely and waited for so long. Milliseconds. */
+const STOP_MS = 60_000;
+/** Streams that do not end by themselves are cut. Milliseconds. */
+const CUT_MS = 5000;
+
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
+
+/** Beyond this machine only behind a proxy that speaks TLS. Throws TW8012. */
+export function checkWish(wish: ServeWish): void {
+  if (wish.publicUrl !== undefined) {
+    const url = URL.parse(wish.publicUrl);
+    if (url?.protocol === 'https:' && url.pathname === '/') return;
+    throw fault('TW8012', { value: wish.publicUrl, why: ['the public address is https://<name>, without a path'] });
+  }
+  if (LOOPBACK.includes(wish.host)) return;
+  throw fault('TW8012', {
+    value: wish.host,
+    why: ['other machines would reach it without TLS'],
+    fix: [
+      {
+        say: 'Put a proxy with TLS in front and name its address:',
+        command: 'tw serve --host … --public-url https://…',
+      },
+    ],
+  });
+}
+
+type Fetch = Parameters<typeof listen>[0]['fetch'];
+
+function started(fetch: Fetch, wish: ServeWish): Promise<{ server: ServerType; port: number }> {
+  return new Promise((done, failed) => {
+    const server = listen({ fetch, port: wish.port, hostname: wish.host }, (at) => done({ server, port: at.port }));
+    server.on('error', (cause: NodeJS.ErrnoException) => {
+      const taken = cause.code === 'EADDRINUSE';
+      failed(
+        fault(taken ? 'TW8011' : 'TW8012', {
+          value: `${wish.host}:${wish.port}`,
+          cause,
+          ...(taken ? { fix: [{ say: 'Take another one:', command: `tw serve --port ${wish.port + 1}` }] } : {}),
+        }),
+      );
+    });
+  });
+}
+
+const hostIn = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
+async function stopped(server: ServerType): Promise<void> {
+  const closed = new Promise<void>((done) => server.close(() => done()));
+  const cut = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), CUT_MS);
+  if ('closeIdleConnections' in server) server.closeIdleConnections();
+  await closed;
+  clearTimeout(cut);
+}
+
+/** Everything of one server, over one journal. */
+async function partsOf(deps: ServerDeps, stopping: AbortSignal) {
+  const contexts = new LookContexts(deps);
+  const runs = new RunRegistry(deps);
+  const hub = new Hub(deps.journal);
+  const streams = new Streams(hub, stopping);
+  const metrics = new Metrics({ version: deps.version, streams: () => streams.open, offset: () => hub.offset });
+  hub.open(sourcesOf({ contexts, runs, fold: () => hub.fold, alive: deps.alive }), deps.clock.now);
+  runs.onChange = () => hub.nudge('runs');
+  runs.onEnd = (ended) => {
+    contexts.forget();
+    hub.nudge('fleet', 'map', 'releases');
+    metrics.commands.inc({ verb: ended.verb, door: 'http', result: String(ended.exit ?? 0) });
+    metrics.commandSeconds.observe({ verb: ended.verb }, ((ended.endedAt ?? 0) - ended.startedAt) / 1000);
+  };
+  const web = await deps.web();
+  return {
+    deps,
+    identity: identityOf(deps.stateDir, deps.clock),
+    runs,
+    hub,
+    contexts,
+    streams,
+    metrics,
+    web,
+    stopping,
+  };
+}
+
+/** Serves until the signal fires; then nothing new begins, what runs stops safely, streams end. Throws TW8011–TW8013. */
+export async function serve(
+  deps: ServerDeps,
+  wish: ServeWish,
+  o: { ready(url: string): void; signal: AbortSignal },
+): Promise<void> {
+  checkWish(wish);
+  const parts = await partsOf(deps, o.signal);
+  let fetch: Fetch = () => new Response('starting', { status: 503 });
+  const { server, port } = await started((req, env) => fetch(req, env), wish);
+  const url = `http://${hostIn(wish.host === 'localhost' ? '127.0.0.1' : wish.host)}:${port}`;
+  const shown = wish.publicUrl?.replace(/\/$/, '') ?? url;
+  fetch = createApp({ ...parts, allowed: allowedFor(url, wish.publicUrl), secure: wish.publicUrl !== undefined }).fetch;
+  const gone = announce(deps.stateDir, shown);
+  const follow = parts.hub.follow(o.signal).catch((e: unknown) => process.stderr.write(`${causes(e).join(': ')}\n`));
+  try {
+    o.ready(shown);
+    await new Promise<void>((done) => o.signal.addEventListener('abort', () => done(), { once: true }));
+    const left = await parts.runs.stop(STOP_MS);
+    if (left.length > 0) process.stderr.write(`left running: ${left.join(', ')}; "tw resume" goes on\n`);
+  } finally {
+    gone();
+    await stopped(server);
+    await follow;
+    await parts.contexts.close();
+  }
+}

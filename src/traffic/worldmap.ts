@@ -1,0 +1,56 @@
+import type { ClusterName } from '../kernel/index.ts';
+import { worldFrom } from './ask.ts';
+import { needCurrent, patienceOf, serversOf, type TrafficDeps } from './engine.ts';
+import { healthIn, lookAt } from './holds.ts';
+import { evaluate } from './machine/evaluate.ts';
+import type { HealthView, Hold, LatLon, MapRow, Snapshot, World } from './model.ts';
+
+/** Where the users of one prefix of the latency map go now. */
+export interface Cell {
+  prefix: string;
+  place?: LatLon;
+  to: { cluster: ClusterName; share: number; rttMs?: number }[];
+}
+export interface WorldMap {
+  host: string;
+  app: string;
+  cells: Cell[];
+  holds: Hold[];
+  health: HealthView;
+  /** Nameservers that did not answer, with why. */
+  silent: Record<ClusterName, string>;
+}
+
+function cellOf(world: World, host: string, row: MapRow): Cell {
+  const source = row.prefix.split('/')[0] ?? '';
+  const { candidates } = evaluate(world, { name: host, type: 'A', source });
+  return {
+    prefix: row.prefix,
+    ...(row.place === undefined ? {} : { place: row.place }),
+    to: candidates
+      .filter((c) => c.share > 0)
+      .map((c) => ({ cluster: c.cluster, share: c.share, ...(c.rtt === undefined ? {} : { rttMs: c.rtt.ms }) })),
+  };
+}
+
+function fold(s: Snapshot, world: World): Omit<WorldMap, 'silent' | 'health'>[] {
+  return s.intents.map((i) => ({
+    host: i.host,
+    app: i.app,
+    cells: s.map.rows.map((row) => cellOf(world, i.host, row)),
+    holds: s.holds,
+  }));
+}
+
+/**
+ * Every known group of users and the clusters it is sent to, per host: the decision of the nameservers, by the health
+ * they report. Throws TW4051.
+ */
+export async function worldMap(given: TrafficDeps): Promise<WorldMap[]> {
+  const deps = { ...given, patience: patienceOf(given) };
+  const { snapshot } = await needCurrent(deps);
+  const seen = await lookAt(deps, serversOf(snapshot));
+  const world = worldFrom(snapshot, [...seen.views.values()], deps.clock.now());
+  const common = { health: healthIn(seen), silent: Object.fromEntries(seen.errors) };
+  return fold(snapshot, world).map((m) => ({ ...m, ...common }));
+}

@@ -1,0 +1,117 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, Rig, visits } from './rig.ts';
+
+/** The dashboard of a running world in a real browser: looks, a release, and the way back by its button. */
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+const rig = new Rig();
+let browser: Browser;
+let url = '';
+let server: ReturnType<Rig['start']>;
+afterAll(async () => {
+  await browser?.close();
+  if (server !== undefined) {
+    process.kill(server.pid, 'SIGTERM');
+    await server.ended;
+  }
+  await rig.end();
+});
+
+const PAGES = ['/', '/fleet', '/releases', '/traffic', '/plan', '/history', '/settings'];
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+async function opened(path: string, o: { width: number; theme: 'light' | 'dark' }): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: o.width, height: 900 }, colorScheme: o.theme });
+  const page = await context.newPage();
+  const link = (await rig.json('dashboard')).data as { url: string };
+  await page.goto(link.url);
+  await page.waitForSelector('main h1');
+  await page.goto(`${url}${path}`);
+  await page.waitForSelector('main h1');
+  return page;
+}
+
+/** What axe finds, put in from outside of the page: its own policy lets no script in. */
+async function violations(page: Page): Promise<string[]> {
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Runtime.evaluate', { expression: AXE });
+  const expression = `axe.run(document).then((r) => JSON.stringify(r.violations.map((v) => v.id + ' ' + v.nodes[0].target)))`;
+  const { result } = await cdp.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
+  return JSON.parse(result.value as string) as string[];
+}
+
+describe.skipIf(CHROMIUM === undefined)('dashboard (needs Chromium)', () => {
+  beforeAll(async () => {
+    const { chromium } = await import('playwright-core');
+    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+    browser = await chromium.launch({ executablePath: CHROMIUM as string, args });
+    const up = await rig.json('up', '--sandbox', '--yes');
+    expect(up.code, up.stderr).toBe(0);
+    server = rig.start('serve', '--port', '0');
+    await eventually(60_000, async () => {
+      url = ((await rig.json('dashboard')).data as { address: string }).address;
+      expect(url).toMatch(/^http:/);
+    });
+  }, 600_000);
+
+  it.each(
+    PAGES.flatMap((path) =>
+      ([390, 768, 1440] as const).flatMap((width) =>
+        (['light', 'dark'] as const).map((theme) => ({ path, width, theme })),
+      ),
+    ),
+  )('$path at $width px, $theme: axe finds nothing, nothing sticks out, nothing is asked of others', async (o) => {
+    const page = await opened(o.path, o);
+    const foreign: string[] = [];
+    page.on('request', (r) => void (r.url().startsWith(url) || foreign.push(r.url())));
+    await page.reload();
+    await page.waitForSelector('main h1');
+    expect(await violations(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0);
+    expect(foreign).toEqual([]);
+    await page.context().close();
+  });
+
+  it('the first page weighs at most 60 KB', async () => {
+    const page = await opened('/', { width: 1440, theme: 'light' });
+    const sizes = `performance.getEntriesByType('resource').filter((e) => !e.name.includes('/api/')).reduce((n, e) => n + e.encodedBodySize, 0)`;
+    expect(await page.evaluate(sizes)).toBeLessThan(60 * 1024);
+    await page.context().close();
+  });
+
+  it('a release is begun, its lanes move, and one button takes every cluster back', async () => {
+    const page = await opened('/releases', { width: 1440, theme: 'light' });
+    await page.fill('input[placeholder=v2]', 'v2');
+    await page.click('text=Plan it');
+    await page.click('button:has-text("Release v2")');
+    await page.click('dialog[open] button:has-text("Release v2")');
+    await page.waitForSelector('.lanes td.now');
+    await page.waitForFunction(() => document.querySelectorAll('.version.green').length === 3, undefined, {
+      timeout: 180_000,
+    });
+    expect((await visits(rig, 'sao'))[0]).toMatchObject({ status: 200, version: 'v2' });
+    // From any page: two presses, no typing.
+    await page.click('nav a:has-text("Fleet")');
+    await page.click('header.top button:has-text("Roll back everywhere")');
+    await page.click('dialog[open] button:has-text("Roll back everywhere")');
+    await eventually(60_000, async () => {
+      for (const from of ['sao', 'mtl', 'syd']) expect((await visits(rig, from))[0]).toMatchObject({ version: 'v1' });
+    });
+    await page.click('nav a:has-text("History")');
+    await page.waitForSelector('text=tw rollback');
+    await page.context().close();
+  });
+
+  it('the server comes back: the page finds it without a reload, and still knows who it is', async () => {
+    const page = await opened('/fleet', { width: 1440, theme: 'light' });
+    await page.waitForSelector('.connection.live');
+    process.kill(server.pid, 'SIGTERM');
+    expect(await server.ended).toBe(0);
+    await page.waitForSelector('.connection.lost');
+    server = rig.start('serve', '--port', new URL(url).port);
+    await page.waitForSelector('.connection.live', { timeout: 60_000 });
+    await page.context().close();
+  });
+});

@@ -1,0 +1,104 @@
+import { computed, signal } from '@preact/signals';
+import type { ComponentType } from 'preact';
+import { useEffect } from 'preact/hooks';
+import type { Topic } from '../../src/server/model.ts';
+import { Fleet } from './pages/fleet.tsx';
+import { History } from './pages/history.tsx';
+import { WorldMap } from './pages/map.tsx';
+import { PlanPage } from './pages/plan.tsx';
+import { Releases } from './pages/releases.tsx';
+import { Settings } from './pages/settings.tsx';
+import { SignIn } from './pages/signin.tsx';
+import { Traffic } from './pages/traffic.tsx';
+import { Running } from './parts/running.tsx';
+import { TopBar } from './parts/topbar.tsx';
+import { follow, me, spoken } from './store.ts';
+
+interface Page {
+  path: string;
+  name: string;
+  topics: readonly Topic[];
+  show: ComponentType;
+}
+const ALWAYS: readonly Topic[] = ['releases', 'runs'];
+const PAGES: readonly Page[] = [
+  { path: '/', name: 'Map', topics: ['map', ...ALWAYS], show: WorldMap },
+  { path: '/fleet', name: 'Fleet', topics: ['fleet', ...ALWAYS], show: Fleet },
+  { path: '/releases', name: 'Releases', topics: ALWAYS, show: Releases },
+  { path: '/traffic', name: 'Traffic', topics: ['map', ...ALWAYS], show: Traffic },
+  { path: '/plan', name: 'Plan', topics: ALWAYS, show: PlanPage },
+  { path: '/history', name: 'History', topics: ALWAYS, show: History },
+  { path: '/settings', name: 'Settings', topics: ALWAYS, show: Settings },
+];
+
+const path = signal(location.pathname);
+const page = computed(() => PAGES.find((p) => p.path === path.value) ?? (PAGES[0] as Page));
+
+function go(to: string): void {
+  if (to === path.value) return;
+  history.pushState(null, '', to);
+  path.value = to;
+  document.getElementById('main')?.focus();
+}
+addEventListener('popstate', () => (path.value = location.pathname));
+
+/** 1 to 7 open the pages, for those who do not leave the keyboard. */
+function onKey(e: KeyboardEvent): void {
+  const typing = e.target instanceof HTMLInputElement || e.target instanceof HTMLSelectElement;
+  if (typing || e.ctrlKey || e.metaKey || e.altKey || document.querySelector('dialog[open]') !== null) return;
+  const wanted = PAGES[Number(e.key) - 1];
+  if (wanted !== undefined) go(wanted.path);
+}
+
+function Nav() {
+  return (
+    <nav aria-label="Pages">
+      {PAGES.map((p, i) => (
+        <a
+          key={p.path}
+          href={p.path}
+          aria-current={page.value === p ? 'page' : undefined}
+          onClick={(e) => {
+            if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+            e.preventDefault();
+            go(p.path);
+          }}
+        >
+          {p.name} <kbd aria-hidden="true">{i + 1}</kbd>
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+export function App() {
+  const { show: Show, topics, name } = page.value;
+  useEffect(() => {
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, []);
+  useEffect(() => {
+    document.title = `${name} · Tradewind`;
+    follow(topics);
+  }, [name]);
+  if (me.value === 'unknown') return <p class="center">Connecting…</p>;
+  if (me.value === undefined) return <SignIn />;
+  return (
+    <>
+      <a class="skip" href="#main">
+        To the content
+      </a>
+      <TopBar />
+      <div class="body">
+        <Nav />
+        <main id="main" tabIndex={-1}>
+          <Show />
+        </main>
+      </div>
+      <Running />
+      <p class="unseen" role="status" aria-live="polite">
+        {spoken}
+      </p>
+    </>
+  );
+}

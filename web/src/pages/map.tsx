@@ -1,0 +1,222 @@
+import land from 'virtual:land';
+import type { Tone } from '../../../src/kernel/index.ts';
+import { bow, HEIGHT, project, WIDTH } from '../geo.ts';
+import { Act } from '../parts/act.tsx';
+import { Card, Mark, Waiting } from '../parts/bits.tsx';
+import { map } from '../store.ts';
+import type { Cell, MapData } from '../types.ts';
+
+type Point = readonly [number, number];
+interface Arc {
+  key: string;
+  from: Point;
+  to: Point;
+  share: number;
+  rttMs: number | undefined;
+  title: string;
+}
+
+/** Classes of round trips: colour and dash say the same. */
+const CLASSES = [
+  { name: 'near', under: 60, say: 'below 60 ms' },
+  { name: 'middle', under: 160, say: '60 to 160 ms' },
+  { name: 'far', under: Number.POSITIVE_INFINITY, say: 'above 160 ms' },
+] as const;
+const classOf = (ms: number | undefined): string => CLASSES.find((c) => (ms ?? 1000) < c.under)?.name ?? 'far';
+
+/** Users who live where a cluster stands are drawn beside it, so that both can be seen. */
+function userPoint(c: Cell, clusters: MapData['clusters']): Point | undefined {
+  if (c.place === undefined) return undefined;
+  const [x, y] = project(c.place.lon, c.place.lat);
+  const close = clusters.some((k) => {
+    const [cx, cy] = project(k.place.lon, k.place.lat);
+    return Math.hypot(cx - x, cy - y) < 14;
+  });
+  return close ? [x - 24, y + 20] : [x, y];
+}
+
+function arcsOf(d: MapData): Arc[] {
+  return (d.hosts[0]?.cells ?? []).flatMap((c) => {
+    const from = userPoint(c, d.clusters);
+    if (from === undefined) return [];
+    return c.to.flatMap((t): Arc[] => {
+      const k = d.clusters.find((x) => x.name === t.cluster);
+      if (k === undefined) return [];
+      const ms = t.rttMs === undefined ? '' : `, ${Math.round(t.rttMs)} ms`;
+      const title = `users ${c.prefix} to ${t.cluster}: ${Math.round(t.share * 100)} %${ms}`;
+      return [
+        {
+          key: `${c.prefix} ${t.cluster}`,
+          from,
+          to: project(k.place.lon, k.place.lat),
+          share: t.share,
+          rttMs: t.rttMs,
+          title,
+        },
+      ];
+    });
+  });
+}
+
+function Land({ d }: { d: MapData }) {
+  const arcs = arcsOf(d);
+  return (
+    <svg
+      class="world"
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      role="img"
+      aria-label="World map; the tables below say the same"
+    >
+      <path class="land" d={land} />
+      {arcs.map((a) => (
+        <path
+          key={a.key}
+          class={`arc ${classOf(a.rttMs)}`}
+          d={bow(a.from, a.to)}
+          stroke-width={1 + 3 * Math.sqrt(a.share)}
+        >
+          <title>{a.title}</title>
+        </path>
+      ))}
+      {(d.hosts[0]?.cells ?? []).map((c) => {
+        const p = userPoint(c, d.clusters);
+        return p === undefined ? null : (
+          <circle key={c.prefix} class="users" cx={p[0]} cy={p[1]} r="4">
+            <title>users {c.prefix}</title>
+          </circle>
+        );
+      })}
+      {d.clusters.map((k) => {
+        const [x, y] = project(k.place.lon, k.place.lat);
+        return (
+          <g key={k.name} class={`cluster ${k.tone}`}>
+            <circle cx={x} cy={y} r="8" />
+            <text x={x + 12} y={y + 4}>
+              {k.name}
+            </text>
+          </g>
+        );
+      })}
+    </svg>
+  );
+}
+
+function Legend({ unknown }: { unknown: number }) {
+  return (
+    <ul class="legend">
+      {CLASSES.map((c) => (
+        <li key={c.name}>
+          <svg viewBox="0 0 34 8" width="34" height="8" aria-hidden="true">
+            <path class={`arc ${c.name}`} d="M1 4H33" stroke-width="3" />
+          </svg>{' '}
+          {c.say}
+        </li>
+      ))}
+      {unknown > 0 && <li>{unknown} groups of users in an unknown place</li>}
+    </ul>
+  );
+}
+
+function ClusterTable({ d }: { d: MapData }) {
+  const held = (name: string): boolean =>
+    d.hosts.some((h) => h.holds.some((x) => x.cluster === name && x.kind === 'drain'));
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">cluster</th>
+          <th scope="col">where</th>
+          <th scope="col">users are moved</th>
+        </tr>
+      </thead>
+      <tbody>
+        {d.clusters.map((k) => (
+          <tr key={k.name}>
+            <th scope="row">
+              <Mark tone={k.tone as Tone} /> {k.name}
+            </th>
+            <td>
+              {k.cloud} {k.region}
+              {k.why !== null && <div class="why">{k.why}</div>}
+            </td>
+            <td>
+              {held(k.name) ? (
+                <Act
+                  verb="undrain"
+                  args={{ cluster: k.name }}
+                  label="Let users return"
+                  command={`tw undrain ${k.name}`}
+                  kind="safe"
+                />
+              ) : (
+                <Act
+                  verb="drain"
+                  args={{ cluster: k.name, because: 'dashboard' }}
+                  label="Drain"
+                  command={`tw drain ${k.name}`}
+                  kind="safe"
+                  changes={[{ cluster: k.name, from: 'takes users', to: 'takes none' }]}
+                />
+              )}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function UserTable({ cells }: { cells: readonly Cell[] }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">users</th>
+          <th scope="col">served by</th>
+          <th scope="col">round trip</th>
+        </tr>
+      </thead>
+      <tbody>
+        {cells.map((c) => (
+          <tr key={c.prefix}>
+            <th scope="row">{c.prefix}</th>
+            <td>{c.to.map((t) => `${t.cluster} ${Math.round(t.share * 100)} %`).join(', ') || 'nobody'}</td>
+            <td>{c.to.map((t) => (t.rttMs === undefined ? '?' : `${Math.round(t.rttMs)} ms`)).join(', ')}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Who is served from where, how fast? */
+export function WorldMap() {
+  const seen = map.value;
+  const d = seen.data;
+  const cells = d?.hosts[0]?.cells ?? [];
+  return (
+    <>
+      <h1>{d?.hosts[0]?.host ?? 'Map'}</h1>
+      <Card title="Users and clusters" seen={seen} wide>
+        {d === undefined ? (
+          <Waiting seen={seen} />
+        ) : (
+          <>
+            <Land d={d} />
+            <Legend unknown={cells.filter((c) => c.place === undefined).length} />
+          </>
+        )}
+      </Card>
+      {d !== undefined && (
+        <div class="cards">
+          <Card title="Clusters" seen={seen}>
+            <ClusterTable d={d} />
+          </Card>
+          <Card title="Users" seen={seen}>
+            <UserTable cells={cells} />
+          </Card>
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,103 @@
+import { computed, signal } from '@preact/signals';
+import type { Problem } from '../../src/kernel/index.ts';
+import type { SessionInfo, Topic, TopicView } from '../../src/server/model.ts';
+import { session as askSession } from './api.ts';
+import type { FleetData, MapData, ReleasesData, RunsData } from './types.ts';
+
+export interface Seen<T> {
+  data: T | undefined;
+  /** Unix milliseconds of the look. */
+  at: number;
+  problem: Problem | undefined;
+}
+const nothing = { data: undefined, at: 0, problem: undefined };
+
+export const fleet = signal<Seen<FleetData>>(nothing);
+export const map = signal<Seen<MapData>>(nothing);
+export const releases = signal<Seen<ReleasesData>>(nothing);
+export const runs = signal<Seen<RunsData>>(nothing);
+export const me = signal<SessionInfo | undefined | 'unknown'>('unknown');
+export const connection = signal<'connecting' | 'live' | 'lost'>('connecting');
+/** Moves once a second, for everything that shows an age. */
+const now = signal(Date.now());
+/** Difference to the server's clock: ages are told in its time. Milliseconds. */
+const skew = signal(0);
+export const serverNow = computed(() => now.value + skew.value);
+/** Phase changes, read out to those who do not see the screen. */
+export const spoken = signal('');
+
+setInterval(() => (now.value = Date.now()), 1000);
+
+const SIGNALS = { fleet, map, releases, runs };
+
+function take(v: TopicView): void {
+  const target = SIGNALS[v.topic] as typeof fleet;
+  const old = target.value;
+  const data = v.data === undefined ? old.data : (v.data as unknown as FleetData);
+  if (v.topic === 'releases' && v.data !== undefined) announce(v.data as unknown as ReleasesData);
+  target.value = { data, at: v.problem === undefined ? v.at : old.at, problem: v.problem };
+  if (v.problem === undefined) skew.value = v.at - Date.now();
+}
+
+const phases = new Map<string, string>();
+function announce(d: ReleasesData): void {
+  for (const a of d.apps) {
+    if (a.release === null) continue;
+    const phase = `${a.release.decision} ${a.release.step}`;
+    const before = phases.get(a.app);
+    phases.set(a.app, phase);
+    if (before !== undefined && before !== phase)
+      spoken.value = `${a.app} ${a.release.green}: ${a.release.decision}, ${a.release.step}`;
+  }
+}
+
+let source: EventSource | undefined;
+let topics: readonly Topic[] = [];
+let retry: ReturnType<typeof setTimeout> | undefined;
+
+function open(): void {
+  source?.close();
+  clearTimeout(retry);
+  if (topics.length === 0 || typeof me.value !== 'object') return;
+  source = new EventSource(`/api/v1/stream?topic=${topics.join(',')}`);
+  source.onopen = () => (connection.value = 'live');
+  source.addEventListener('view', (e) => take(JSON.parse(e.data) as TopicView));
+  source.onerror = () => {
+    connection.value = 'lost';
+    if (source?.readyState !== EventSource.CLOSED) return;
+    // Any answer but 200 is final for the browser: look whether the sign-in still holds, and open again.
+    retry = setTimeout(() => void refreshMe().then(open), 1000 + Math.random() * 2000);
+  };
+}
+
+/** Follows these topics, by one stream. */
+export function follow(wanted: readonly Topic[]): void {
+  if (source !== undefined && wanted.join() === topics.join()) return;
+  topics = wanted;
+  open();
+}
+
+/** Asks who this browser is signed in as; a server that does not answer changes nothing. */
+export async function refreshMe(): Promise<void> {
+  try {
+    me.value = await askSession();
+  } catch {
+    if (me.value === 'unknown') retry = setTimeout(() => void refreshMe(), 2000);
+  }
+}
+
+const HIDDEN_MS = 60_000;
+let hidden: ReturnType<typeof setTimeout> | undefined;
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(hidden);
+  if (document.visibilityState === 'hidden')
+    hidden = setTimeout(() => {
+      source?.close();
+      source = undefined;
+    }, HIDDEN_MS);
+  else if (source === undefined) open();
+});
+
+me.subscribe((m) => {
+  if (typeof m === 'object') open();
+});
