@@ -1,9 +1,20 @@
 import { type ClusterApi, type ExecResult, fleetExec, fleetLogs, type LogLine, type PodQuery } from '../fleet/index.ts';
 import { clean, EXIT, type ExitCode, fault, type Row, text, toJson, untrusted } from '../kernel/index.ts';
+import type { Outputs } from '../infra/index.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
+import type { Engine } from './ports.ts';
+import { liveVersions } from './release/live.ts';
 import { redactorOf } from './secrets.ts';
 import { selectApp, selectClusters } from './select.ts';
+
+/** How long the switch of a silent cluster is waited for; without an answer every version is meant. */
+const LIVE_MS = 4000;
+
+async function liveOf(e: Engine, outputs: Outputs, app: string): Promise<Record<string, string | undefined>> {
+  const { versions } = await liveVersions(e, outputs, LIVE_MS);
+  return Object.fromEntries(Object.entries(versions[app] ?? {}).map(([c, v]) => [c, v[0]]));
+}
 
 /** APIs of the chosen clusters, and the pods meant. Throws TW6003, TW6004, TW3012 when none is built. */
 async function targets(c: Context, args: Args): Promise<{ clusters: ClusterApi[]; query: PodQuery }> {
@@ -11,9 +22,12 @@ async function targets(c: Context, args: Args): Promise<{ clusters: ClusterApi[]
   const app = selectApp(config, args['app'] as string | undefined);
   const e = await c.engine();
   const outputs = await e.outputs();
-  const clusters = selectClusters(config, args['on'] as string[]).flatMap((k) => {
+  const of = args['of'] as string | undefined;
+  const live = app.release === undefined || of !== undefined ? {} : await liveOf(e, outputs, app.name);
+  const clusters = selectClusters(config, args['on'] as string[]).flatMap((k): ClusterApi[] => {
     const api = e.kube(k.name, outputs);
-    return api === undefined ? [] : [{ cluster: k.name, api }];
+    const version = of === 'all' ? undefined : (of ?? live[k.name]);
+    return api === undefined ? [] : [{ cluster: k.name, api, ...(version === undefined ? {} : { version }) }];
   });
   if (clusters.length === 0) throw fault('TW3012', { value: app.name, why: ['none of the clusters is built'] });
   const container = args['container'] as string | undefined;

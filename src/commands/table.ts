@@ -162,6 +162,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'container', help: 'name of the container', type: text, short: 'c', value: '<name>' },
     ],
     examples: ['tw logs guestbook', 'tw logs guestbook --on syd -f'],
+      { name: 'of', help: 'pods of this version, or all; default: the live one', type: text, value: '<version>' },
     result: 'Logs',
   },
   {
@@ -180,6 +181,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'container', help: 'name of the container', type: text, short: 'c', value: '<name>' },
     ],
     examples: ['tw exec guestbook --on sao -- env'],
+      { name: 'of', help: 'pods of this version, or all; default: the live one', type: text, value: '<version>' },
     result: 'Exec',
     only: 'terminal',
   },

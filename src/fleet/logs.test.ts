@@ -6,6 +6,7 @@ import { fleetExec } from './exec.ts';
 import { deployment, service } from './fixtures.ts';
 import { fleetLogs, type LogLine } from './logs.ts';
 import { TimeMerge } from './merge.ts';
+import { pickTarget, targetsOf } from './pods.ts';
 import { KubeError } from './ports.ts';
 
 const APP = { name: 'guestbook', namespace: 'guestbook' };
@@ -229,6 +230,28 @@ describe('exec', () => {
     ]);
     expect(out.toSorted((a, b) => a.localeCompare(b))).toEqual(['mtl c: echo hi', 'sao a: echo hi']);
   });
+});
+
+test('exec and logs keep to the version that is live; pods without one of their own stay', async () => {
+  const api = pods('sao', ['guestbook-v1-5f-aa', 'guestbook-v2-6d-bb', 'worker-77-cc']);
+  const version: Record<string, string> = {
+    'guestbook-v1-5f-aa': 'v1',
+    'guestbook-v2-6d-bb': 'v2',
+    'worker-77-cc': 'v1',
+  };
+  for (const [name, v] of Object.entries(version))
+    api.edit({ group: '', kind: 'Pod', namespace: 'guestbook', name }, (o) => {
+      o.metadata.labels = { ...o.metadata.labels, 'tradewind.dev/version': v };
+    });
+  const names = async (live?: string): Promise<string[]> => {
+    const c = { cluster: 'sao', api, ...(live === undefined ? {} : { version: live }) };
+    return (await targetsOf(c, { app: APP })).map((t) => t.pod.name);
+  };
+  expect(await names('v2')).toEqual(['guestbook-v2-6d-bb', 'worker-77-cc']);
+  expect(await names('v1')).toEqual(['guestbook-v1-5f-aa', 'worker-77-cc']);
+  expect(await names()).toHaveLength(3);
+  const found = await pickTarget({ cluster: 'sao', api, version: 'v2' }, { app: APP });
+  expect(found.pod.name).toBe('guestbook-v2-6d-bb');
 });
 
 describe('emptying a cluster', () => {

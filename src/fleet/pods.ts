@@ -1,6 +1,7 @@
 import { fault } from '../kernel/index.ts';
 import type { KubeObject, PodRef } from './model.ts';
 import { health } from './plan/health.ts';
+import { versionSlug } from './plan/names.ts';
 import { dictOf, listOf, textOf } from './plan/objects.ts';
 import { LABELS } from './plan/shape.ts';
 import type { KubeApi } from './ports.ts';
@@ -8,6 +9,8 @@ import type { KubeApi } from './ports.ts';
 export interface ClusterApi {
   cluster: string;
   api: KubeApi;
+  /** Of a released app: only pods of this version, and those that no version has for itself. Absent: all. */
+  version?: string;
 }
 /** One container of one pod of an app. */
 export interface Target extends ClusterApi {
@@ -28,12 +31,20 @@ function containers(pod: KubeObject): string[] {
   return listOf(dictOf(pod['spec'])['containers']).map((c) => textOf(c['name']) ?? '');
 }
 
+/** A pod that exists once per version, of another one than `version`. */
+function isOther(pod: KubeObject, version: string | undefined): boolean {
+  const own = pod.metadata.labels?.[LABELS.version];
+  if (version === undefined || own === undefined || own === version) return false;
+  return pod.metadata.name.includes(`-${versionSlug(own)}-`);
+}
+
 /** The containers of an app's pods in one cluster, by pod name. Throws KubeError. */
 export async function targetsOf(c: ClusterApi, q: PodQuery): Promise<Target[]> {
   const labels = { [LABELS.app]: q.app.name };
   const pods = await c.api.list({ group: '', kind: 'Pod' }, { namespace: q.app.namespace, labels });
   return pods
     .filter((p) => (q.pod === undefined || p.metadata.name === q.pod) && dictOf(p['status'])['phase'] !== 'Pending')
+    .filter((p) => !isOther(p, c.version))
     .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
     .flatMap((p) =>
       containers(p)

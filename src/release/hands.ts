@@ -5,6 +5,8 @@ import { registerOf } from './register.ts';
 
 /** Longer than this a write is `unknown`: it may still land, its fence tells. */
 const WRITE_MS = 5000;
+/** A look that began before a write is over has come in by then. Milliseconds. */
+const LOOK_MS = 5000;
 /** A round waits so long for its writes; then they end alone, so that one slow cluster holds up no other. */
 const PATIENCE_MS = 1000;
 
@@ -29,7 +31,8 @@ export class Hands {
   readonly #busy = new Set<string>();
   #closed = false;
   #fault: unknown;
-  readonly #made = new Set<string>();
+  /** Fence that green was made from, and when. */
+  readonly #made = new Map<string, { fence: number; at: number }>();
   readonly #told: (did: Did) => void;
   constructor(ports: ReleasePorts, told: (did: Did) => void) {
     this.#ports = ports;
@@ -60,7 +63,7 @@ export class Hands {
 
   async #one(r: ReleaseRecord, a: Doing, facts: Facts): Promise<void> {
     const key = `${a.do} ${a.cluster}`;
-    if (this.#busy.has(key)) return;
+    if (this.#busy.has(key) || this.#isMade(r, a)) return;
     this.#busy.add(key);
     const work = this.#start(r, a, facts).finally(() => this.#busy.delete(key));
     const slow = a.do === 'makeGreen' || a.do === 'retire' || a.do === 'brake' || a.do === 'lift';
@@ -126,19 +129,41 @@ export class Hands {
     }
   }
 
+  #record(): Promise<ReleaseRecord | undefined> {
+    const { app, store, journal } = this.#ports;
+    return registerOf(app, store, journal)
+      .read()
+      .then((held) => held.record);
+  }
+  /** The present shell, in the decision it acts on: asked once more where a write has no fence of its own. */
+  async #isPresent(r: ReleaseRecord, cluster: string): Promise<boolean> {
+    const record = await this.#record();
+    const same = record?.release === r.release && record.epoch === r.epoch && record.decision === r.decision;
+    return same && record.members.includes(cluster);
+  }
+
   async #make(r: ReleaseRecord, a: WorkloadAction, replicas: number): Promise<Put> {
-    const put = await this.#ports.workloads.makeGreen(a.cluster, a.version, replicas, a.fence);
-    if (put === 'ok') this.#made.add(`${r.release} ${a.cluster}`);
+    const { workloads, clock } = this.#ports;
+    const put = await workloads.makeGreen(a.cluster, a.version, replicas, a.fence);
+    if (put !== 'ok') return put;
+    if (isOver(await this.#record(), r, a)) {
+      await workloads.retire(a.cluster, a.version, a.fence + 1);
+      return 'stale';
+    }
+    this.#made.set(`${r.release} ${a.cluster}`, { fence: a.fence, at: clock.monotonic() });
     return put;
   }
 
-  /** A lift has no fence of its own: the register is read once more, so that only the present shell lifts. */
+  /** Made a moment ago from the same look: the next look has not come in yet. */
+  #isMade(r: ReleaseRecord, a: Doing): boolean {
+    if (a.do !== 'makeGreen') return false;
+    const made = this.#made.get(`${r.release} ${a.cluster}`);
+    return made?.fence === a.fence && this.#ports.clock.monotonic() - made.at < LOOK_MS;
+  }
+
   async #lift(r: ReleaseRecord, cluster: string): Promise<Put> {
-    const { app, store, journal, brakes } = this.#ports;
-    const { record } = await registerOf(app, store, journal).read();
-    const same = record?.release === r.release && record.epoch === r.epoch && record.decision === r.decision;
-    if (!same || !record.members.includes(cluster)) return 'stale';
-    await brakes.lift(cluster);
+    if (!(await this.#isPresent(r, cluster))) return 'stale';
+    await this.#ports.brakes.lift(cluster);
     return 'ok';
   }
 
@@ -155,6 +180,16 @@ export class Hands {
     if (gone === 'ok') await workloads.settle(a.cluster, sw.live);
     return gone;
   }
+}
+
+/**
+ * The version was made after its release had gone back, by a call that took long, and no later release knows it: a
+ * version that was retired has no fence any more that would have stopped it.
+ */
+function isOver(now: ReleaseRecord | undefined, r: ReleaseRecord, a: WorkloadAction): boolean {
+  if (now === undefined) return false;
+  if (now.release === r.release) return now.decision === 'rolledback' && now.blue[a.cluster] !== a.version;
+  return now.green !== a.version && now.blue[a.cluster] !== a.version;
 }
 
 export interface Facts {

@@ -235,3 +235,58 @@ it('a register whose answers get lost is asked again: one release, one entry, no
   expect(record).toMatchObject({ release: 'r1', epoch: 1, requests: [] });
   expect(ports.journal.read({ kind: 'release.record' })).toHaveLength(1);
 });
+
+it('green is made once: no second try from the look before, none that comes after the release', async () => {
+  const { world, ports, clock } = await worldOf();
+  const calls: string[] = [];
+  const slow: ReleasePorts = {
+    ...ports,
+    workloads: {
+      ...ports.workloads,
+      makeGreen: async (...args) => {
+        const put = await ports.workloads.makeGreen(...args);
+        calls.push(`${args[0]} ${args[1]} ${put}`);
+        return put;
+      },
+      // Looks take longer than making.
+      state: async (...args) => {
+        const seen = await ports.workloads.state(...args);
+        await clock.sleep(900);
+        return seen;
+      },
+    },
+  };
+  const { record } = await started(slow, planOf('v2'));
+  await drive(slow, record, options());
+  expect(calls.filter((c) => c.endsWith('stale'))).toEqual([]);
+  expect(calls.filter((c) => c.includes(' v2 '))).toHaveLength(3);
+  expect(live(world)).toEqual(['v2', 'v2', 'v2']);
+});
+
+it('a makeGreen that takes until its release is over does not bring the version back', async () => {
+  const { world, ports, clock } = await worldOf();
+  const { record, register } = await started(ports, planOf('v2'));
+  let go: (() => void) | undefined;
+  const gate = new Promise<void>((done) => (go = done));
+  let asks = 0;
+  const slow: ReleasePorts = {
+    ...ports,
+    workloads: {
+      ...ports.workloads,
+      makeGreen: async (...args) => {
+        asks += 1;
+        await gate;
+        return await ports.workloads.makeGreen(...args);
+      },
+    },
+  };
+  const first = drive(slow, record, options()).catch((e: unknown) => e);
+  while (asks < 3) await clock.sleep(200);
+  const request = { kind: 'rollback', by: 'bo', at: 0 } as const;
+  const mine = await takeover(register, 'shop', { clock, request });
+  await drive(ports, mine, options({ leaveAt: 'clean' }));
+  go?.();
+  expect(await first).toMatchObject({ code: 'TW7041' });
+  await clock.sleep(5000);
+  expect([...world.units.keys()].filter((k) => k.endsWith(' v2'))).toEqual([]);
+});

@@ -20,6 +20,8 @@ export class WorldTwin {
   readonly cut = new Set<ClusterName>();
   /** Versions that never become ready, by `<cluster> <version>`. */
   readonly sick = new Map<string, string>();
+  /** Pods of a second version that would find no node. */
+  readonly crowded = new Map<ClusterName, number>();
   /** What is not graceful about any version. */
   warnings: readonly string[] = [];
   /** Why nobody may be braked. */
@@ -47,7 +49,7 @@ export class WorldTwin {
   readonly workloads: Workloads = {
     missingRoom: async (c) => {
       this.#answer(c);
-      return 0;
+      return this.crowded.get(c) ?? 0;
     },
     refuse: async (c) => {
       this.#answer(c);

@@ -59,6 +59,63 @@ describe('a release through its verbs', () => {
     expect((await go(shop, 'v2', { yes: false, plan })).data).toMatchObject({ outcome: 'done' });
   });
 
+  it('TW7005 no room for two versions: refused with cluster and pods, before green is made', async () => {
+    const shop = await new Shop().stand();
+    shop.world.crowded.set('syd', 2);
+    await expect(go(shop, 'v2')).rejects.toMatchObject({
+      code: 'TW7005',
+      problem: { why: ['syd: 2 more pods of v2 would find no node'], where: [{ cluster: 'syd' }] },
+    });
+    expect([await record(shop), [...shop.world.units.keys()].filter((k) => k.endsWith('v2'))]).toEqual([undefined, []]);
+    // Green that stands already needs no more.
+    shop.world.units.set('syd v2', { ready: 2, wanted: 2, fence: 1, why: [] });
+    expect((await go(shop, 'v2')).data).toMatchObject({ outcome: 'done' });
+  });
+
+  it('TW7010 green that never gets ready: cluster, pod and innermost cause, nobody was switched', async () => {
+    const shop = await new Shop({ prepare: { timeout: '5s' } }).stand();
+    shop.world.sick.set('mtl v2', 'pod shop-v2-1: image not found');
+    const failed = await go(shop, 'v2');
+    expect(failed.problem).toMatchObject({ code: 'TW7010', exit: 5, where: [{ cluster: 'mtl' }] });
+    expect(failed.problem?.why[0]).toContain('pod shop-v2-1: image not found');
+    expect(shop.live()).toEqual(['v1', 'v1', 'v1']);
+  });
+
+  it('TW7020 a flip that is missed and may not be braked: every cluster goes back', async () => {
+    const shop = await new Shop({ skew: { max: '1s', onMissed: 'rollback' } }).stand();
+    const { store } = shop;
+    // Cut off between the commit and its flip.
+    shop.store = {
+      ...store,
+      cas: async (key, revision, next) => {
+        if ((next as { decision?: string }).decision === 'committed') shop.world.cut.add('syd');
+        return await store.cas(key, revision, next);
+      },
+    };
+    const going = go(shop, 'v2');
+    while ((await record(shop))?.['decision'] !== 'aborting') await shop.clock.sleep(200);
+    shop.world.cut.delete('syd');
+    const failed = await going;
+    expect(failed.problem).toMatchObject({ code: 'TW7020', where: [{ cluster: 'syd' }] });
+    expect(failed.problem?.why[0]).toMatch(/syd did not switch .* is not braked: a missed flip ends this release/);
+    expect(shop.live()).toEqual(['v1', 'v1', 'v1']);
+  });
+
+  it('TW7031 a rollback that is not complete is never called rolled back: what is left, and braked or not', async () => {
+    const shop = await new Shop().stand();
+    await go(shop, 'v2');
+    shop.world.cut.add('syd');
+    const going = rollback(shop.context, { app: 'shop' }, shop.io());
+    while (!shop.world.braked.has('syd')) await shop.clock.sleep(200);
+    await shop.clock.sleep(3000);
+    shop.stop();
+    const left = await going;
+    expect(left.data).toMatchObject({ outcome: 'open', decision: 'aborting' });
+    expect(left.problem).toMatchObject({ code: 'TW7031', fix: [{ command: 'tw resume' }] });
+    expect(left.problem?.why[0]).toMatch(/^syd \(braked\): /);
+    expect(shop.live()).toEqual(['v1', 'v1', 'v2']);
+  });
+
   it('what is not graceful is a warning of the plan, said once', async () => {
     const shop = await new Shop().stand();
     shop.world.warnings = ['Deployment shop-v2, container web: has no readinessProbe'];
@@ -112,6 +169,31 @@ describe('TW7040 the register is lost', () => {
     expect(await held).toMatchObject({ code: 'TW7041' });
     // And the next release does not count from one again.
     expect((await go(shop, 'v2')).data).toMatchObject({ release: 'r2', outcome: 'done' });
+  });
+
+  it('for a while: nothing is decided and nothing done, then it goes on', async () => {
+    const shop = await new Shop().stand();
+    const { store } = shop;
+    let lost = false;
+    shop.store = {
+      ...store,
+      get: async (key) => {
+        if (lost) throw new Error('disk is gone');
+        return await store.get(key);
+      },
+    };
+    const going = go(shop, 'v2');
+    const at = async () => (await store.get('release/shop')).value as { decision?: string } | undefined;
+    while ((await at())?.decision !== 'preparing') await shop.clock.sleep(20);
+    lost = true;
+    const before = await at();
+    const fences = () => CLUSTERS.map((c) => shop.world.switches.seen(c).state?.fence);
+    await shop.clock.sleep(2000);
+    const held = fences();
+    await shop.clock.sleep(20_000);
+    expect([await at(), fences(), shop.live()]).toEqual([before, held, ['v1', 'v1', 'v1']]);
+    lost = false;
+    expect((await going).data).toMatchObject({ outcome: 'done' });
   });
 
   it('is said to be none where nothing is lost, and where nothing was ever released', async () => {
