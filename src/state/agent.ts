@@ -258,8 +258,11 @@ export class Agent implements AgentDoor {
   async #seenUpTo(revision: number): Promise<void> {
     const { clock } = this.#p;
     const end = clock.monotonic() + MEASURE_MS;
-    while (this.#view.revision < revision && clock.monotonic() < end)
+    while (this.#view.revision < revision && clock.monotonic() < end) {
+      // A wake of before would make this a loop that lets nothing else run.
+      this.#wake = Promise.withResolvers<void>();
       await this.#rest(LOOK_MS, new AbortController().signal);
+    }
   }
 
   async #watches(signal: AbortSignal): Promise<void> {
