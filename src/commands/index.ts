@@ -1,5 +1,7 @@
+export type { Caller, Identity } from './access/model.ts';
 export { checkArg } from './args.ts';
 export type { Context, Invocation, Io, Question } from './context.ts';
+export { type Card, Desk, type DeskDeps, type Inbound } from './desk.ts';
 export type { ArgSpec, Args, ArgType, CommandSpec, Document, Outcome, ValueSource } from './model.ts';
 export {
   type ChaosWish,
@@ -19,9 +21,9 @@ export {
   type VisitWish,
   type WhyFacts,
 } from './ports.ts';
-export { releaseWatch, runCommand } from './run.ts';
 export type { StandingApp } from './release/watch.ts';
+export { releaseWatch, runCommand } from './run.ts';
 export { runJournal } from './runjournal.ts';
-export { CHAOS_WORDS, COMMANDS, isRun, SHELLS } from './table.ts';
 export { announce, isLoginCode, loginCode, sameText, signed } from './serving.ts';
+export { CHAOS_WORDS, COMMANDS, isRun, SHELLS } from './table.ts';
 export { type Access, accessOf, isToken, type Role, type TokenEntry, tokenEntry } from './tokens.ts';

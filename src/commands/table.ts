@@ -2,8 +2,8 @@ import { fault } from '../kernel/index.ts';
 import type { CommandSpec } from './model.ts';
 import { app, because, cluster, confirm, flag, list, needed, on, sandbox, text, yes } from './table-args.ts';
 import { RELEASE_COMMANDS } from './table-release.ts';
-import { SERVER_COMMANDS } from './table-server.ts';
 import { RULE_COMMANDS } from './table-rule.ts';
+import { SERVER_COMMANDS } from './table-server.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 

@@ -1,5 +1,5 @@
-import { userInfo } from 'node:os';
 import { fault, type Row, text, untrusted } from '../kernel/index.ts';
+import { byOf } from './by.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { Engine, HoldFacts, WhyFacts } from './ports.ts';
@@ -28,11 +28,7 @@ function held(c: Context, cluster: string, h: HoldFacts, said: string): Outcome 
 export async function drain(c: Context, args: Args, io: Io): Promise<Outcome> {
   const { e, cluster } = await oneCluster(c, args);
   const why = (args['because'] as string | undefined) ?? 'no reason given';
-  const h = await e.traffic.hold(
-    cluster,
-    { why, by: c.by ?? userInfo().username, force: args['force'] === true },
-    io.signal,
-  );
+  const h = await e.traffic.hold(cluster, { why, by: byOf(c), force: args['force'] === true }, io.signal);
   return held(c, cluster, h, h.done ? 'drained, no server answers it any more' : 'draining');
 }
 

@@ -22,32 +22,44 @@ function* accountFaults(people: NonNullable<ConfigParsed['people']>): Generator<
   }
 }
 
-function* nameFaults(parsed: ConfigParsed): Generator<ConfigFault> {
+/** Every name that a rule mentions, with its path. */
+function named(parsed: ConfigParsed): (readonly [path: string, name: string])[] {
+  const rights = (parsed.rights ?? []).flatMap((r, i) => r.who.map((w) => [`rights.${i}.who`, w] as const));
+  const votes = (parsed.approvals ?? []).flatMap((a, i) =>
+    (a.from ?? []).map((w) => [`approvals.${i}.from`, w] as const),
+  );
+  return [...rights, ...votes];
+}
+
+function nameFaults(parsed: ConfigParsed): ConfigFault[] {
   const people = parsed.people ?? {};
   const known = [...new Set([...Object.keys(people), ...Object.values(people).flatMap((p) => p.groups)])];
-  for (const [i, r] of (parsed.rights ?? []).entries())
-    for (const w of r.who) if (!known.includes(w)) yield unknownName(`rights.${i}.who`, w, known);
-  for (const [i, a] of (parsed.approvals ?? []).entries())
-    for (const w of a.from ?? []) if (!known.includes(w)) yield unknownName(`approvals.${i}.from`, w, known);
+  return named(parsed).flatMap(([path, name]) => (known.includes(name) ? [] : [unknownName(path, name, known)]));
 }
 
-function reachOf(parsed: ConfigParsed): string[] {
-  const all = Object.entries(parsed.clusters);
-  return all.flatMap(([name, c]) => [name, `cloud:${c.cloud}`, `region:${c.region}`]);
-}
+type Kind = 'apps' | 'clusters';
 
-function* reachFaults(parsed: ConfigParsed): Generator<ConfigFault> {
-  const known = { apps: Object.keys(parsed.apps), clusters: reachOf(parsed) };
+/** Every place that a rule mentions, with its path. */
+function places(parsed: ConfigParsed): (readonly [path: string, kind: Kind, word: string])[] {
   const rules = { rights: parsed.rights ?? [], approvals: parsed.approvals ?? [] };
-  for (const [block, list] of Object.entries(rules))
-    for (const [i, rule] of list.entries())
-      for (const kind of ['apps', 'clusters'] as const)
-        for (const word of rule[kind] ?? [])
-          if (!known[kind].includes(word)) {
-            const near = nearest(word, known[kind]);
-            const message = `the fleet has no ${kind === 'apps' ? 'app' : 'cluster'} "${word}"`;
-            yield { path: `${block}.${i}.${kind}`, message, ...(near === undefined ? {} : { near }) };
-          }
+  return Object.entries(rules).flatMap(([block, list]) =>
+    list.flatMap((rule, i) =>
+      (['apps', 'clusters'] as const).flatMap((kind) =>
+        (rule[kind] ?? []).map((word) => [`${block}.${i}.${kind}`, kind, word] as const),
+      ),
+    ),
+  );
+}
+
+function reachFaults(parsed: ConfigParsed): ConfigFault[] {
+  const clusters = Object.entries(parsed.clusters).flatMap(([n, c]) => [n, `cloud:${c.cloud}`, `region:${c.region}`]);
+  const known = { apps: Object.keys(parsed.apps), clusters };
+  return places(parsed).flatMap(([path, kind, word]) => {
+    if (known[kind].includes(word)) return [];
+    const near = nearest(word, known[kind]);
+    const message = `the fleet has no ${kind === 'apps' ? 'app' : 'cluster'} "${word}"`;
+    return [{ path, message, ...(near === undefined ? {} : { near }) }];
+  });
 }
 
 /** A quorum that the persons of the rule can never reach. */

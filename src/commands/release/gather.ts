@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { AppConfig } from '../../config/index.ts';
 import { place } from '../../fleet/index.ts';
 import type { Outputs } from '../../infra/index.ts';
@@ -14,6 +13,7 @@ import {
   reasonFor,
   registerOf,
 } from '../../release/index.ts';
+import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Engine } from '../ports.ts';
 import { selectApp } from '../select.ts';
@@ -58,7 +58,7 @@ export async function releasedApp(c: Context, name: string | undefined): Promise
     outputs,
     ports,
     register: registerOf(found.name, ports.store, ports.journal),
-    by: c.by ?? userInfo().username,
+    by: byOf(c),
   };
 }
 

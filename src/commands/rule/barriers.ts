@@ -1,16 +1,13 @@
-import { userInfo } from 'node:os';
 import { fault, toJson } from '../../kernel/index.ts';
 import type { Barrier, Reach } from '../access/model.ts';
 import { durationMs } from '../access/policy.ts';
 import { waiting } from '../book/approvals.ts';
 import { barriers, find, incidents, lift, raise } from '../book/barriers.ts';
+import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { selectApp, selectClusters } from '../select.ts';
 import { barrierRow, line } from './rows.ts';
-
-/** The person, as records keep them. */
-export const byOf = (c: Context): string => c.by ?? userInfo().username;
 
 /** What the arguments name; nothing named = everything. Throws TW6003, TW6004. */
 export async function reachOf(c: Context, args: Args): Promise<Reach> {

@@ -2,9 +2,10 @@ import { toJson } from '../../kernel/index.ts';
 import type { AuditRecord, Incident } from '../access/model.ts';
 import { records } from '../book/audit.ts';
 import { barriers, closeIncident, lift, openIncident, raise } from '../book/barriers.ts';
+import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
-import { byOf, reachOf } from './barriers.ts';
+import { reachOf } from './barriers.ts';
 import { barrierRow, line } from './rows.ts';
 
 const sayRecord = (r: AuditRecord): string => {

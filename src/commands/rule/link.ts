@@ -74,6 +74,9 @@ function said(c: Context, l: Link, what: string): Outcome {
 export async function link(c: Context, call: Invocation, io: Io): Promise<Outcome> {
   const caller = call.from ?? terminal();
   const code = call.args['code'] as string | undefined;
+  // A code that is shown in a room can be typed by whoever is faster.
+  if (code === undefined && caller.door !== 'cli')
+    throw fault('TW6102', { value: 'link', why: ['a code is shown in a terminal only'] });
   if (code === undefined) return await show(c, caller, io);
   const l = await typed(c.book(), { code, identity: caller.identity, now: c.clock.now() });
   await kept(c, caller, l.person, 'link.typed');

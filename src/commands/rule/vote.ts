@@ -3,9 +3,9 @@ import { personOf } from '../access/machine/rights.ts';
 import type { Vote } from '../access/model.ts';
 import { policyOf } from '../access/policy.ts';
 import { approvalOf, cast } from '../book/approvals.ts';
+import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
-import { byOf } from './barriers.ts';
 import { line } from './rows.ts';
 
 /** Throws TW6112, TW6111, TW6116. The gate has checked the right to vote on this target. */

@@ -6,10 +6,10 @@ import type { Policy, Target } from '../access/model.ts';
 import { policyOf } from '../access/policy.ts';
 import { targetOf } from '../access/target.ts';
 import { links } from '../book/links.ts';
+import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Args, CommandSpec, Outcome } from '../model.ts';
 import { COMMANDS, specOf } from '../table.ts';
-import { byOf } from './barriers.ts';
 import { line } from './rows.ts';
 
 interface Known {

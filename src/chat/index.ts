@@ -1,0 +1,2 @@
+export { Outbox, type OutboxDeps } from './outbox.ts';
+export { ChatFault, type Desk, type MessageRef, type Transport } from './ports.ts';

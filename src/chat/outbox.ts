@@ -1,0 +1,181 @@
+import type { Card } from '../commands/index.ts';
+import { type Clock, type Json, type Store, toJson } from '../kernel/index.ts';
+import { ChatFault, type MessageRef, type Transport } from './ports.ts';
+import { cardView } from './view/card.ts';
+
+interface Row {
+  card: Card;
+  /** Of the newest card that is known. */
+  wanted: number;
+  /** Of the card that the platform shows; 0 = none. */
+  sent: number;
+  ref: MessageRef | null;
+}
+interface Held extends Row {
+  nextTry: number;
+  failures: number;
+  /** A process that died may have posted it. */
+  search: boolean;
+}
+
+const FIRST_MS = 500;
+const LAST_MS = 5000;
+const backoff = (failures: number): number => Math.min(LAST_MS, FIRST_MS * 2 ** Math.min(failures, 6));
+
+export interface OutboxDeps {
+  store: Store;
+  clock: Clock;
+  transport: Transport;
+  /** A message that nobody will ever take. */
+  onDead: (room: string, why: string) => void;
+}
+
+/**
+ * Brings what a platform shows to what is true. Only the newest state of a card is sent, so ticks melt together and
+ * nothing is replayed after an outage; a card is one message, edited, also over a crash between the post and its record.
+ */
+export class Outbox {
+  readonly #deps: OutboxDeps;
+  readonly #rows = new Map<string, Held>();
+  #wake: () => void = () => undefined;
+  #free = 0;
+
+  constructor(deps: OutboxDeps) {
+    this.#deps = deps;
+  }
+
+  get #prefix(): string {
+    return `outbox/${this.#deps.transport.name}/`;
+  }
+
+  /** What an earlier process owed. Throws TW1020. */
+  async load(): Promise<void> {
+    for (const e of (await this.#deps.store.range(this.#prefix)).entries) {
+      const row = e.value as unknown as Row;
+      this.#rows.set(row.card.id, { ...row, nextTry: 0, failures: 0, search: row.ref === null });
+    }
+  }
+
+  /** Never waits: the engine never knows whether a chat is up. */
+  put(card: Card): void {
+    const old = this.#rows.get(card.id);
+    const row = old ?? { wanted: 0, sent: 0, ref: null, nextTry: 0, failures: 0, search: false };
+    this.#rows.set(card.id, { ...row, card, wanted: row.wanted + 1 });
+    this.#wake();
+  }
+
+  /** Cards that are not as they should be yet. */
+  get behind(): number {
+    return [...this.#rows.values()].filter((r) => r.sent < r.wanted).length;
+  }
+
+  /** Until the signal fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    while (!signal.aborted) {
+      const wait = await this.#step();
+      if (wait === 0) continue;
+      const stop = new AbortController();
+      const woken = new Promise<void>((go) => {
+        this.#wake = () => {
+          go();
+          stop.abort();
+        };
+      });
+      if (wait === undefined) await Promise.race([woken, aborted(signal)]);
+      else
+        await Promise.race([clock.sleep(wait, AbortSignal.any([stop.signal, signal])).catch(() => undefined), woken]);
+      this.#wake = () => undefined;
+      stop.abort();
+    }
+  }
+
+  /** Ended cards first: a decision is waited for, a tick is not. */
+  #due(now: number): Held | undefined {
+    const all = [...this.#rows.values()].filter((r) => r.sent < r.wanted && r.nextTry <= now);
+    return all.toSorted(
+      (a, b) => Number(b.card.state === 'ended') - Number(a.card.state === 'ended') || a.card.at - b.card.at,
+    )[0];
+  }
+
+  /** Sends one; milliseconds until there may be more to do, undefined = nothing is owed. */
+  async #step(): Promise<number | undefined> {
+    const now = this.#deps.clock.now();
+    if (now < this.#free) return this.behind === 0 ? undefined : this.#free - now;
+    const row = this.#due(now);
+    if (row !== undefined) {
+      await this.#send(row);
+      this.#free = Math.max(this.#free, this.#deps.clock.now() + this.#deps.transport.gapMs);
+      return 0;
+    }
+    const next = [...this.#rows.values()].filter((r) => r.sent < r.wanted).map((r) => r.nextTry);
+    return next.length === 0 ? undefined : Math.max(1, Math.min(...next) - now);
+  }
+
+  async #send(row: Held): Promise<void> {
+    const { id } = row.card;
+    try {
+      await this.#keep(row);
+      const ref = await this.#place(row);
+      const now = this.#rows.get(id) ?? row;
+      const sent = { ...now, ref, sent: row.wanted, failures: 0, search: false };
+      this.#rows.set(id, sent);
+      await this.#keep(sent);
+      if (row.card.state === 'ended' && now.wanted === row.wanted) await this.#forget(id);
+    } catch (error) {
+      this.#failed(this.#rows.get(id) ?? row, error);
+    }
+  }
+
+  async #place(row: Held): Promise<MessageRef> {
+    const { transport } = this.#deps;
+    const { room, id } = row.card;
+    const view = cardView(row.card, row.wanted);
+    const ref = row.ref ?? (row.search ? await transport.find(room, id) : undefined);
+    if (ref === undefined) return await transport.post(room, view);
+    await transport.update(room, ref, view);
+    return ref;
+  }
+
+  /** Written before the post, so that a process after this one knows to look for it. */
+  async #keep(row: Held): Promise<void> {
+    const key = `${this.#prefix}${row.card.id}`;
+    const value: Json = toJson({ card: row.card, wanted: row.wanted, sent: row.sent, ref: row.ref });
+    const { store } = this.#deps;
+    const { revision } = await store.get(key);
+    await store.cas(key, revision, value);
+  }
+
+  async #forget(id: string): Promise<void> {
+    this.#rows.delete(id);
+    await this.#deps.store.txn({ if: [], put: [], remove: [`${this.#prefix}${id}`] });
+  }
+
+  #failed(row: Held, error: unknown): void {
+    const now = this.#deps.clock.now();
+    const id = row.card.id;
+    if (error instanceof ChatFault && error.is === 'never') {
+      this.#rows.delete(id);
+      void this.#forget(id).catch(() => undefined);
+      this.#deps.onDead(row.card.room, error.message);
+      return;
+    }
+    if (error instanceof ChatFault && error.is === 'gone') {
+      this.#rows.set(id, { ...row, ref: null, search: false, nextTry: now });
+      return;
+    }
+    const asked = error instanceof ChatFault ? error.afterMs : 0;
+    // A platform that says "not now" says it to every card.
+    if (asked > 0) this.#free = now + asked;
+    // What was sent may have arrived although its answer did not.
+    const nextTry = now + Math.max(asked, backoff(row.failures));
+    this.#rows.set(id, { ...row, failures: row.failures + 1, search: row.ref === null, nextTry });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((go) => {
+    if (signal.aborted) go();
+    signal.addEventListener('abort', () => go(), { once: true });
+  });
+}

@@ -1,0 +1,191 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fault, manualClock, memoryStore, StoreWorld } from '../kernel/index.ts';
+import { verify } from './book/audit.ts';
+import type { Invocation, Io } from './context.ts';
+import { type Card, Desk, type Inbound } from './desk.ts';
+import type { Outcome } from './model.ts';
+import { redactor } from './redact.ts';
+import { COMMANDS } from './table.ts';
+
+const done: Outcome = { data: {}, view: { at: 0, rows: [] } };
+const settle = async (): Promise<void> => {
+  for (let i = 0; i < 200; i++) await Promise.resolve();
+};
+
+class World {
+  readonly store = new StoreWorld();
+  readonly clock = manualClock(1_000_000);
+  readonly cards: Card[] = [];
+  readonly ran: string[] = [];
+  readonly ended: string[] = [];
+  /** Commands that end only when they are let go. */
+  readonly gates = new Map<string, () => void>();
+  hold: (call: Invocation) => boolean = () => false;
+  ids = 0;
+  desk = this.open();
+
+  open(): Desk {
+    return new Desk({
+      book: memoryStore(undefined, this.store),
+      clock: this.clock,
+      newId: () => `c${++this.ids}`,
+      grammar: async () => ({ table: COMMANDS, fleet: 'demo', apps: ['guestbook', 'shop'], clusters: ['sao', 'mtl'] }),
+      run: (call, io) => this.run(call, io),
+      redact: async (line) => redactor([]).text(line),
+      onCard: (card) => void this.cards.push(card),
+    });
+  }
+
+  async run(call: Invocation, _io: Io): Promise<Outcome> {
+    const name = `${call.verb} ${JSON.stringify(call.args['target'] ?? call.args['app'] ?? call.args['cluster'] ?? '')}`;
+    this.ran.push(name);
+    if (this.hold(call)) await new Promise<void>((go) => this.gates.set(name, go));
+    if (call.args['target'] === 'guestbook@bad') throw fault('TW7006', { value: 'bad' });
+    this.ended.push(name);
+    return done;
+  }
+
+  say(line: string, more: Partial<Inbound> = {}): Promise<{ id: string; first: boolean }> {
+    const caller = { door: 'lab', identity: { platform: 'lab', tenant: '', actor: 'anna' } };
+    return this.desk.submit({
+      keys: [`k${++this.ids}`],
+      line,
+      caller,
+      room: 'ops',
+      typedAt: this.clock.now(),
+      ...more,
+    });
+  }
+  last(id: string): Card | undefined {
+    return this.cards.findLast((c) => c.id === id);
+  }
+}
+
+describe('desk', () => {
+  it('runs a line once, answers its copies, and tells the end', async () => {
+    const w = new World();
+    const { id } = await w.say('release guestbook@v2 --yes', { keys: ['event:1', 'sig:1'] });
+    expect(await w.say('release guestbook@v2 --yes', { keys: ['event:1', 'sig:2'] })).toEqual({ id, first: false });
+    await w.desk.idle();
+    expect(w.ran).toEqual(['release "guestbook@v2"']);
+    expect(w.cards.filter((c) => c.id === id).map((c) => c.state)).toEqual(['running', 'ended']);
+  });
+
+  it('a refusal, a failure and a slip of the pen are answers', async () => {
+    const w = new World();
+    const ids = [];
+    for (const line of [
+      'relase x',
+      'release guestbook@bad --yes',
+      'login --token=ghp_0123456789abcdefghijklmnop',
+      'exec x -- sh',
+    ])
+      ids.push((await w.say(line)).id);
+    await w.desk.idle();
+    expect(ids.map((id) => w.last(id)?.problem?.code)).toEqual(['TW6001', 'TW7006', 'TW6021', 'TW6102']);
+    expect(JSON.stringify([...w.store.kept.values()])).not.toContain('ghp_0123');
+    expect(JSON.stringify(w.cards)).not.toContain('ghp_0123');
+  });
+
+  it('an old command is not done; a safe one may be a little older', async () => {
+    const w = new World();
+    const old = async (line: string, min: number) => (await w.say(line, { typedAt: w.clock.now() - min * 60_000 })).id;
+    const ids = [
+      await old('release guestbook@v2', 6),
+      await old('rollback guestbook', 6),
+      await old('rollback guestbook', 16),
+      await old('status', 600),
+    ];
+    await w.desk.idle();
+    expect(ids.map((id) => w.last(id)?.problem?.code)).toEqual(['TW6402', undefined, 'TW6402', undefined]);
+  });
+
+  it('what goes forward waits in turn; abort and rollback overtake everything', async () => {
+    const w = new World();
+    w.hold = (call) => call.verb === 'release';
+    const a = await w.say('release guestbook@v2');
+    const b = await w.say('release guestbook@v3');
+    const other = await w.say('release shop@v2');
+    const up = await w.say('promote guestbook');
+    await settle();
+    expect(w.ran).toEqual(['release "guestbook@v2"', 'release "shop@v2"']);
+    expect([w.last(b.id)?.state, w.last(b.id)?.behind, w.last(up.id)?.state]).toEqual(['queued', 1, 'queued']);
+    const abort = await w.say('abort guestbook because "wrong build"');
+    await settle();
+    expect(w.last(abort.id)?.state).toBe('ended');
+    w.gates.get('release "guestbook@v2"')?.();
+    await settle();
+    expect(w.ran.slice(3)).toEqual(['release "guestbook@v3"']);
+    w.hold = () => false;
+    for (const go of w.gates.values()) go();
+    await w.desk.idle();
+    expect(w.ran.at(-1)).toBe('promote "guestbook"');
+    for (const id of [a.id, b.id, other.id, up.id]) expect(w.last(id)?.state).toBe('ended');
+  });
+
+  it('1,000 aborts while 50 commands run: every one is done at once', async () => {
+    const w = new World();
+    w.hold = (call) => call.verb === 'release';
+    for (let i = 0; i < 50; i++) await w.say(`release guestbook@v${i}`);
+    await settle();
+    for (let i = 0; i < 1000; i++) await w.say('abort guestbook');
+    await settle();
+    expect(w.ended.filter((n) => n.startsWith('abort'))).toHaveLength(1000);
+    expect(w.ran.filter((n) => n.startsWith('release'))).toHaveLength(1);
+    w.hold = () => false;
+    for (const go of w.gates.values()) go();
+    await w.desk.idle();
+    expect(w.ended).toHaveLength(1050);
+  });
+
+  it('a process that ends leaves nothing twice and nothing untold', async () => {
+    const line = fc.constantFrom(
+      'release guestbook@v2',
+      'release shop@v2',
+      'status',
+      'abort guestbook',
+      'promote guestbook',
+    );
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('say' as const), line, key: fc.nat({ max: 6 }) }),
+      fc.record({ do: fc.constant('let go' as const) }),
+      fc.record({ do: fc.constant('crash' as const) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 16 }), async (steps) => {
+        const w = new World();
+        w.hold = (call) => call.verb !== 'status';
+        const taken = new Map<number, string>();
+        for (const s of steps) {
+          if (s.do === 'say') {
+            const { id, first } = await w.say(s.line, { keys: [`key:${s.key}`] });
+            expect(taken.get(s.key) ?? id).toBe(id);
+            expect(first).toBe(!taken.has(s.key));
+            taken.set(s.key, id);
+          } else if (s.do === 'let go') for (const go of w.gates.values()) go();
+          else {
+            // the old process is gone: what it still does is seen by nobody
+            w.gates.clear();
+            w.desk = w.open();
+            await w.desk.recover();
+          }
+          await settle();
+        }
+        w.desk = w.open();
+        w.hold = () => false;
+        await w.desk.recover();
+        await w.desk.idle();
+        const book = memoryStore(undefined, w.store);
+        const rows = (await book.range('command/')).entries.map(
+          (e) => e.value as unknown as { id: string; state: string },
+        );
+        expect(rows.map((r) => r.id).toSorted()).toEqual([...taken.values()].toSorted());
+        expect(rows.every((r) => r.state === 'ended')).toBe(true);
+        expect(w.ran.length).toBeLessThanOrEqual(taken.size);
+        expect((await verify(book)).broken).toBeUndefined();
+      }),
+      { numRuns: 300 },
+    );
+  }, 60_000);
+});

@@ -1,0 +1,275 @@
+import type { Clock, Problem, Store, View } from '../kernel/index.ts';
+import { fault, problemOf } from '../kernel/index.ts';
+import { admit, keysOf, type Waiter } from './access/machine/lanes.ts';
+import type { Caller } from './access/model.ts';
+import { type CommandRow, finish, prune, receive, start, unfinished } from './book/ledger.ts';
+import type { Invocation, Io } from './context.ts';
+import { type Draft, type Grammar, isFault, parseLine } from './line/machine/parse.ts';
+import { expand, phraseOf, type Standing } from './line/machine/phrases.ts';
+import type { LineFault } from './line/machine/words.ts';
+import type { Args, CommandKind, Outcome } from './model.ts';
+import { specOf } from './table.ts';
+
+/** A line that somebody typed, as a transport proved it. */
+export interface Inbound {
+  /** Every id that the platform repeats with a copy of this message; at least one. */
+  keys: readonly string[];
+  line: string;
+  caller: Caller;
+  /** Where the answer goes. */
+  room: string;
+  typedAt: number;
+}
+
+/** What is known of one command now: chat shows it, nothing else is kept there. */
+export interface Card {
+  id: string;
+  room: string;
+  line: string;
+  account: string;
+  /** What an alias meant. */
+  expanded?: string;
+  state: 'received' | 'queued' | 'running' | 'ended';
+  /** Commands before it in the queue. */
+  behind: number;
+  verb?: string;
+  app?: string;
+  view?: View;
+  problem?: Problem;
+  exit?: number;
+  at: number;
+}
+
+export interface DeskDeps {
+  book: Store;
+  clock: Clock;
+  /** Unique, also over processes. */
+  newId: () => string;
+  /** Fleet, apps, clusters and verbs as they are now. */
+  grammar: () => Promise<Grammar & { apps: readonly string[]; clusters: readonly string[] }>;
+  run: (call: Invocation, io: Io) => Promise<Outcome>;
+  /** The line without secrets. */
+  redact: (line: string) => Promise<string>;
+  onCard: (card: Card) => void;
+}
+
+/** A forward command that comes later than this is not done: the world has moved on. Milliseconds. */
+const FRESH_MS = 5 * 60_000;
+const SAFE_MS = 15 * 60_000;
+
+const say = (f: LineFault): Error => fault(f.code, f);
+
+const appOf = (args: Args): string | undefined =>
+  ((args['target'] ?? args['app']) as string | undefined)?.split('@', 1)[0];
+
+/** Looks may be as old as they like; what changes something may not. */
+function tooOld(kind: CommandKind, row: CommandRow, draft: Draft): Error | undefined {
+  const limit = kind === 'look' ? Number.POSITIVE_INFINITY : kind === 'safe' ? SAFE_MS : FRESH_MS;
+  const age = row.receivedAt - row.typedAt;
+  if (age <= limit) return undefined;
+  return fault('TW6402', {
+    value: `typed ${Math.round(age / 60_000)} min ago`,
+    why: ['it came late; nothing was done'],
+    fix: [{ say: 'If it is still meant, type it again:', command: draft.expanded ?? row.line ?? draft.verb }],
+  });
+}
+
+interface Place {
+  waiter: Waiter;
+  go: () => void;
+}
+
+/** Takes lines from any chat, once each, and runs them through the gate: safe ones at once, the others in turn. */
+export class Desk {
+  readonly #deps: DeskDeps;
+  readonly #process: string;
+  readonly #stop = new AbortController();
+  readonly #work = new Set<Promise<void>>();
+  #waiting: Place[] = [];
+  #held: Waiter[] = [];
+
+  constructor(deps: DeskDeps) {
+    this.#deps = deps;
+    this.#process = deps.newId();
+  }
+
+  /** Keeps the line, then answers; the work goes on behind. Throws TW1020, TW6204: then it may be sent again. */
+  async submit(i: Inbound): Promise<{ id: string; first: boolean }> {
+    if (this.#stop.signal.aborted) throw fault('TW6204', { value: i.room, why: ['this process is ending'] });
+    const { keys, caller, room, typedAt } = i;
+    const line = await this.#deps.redact(i.line);
+    const id = this.#deps.newId();
+    const salt = this.#deps.newId();
+    const now = this.#deps.clock.now();
+    const { first, row } = await receive(this.#deps.book, { keys, id, salt, line, caller, room, typedAt, now });
+    if (first) this.#begin(row, line !== i.line);
+    return { id: row.id, first };
+  }
+
+  /** After a start: runs what was taken and not begun, tells what was cut short. */
+  async recover(): Promise<void> {
+    const { book, clock } = this.#deps;
+    await prune(book, clock.now());
+    for (const row of await unfinished(book)) {
+      if (row.state === 'received') this.#begin(row, false);
+      else {
+        const problem = problemOf(
+          fault('TW6403', {
+            value: row.line ?? row.id,
+            why: ['the process that ran it ended'],
+            fix: [{ say: 'See what is left:', command: 'status' }],
+          }),
+        );
+        await this.#end(row, { problem });
+      }
+    }
+  }
+
+  /** Everything that was taken has ended. */
+  async idle(): Promise<void> {
+    while (this.#work.size > 0) await Promise.all(this.#work);
+  }
+
+  /** Tells what runs to stop safely, and waits for it. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    for (const p of this.#waiting.splice(0)) p.go();
+    await this.idle();
+  }
+
+  #begin(row: CommandRow, secret: boolean): void {
+    const work = this.#perform(row, secret).catch(() => undefined);
+    this.#work.add(work);
+    void work.finally(() => this.#work.delete(work));
+  }
+
+  #show(row: CommandRow, more: Partial<Card>): void {
+    const { caller, id, room } = row;
+    const account = `${caller.identity.platform}:${caller.identity.actor}`;
+    const at = this.#deps.clock.now();
+    this.#deps.onCard({ id, room, line: row.line ?? '', account, state: 'received', behind: 0, at, ...more });
+  }
+
+  async #perform(row: CommandRow, secret: boolean): Promise<void> {
+    let known: Partial<Card> = {};
+    try {
+      if (secret) throw fault('TW6021', { why: ['the line was not run'] });
+      const draft = await this.#draft(row);
+      const spec = specOf(draft.verb);
+      const app = appOf(draft.args);
+      known = {
+        verb: draft.verb,
+        ...(app === undefined ? {} : { app }),
+        ...(draft.expanded === undefined ? {} : { expanded: draft.expanded }),
+      };
+      const old = tooOld(spec.kind, row, draft);
+      if (old !== undefined) throw old;
+      await this.#turn(row, { draft, kind: spec.kind, known }, async () => await this.#act(row, draft, known));
+    } catch (error) {
+      await this.#end(row, { problem: problemOf(error) }, known);
+    }
+  }
+
+  async #draft(row: CommandRow): Promise<Draft> {
+    const g = await this.#deps.grammar();
+    const line = row.line ?? '';
+    const phrase = phraseOf(line, g.apps);
+    const meant = phrase === undefined ? line : await expand(phrase, () => this.#standing(phrase.app, row.caller));
+    if (typeof meant === 'object') throw say(meant);
+    const d = parseLine(meant, g);
+    if (isFault(d)) throw say(d);
+    return phrase === undefined ? d : { ...d, expanded: meant };
+  }
+
+  /** What an app runs now, asked with the rights of who typed. */
+  async #standing(app: string, from: Caller): Promise<Standing> {
+    const ask = async (verb: string): Promise<unknown> =>
+      (await this.#deps.run({ verb, args: { app }, from }, this.#io())).data;
+    const { versions } = (await ask('versions')) as Standing;
+    const { releases } = (await ask('history')) as {
+      releases: readonly { release: string; green: string; decision: string }[];
+    };
+    const [newest] = releases;
+    const isOpen = newest !== undefined && ['preparing', 'committed'].includes(newest.decision);
+    const open = isOpen
+      ? { release: newest.release, green: newest.green, preparing: newest.decision === 'preparing' }
+      : undefined;
+    return { versions, open };
+  }
+
+  /** Waits for its turn: nothing that goes forward overlaps, and nothing else waits. */
+  async #turn(
+    row: CommandRow,
+    x: { draft: Draft; kind: CommandKind; known: Partial<Card> },
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const { draft, kind, known } = x;
+    const { clusters } = await this.#deps.grammar();
+    const on = (draft.args['on'] as readonly string[] | undefined) ?? [];
+    const keys = kind === 'forward' ? keysOf(appOf(draft.args), on.length === 0 ? clusters : on) : [];
+    const waiter: Waiter = { id: row.id, keys, safe: kind !== 'forward' };
+    const turn = new Promise<void>((go) => this.#waiting.push({ waiter, go }));
+    this.#admit();
+    const behind = this.#waiting.findIndex((p) => p.waiter === waiter);
+    if (behind >= 0)
+      this.#show(row, { ...known, state: 'queued', behind: behind + this.#held.filter((h) => !h.safe).length });
+    await turn;
+    try {
+      if (!this.#stop.signal.aborted) await work();
+    } finally {
+      this.#held = this.#held.filter((h) => h !== waiter);
+      this.#admit();
+    }
+  }
+
+  #admit(): void {
+    const go = admit(
+      this.#waiting.map((p) => p.waiter),
+      this.#held,
+    );
+    const now = this.#waiting.filter((p) => go.includes(p.waiter));
+    this.#waiting = this.#waiting.filter((p) => !go.includes(p.waiter));
+    this.#held = [...this.#held, ...now.map((p) => p.waiter)];
+    for (const p of now) p.go();
+  }
+
+  #io(show: (v: View) => void = () => undefined): Io {
+    return {
+      show,
+      machine: true,
+      out: () => undefined,
+      ask: async (q) => {
+        throw fault('TW6005', {
+          value: q.flag,
+          why: [q.text],
+          fix: [{ say: 'If that is meant, say so with', command: q.flag }],
+        });
+      },
+      signal: this.#stop.signal,
+      detach: new AbortController().signal,
+    };
+  }
+
+  async #act(row: CommandRow, draft: Draft, known: Partial<Card>): Promise<void> {
+    if (!(await start(this.#deps.book, row.id, `${this.#process} ${row.id}`))) return;
+    const from: Caller = { ...row.caller, command: row.id };
+    this.#show(row, { ...known, state: 'running' });
+    let view: View | undefined;
+    const io = this.#io((v) => {
+      view = v;
+      this.#show(row, { ...known, state: 'running', view: v });
+    });
+    try {
+      const outcome = await this.#deps.run({ verb: draft.verb, args: draft.args, from }, io);
+      await this.#end(row, outcome, { ...known, view: outcome.view });
+    } catch (error) {
+      await this.#end(row, { problem: problemOf(error) }, { ...known, ...(view === undefined ? {} : { view }) });
+    }
+  }
+
+  async #end(row: CommandRow, o: Pick<Outcome, 'problem' | 'exit'>, known: Partial<Card> = {}): Promise<void> {
+    const exit = o.exit ?? o.problem?.exit ?? 0;
+    await finish(this.#deps.book, row.id, { exit, code: o.problem?.code ?? null, at: this.#deps.clock.now() });
+    this.#show(row, { ...known, state: 'ended', exit, ...(o.problem === undefined ? {} : { problem: o.problem }) });
+  }
+}
