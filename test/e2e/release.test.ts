@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Doc, eventually, type Ran, Rig, ROOT, visits } from './rig.ts';
@@ -172,5 +173,41 @@ describe('people, crashes and cut wires', () => {
     expect((await rig.tw('sandbox', 'chaos', 'heal')).code).toBe(0);
     expect(await first.ended).toBe(0);
     await eventually(20_000, () => served('v2'));
+  });
+});
+
+/** Stands alone: it begins with whatever version is live. */
+describe('losses and other hands', () => {
+  let [from, to] = ['v1', 'v2'];
+
+  it('a lost register: the release is found again from the switches, its first process writes no more', async () => {
+    const [user] = await visits(rig, 'sao');
+    if (user?.version === 'v2') [from, to] = [to, from];
+    const first = rig.start('release', `guestbook@${to}`, '--yes');
+    await eventually(120_000, async () => expect((await history())[0]?.decision).toBe('committed'));
+    for (const end of ['', '-wal', '-shm']) rmSync(join(rig.state, `journal.db${end}`), { force: true });
+    const other = await release(`guestbook@${from}`);
+    expect(other.problem).toMatchObject({ code: 'TW7040', fix: [{ command: 'tw resume --recover' }] });
+    const found = await rig.json('resume', '--recover', '--yes');
+    expect(found.code, found.stderr).toBe(0);
+    expect((found.data as { releases: ReleaseData[] }).releases[0]).toMatchObject({ outcome: 'done' });
+    expect(await first.ended).toBe(7);
+    expect(first.text()).toContain('TW7041');
+    await served(to);
+  });
+
+  it('a switch edited by hand holds the rollback until a person adopts it', async () => {
+    const refs = [0, 1].map((n) => ({ op: 'replace', path: `/spec/rules/0/backendRefs/${n}/weight`, value: 50 }));
+    const patch = ['patch', 'httproute', 'guestbook', '--type=json', '-p', JSON.stringify(refs)];
+    expect((await rig.kubectl('syd', '-n', 'guestbook', ...patch)).code).toBe(0);
+    const going = rig.start('rollback', 'guestbook');
+    await eventually(60_000, async () => expect((await history())[0]?.decision).toBe('aborting'));
+    const adopted = await rig.json('adopt', 'guestbook', '--on', 'syd', '--yes');
+    expect(adopted.code, adopted.stderr).toBe(0);
+    expect(adopted.data).toMatchObject({
+      adopted: [{ cluster: 'syd', live: from, was: expect.stringMatching(/expected all weight.*kubectl-patch at 20/) }],
+    });
+    expect(await going.ended, going.text()).toBe(0);
+    await served(from);
   });
 });
