@@ -11,10 +11,10 @@ const GRACE_MS = 20_000;
 const LIMITS_S: Readonly<Record<string, number>> = {
   'dns-change': 400,
   plan: 600,
-  'release-flip': 420,
+  'release-flip': 600,
   'release-judge': 900,
   'release-loss': 900,
-  'release-rollouts': 900,
+  'release-rollouts': 2400,
   'release-vs-rollouts': 900,
   'sandbox-up': 400,
 };

@@ -158,9 +158,21 @@ export function machine(): string {
   return `machine: ${cpus} × ${model}, load ${load}${busy()}, ${mb(free * 1024)} free`;
 }
 
+/** Prints rows of cells under a head, and the state of the machine. */
+export function grid(
+  title: string,
+  head: readonly string[],
+  cells: readonly (readonly string[])[],
+  notes: readonly string[] = [],
+): void {
+  const widths = head.map((h, i) => Math.max(h.length, ...cells.map((c) => c[i]?.length ?? 0)));
+  const line = (c: readonly string[]): string => `  ${c.map((x, i) => x.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd();
+  const text = [title, line(head), ...cells.map(line), ...notes.map((n) => `  ${n}`), `  ${machine()}`];
+  process.stdout.write(`${text.join('\n')}\n`);
+}
+
 /** Prints the table of one benchmark. */
 export function table(title: string, rows: readonly Row[], notes: readonly string[] = []): void {
-  const head = ['', 'ours', 'peer', 'ratio', 'goal'];
   const cells = rows.map((r) => [
     r.name,
     r.ours,
@@ -168,8 +180,5 @@ export function table(title: string, rows: readonly Row[], notes: readonly strin
     r.ratio === undefined || !Number.isFinite(r.ratio) ? '-' : r.ratio.toFixed(2),
     r.goal ?? '-',
   ]);
-  const widths = head.map((h, i) => Math.max(h.length, ...cells.map((c) => c[i]?.length ?? 0)));
-  const line = (c: readonly string[]): string => `  ${c.map((x, i) => x.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd();
-  const text = [title, line(head), ...cells.map(line), ...notes.map((n) => `  ${n}`), `  ${machine()}`];
-  process.stdout.write(`${text.join('\n')}\n`);
+  grid(title, ['', 'ours', 'peer', 'ratio', 'goal'], cells, notes);
 }

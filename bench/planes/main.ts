@@ -13,7 +13,7 @@ import type { Order, Told } from './plane.ts';
 import { Machines } from './pods.ts';
 
 const [dir = '', name = '', program = ''] = process.argv.slice(2);
-const READY_MS = 120_000;
+const READY_MS = 300_000;
 const IP = '10.77.0.1';
 const children = new Map<string, ChildProcess>();
 const tell = (t: Told): void => void process.send?.(t);

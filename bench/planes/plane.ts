@@ -14,7 +14,7 @@ import type { Obj } from './local.ts';
 export type Order =
   | { do: 'serve' }
   | { do: 'line'; oneWayMs?: number; cut?: boolean }
-  /** `sick`: images whose pods crash. `startMs`: until a pod is ready. */
+  /** `sick`: `<namespace>/<version>` whose pods crash. `startMs`: until a pod is ready. */
   | { do: 'pods'; sick?: readonly string[]; startMs?: number }
   | { do: 'watch'; path: string }
   | { do: 'run'; what: string; argv: readonly string[] }
@@ -37,6 +37,8 @@ export interface Plane {
   order(o: Exclude<Order, { do: 'serve' }>): void;
   /** Everything seen by `watch` so far; may be emptied. */
   changes: Change[];
+  /** The latest of each object seen by `watch`. */
+  latest: ReadonlyMap<string, Obj>;
 }
 export interface Planes {
   all: readonly Plane[];
@@ -74,10 +76,13 @@ async function start(s: Scratch, name: string): Promise<Started> {
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
   const child = s.start(['unshare', '-n', ...node, dir, name, join(BINS, 'tw-sandbox')], { ipc: true });
   const changes: Change[] = [];
+  const latest = new Map<string, Obj>();
   const ready = new Promise<string>((done, failed) => {
     child.on('message', (t: Told) => {
       if (t.is === 'ready') done(t.kubeconfig);
-      else if (t.is === 'change') changes.push(t);
+      if (t.is !== 'change') return;
+      changes.push(t);
+      latest.set(t.object.metadata.uid ?? '', t.object);
     });
     child.on('exit', () => failed(new Error(`the cluster ${name} ended`)));
   });
@@ -88,7 +93,7 @@ async function start(s: Scratch, name: string): Promise<Started> {
   child.send({ do: 'serve' }, server, () => server.close());
   const order = (o: Order): void => void child.send(o);
   const inside = join(dir, 'cp', 'admin.kubeconfig');
-  return { plane: { name, dir, inside, order, changes }, config: parse(text) as Kubeconfig, port };
+  return { plane: { name, dir, inside, order, changes, latest }, config: parse(text) as Kubeconfig, port };
 }
 
 /** Brings all of them up at once; they end with the scratch. */

@@ -12,6 +12,9 @@ interface Container {
   image: string;
 }
 const containersOf = (pod: Obj): Container[] => (pod.spec?.['containers'] ?? []) as Container[];
+/** As its label says, else its image. */
+const versionOf = (pod: Obj): string =>
+  pod.metadata.labels?.['tradewind.dev/version'] ?? containersOf(pod)[0]?.image.split(':').at(-1) ?? '';
 const path = (pod: Obj): string => `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}`;
 
 export class Machines {
@@ -34,9 +37,9 @@ export class Machines {
     void this.#api.watch('/api/v1/pods', (e) => this.#told(e));
   }
 
-  /** Images whose pods crash, the running ones too. */
-  sicken(images: readonly string[]): void {
-    this.#sick = new Set(images);
+  /** `<namespace>/<version>` whose pods crash, the running ones too. */
+  sicken(versions: readonly string[]): void {
+    this.#sick = new Set(versions);
     for (const pod of this.#pods.values()) if (pod.status?.['podIP'] !== undefined) void this.#say(pod);
   }
 
@@ -66,7 +69,7 @@ export class Machines {
   }
 
   async #say(pod: Obj): Promise<void> {
-    const bad = containersOf(pod).some((c) => this.#sick.has(c.image));
+    const bad = this.#sick.has(`${pod.metadata.namespace}/${versionOf(pod)}`);
     const now = new Date().toISOString();
     const old = this.#pods.get(pod.metadata.uid ?? '')?.status?.['podIP'];
     const n = ++this.#addresses;
