@@ -57,7 +57,7 @@ function direction(e: Edge, from: string, to: string): string | undefined {
 function complaint(e: Edge): string | undefined {
   const [from, to] = [roomOf(e.from), roomOf(e.to)];
   const inside = from === to || from.startsWith('compose') || !e.to.startsWith(src);
-  if (inside || /\.(test|contract)\.ts$/.test(e.from)) return undefined;
+  if (inside || /\.(test|contract|fixtures)\.ts$/.test(e.from)) return undefined;
   const wrong = direction(e, from, to);
   if (wrong !== undefined) return wrong;
   return relative(join(src, to), e.to) === 'index.ts' ? undefined : `${to} is entered through its index.ts only`;
