@@ -1,6 +1,6 @@
 import { type ClusterApi, type ExecResult, fleetExec, fleetLogs, type LogLine, type PodQuery } from '../fleet/index.ts';
-import { clean, EXIT, type ExitCode, fault, type Row, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Outputs } from '../infra/index.ts';
+import { clean, EXIT, type ExitCode, fault, type Row, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { Engine } from './ports.ts';

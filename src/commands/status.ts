@@ -4,8 +4,8 @@ import { EXIT, type Json, type Row, type Tone, text, untrusted } from '../kernel
 import type { Context, Io } from './context.ts';
 import { earlierRuns } from './earlier.ts';
 import type { Args, Missing, Outcome } from './model.ts';
-import { liveVersions } from './release/live.ts';
 import { holdingData, holdingRows, holdings } from './release/holdings.ts';
+import { liveVersions } from './release/live.ts';
 import { selectClusters } from './select.ts';
 
 function appTone(a: AppStatus): Tone {

@@ -33,7 +33,12 @@ function markOf(c: ClusterName, s: SwitchSight | undefined, braked: boolean): Ma
 
 async function look(i: RecoverInput): Promise<Looked> {
   const { switches, brakes, clock } = i.ports;
-  const braked: readonly ClusterName[] = await within<readonly ClusterName[]>(clock, ASK_MS, brakes.now(), () => []).catch(() => []);
+  const braked: readonly ClusterName[] = await within<readonly ClusterName[]>(
+    clock,
+    ASK_MS,
+    brakes.now(),
+    () => [],
+  ).catch(() => []);
   const sights: Record<ClusterName, SwitchSight> = {};
   const one = async (c: ClusterName): Promise<readonly [ClusterName, Mark]> => {
     try {

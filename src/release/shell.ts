@@ -146,9 +146,7 @@ function finished(s: Shell, r: ReleaseRecord, actions: readonly Action[], why: r
   // Without a look at the brakes one of ours might be left behind.
   if (actions[0]?.do === 'decide' || s.brakes.known === undefined) return false;
   if (r.decision === 'committed') return r.step === 'keep' && s.o.leaveAt !== 'clean' && !actions.some(isDoing);
-  if (r.decision !== 'done' && r.decision !== 'rolledback') return false;
-  const waits = why.some((w) => w.code !== 'TW7012');
-  return actions.length === 0 && !waits && !s.hands.busy;
+  return !isOpen(r) && actions.length === 0 && !s.hands.busy && why.every((w) => w.code === 'TW7012');
 }
 
 async function readRegister(s: Shell): Promise<Held | undefined> {
