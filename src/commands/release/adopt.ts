@@ -3,7 +3,7 @@ import { adoptedNotes, isOpen, type ReleaseRecord, type SwitchSight, wantedLive 
 import type { Context, Io } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { selectClusters } from '../select.ts';
-import { answerOf } from './answer.ts';
+import { ASK_MS, answerOf } from './answer.ts';
 import { placedClusters, type Released, releasedApp } from './gather.ts';
 
 type Notes = NonNullable<ReturnType<typeof adoptedNotes>>;
@@ -18,7 +18,6 @@ interface Harmed {
 }
 type Looked = { cluster: ClusterName; sight: SwitchSight | undefined } | { cluster: ClusterName; silent: string };
 
-const ASK_MS = 8000;
 const TRIES = 5;
 
 async function lookAt(x: Released, cluster: ClusterName, versions: readonly string[]): Promise<Looked> {

@@ -17,7 +17,7 @@ import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Engine } from '../ports.ts';
 import { selectApp } from '../select.ts';
-import { answerOf } from './answer.ts';
+import { ASK_MS, answerOf } from './answer.ts';
 
 /** One app with everything its release verbs work with. */
 export interface Released {
@@ -73,8 +73,6 @@ interface SeenCluster extends PlanCluster {
   epoch: number;
   release: string;
 }
-
-const ASK_MS = 8000;
 
 /** Two versions must fit beside each other; green that stands already needs no more room. */
 async function crowded(x: Released, cluster: string, live: string, green: string): Promise<Reason[]> {

@@ -3,11 +3,9 @@ import { isDriven, isOpen, type ReleaseRecord, wantedLive } from '../../release/
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { selectClusters } from '../select.ts';
-import { answerOf } from './answer.ts';
+import { ASK_MS, answerOf } from './answer.ts';
 import { placedClusters, type Released, releasedApp } from './gather.ts';
 import { brakedBy } from './holdings.ts';
-
-const ASK_MS = 8000;
 
 /** One check of a cluster that is to get its users back. */
 interface Finding {

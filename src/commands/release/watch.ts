@@ -11,6 +11,8 @@ export interface StandingApp {
   /** Version the config names. */
   version: string;
   release: ReleaseView | null;
+  /** Version of each member before its last release. */
+  before: Readonly<Record<string, string>>;
 }
 
 /** When each member was switched, from the journal. Unix milliseconds. */
@@ -45,9 +47,13 @@ export async function releaseWatch(c: Context): Promise<() => Promise<StandingAp
           clusters: placedClusters(x),
           version: x.app.version,
         };
-        if (record === undefined) return { ...base, release: null };
+        if (record === undefined) return { ...base, release: null, before: {} };
         const { seen, why } = await eye.look(record);
-        return { ...base, release: releaseView({ record, seen, why, flippedAt: flippedIn(c, record) }) };
+        return {
+          ...base,
+          release: releaseView({ record, seen, why, flippedAt: flippedIn(c, record) }),
+          before: record.blue,
+        };
       }),
     );
 }
