@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Doc, eventually, Rig, ROOT, visits } from '../e2e/rig.ts';
 
 /**
@@ -103,6 +103,7 @@ beforeAll(async () => {
   expect(up.code, up.stderr).toBe(0);
 });
 afterAll(() => rig.end());
+afterEach(heal);
 beforeEach(async () => {
   target = other((await liveIn())[0]);
 });
