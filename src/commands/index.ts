@@ -5,6 +5,7 @@ export { type Card, Desk, type DeskDeps, type Inbound } from './desk.ts';
 export type { ArgSpec, Args, ArgType, CommandSpec, Document, Outcome, ValueSource } from './model.ts';
 export {
   type ChaosWish,
+  type CoordinationDoor,
   type DownFacts,
   type Engine,
   type HoldFacts,

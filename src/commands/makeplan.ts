@@ -6,8 +6,8 @@ import type { Engine } from './ports.ts';
 import { type Live, liveVersions } from './release/live.ts';
 
 /** Apps of the config and the product's own. */
-function allApps(e: Engine, outputs: Outputs, versions: Versions): FleetApp[] {
-  const own = [e.traffic.systemApp(outputs), e.gateway.systemApp()];
+async function allApps(e: Engine, outputs: Outputs, versions: Versions): Promise<FleetApp[]> {
+  const own = [e.traffic.systemApp(outputs), e.gateway.systemApp(), await e.coordination?.systemApp(outputs)];
   return [...own.filter((a) => a !== undefined), ...appsOf(e.config, versions)];
 }
 
@@ -68,7 +68,7 @@ export async function planFleet(
   return await fleetPlan(
     {
       config: e.config,
-      apps: allApps(e, outputs, versions),
+      apps: await allApps(e, outputs, versions),
       clusters,
       complete: true,
       ...(scope.born === true ? {} : { identities: identities(e) }),

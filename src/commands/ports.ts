@@ -1,7 +1,7 @@
 import type { Config } from '../config/index.ts';
 import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
-import type { ExitCode, Json } from '../kernel/index.ts';
+import type { ExitCode, Json, MemberState } from '../kernel/index.ts';
 import type { Evidence, ReleasePorts } from '../release/index.ts';
 import type { WorldMap } from '../traffic/index.ts';
 
@@ -142,6 +142,18 @@ export interface ServerDoor {
   serve(wish: ServeWish, ready: (url: string) => void, signal: AbortSignal): Promise<void>;
 }
 
+/** The store where machines agree, as commands see it. */
+export interface CoordinationDoor {
+  /** Its members as an app of the fleet; `undefined` where they are not ours to run. */
+  systemApp(outputs: Outputs): Promise<FleetApp | undefined>;
+  /** Makes the members known to each other and waits for them. */
+  introduce(outputs: Outputs, signal: AbortSignal): AsyncIterable<Step>;
+  /** What each member says. Throws TW5112. */
+  status(): Promise<MemberState[]>;
+  /** Writes etcd's own snapshot file; it is there whole or not at all. Throws TW1020, TW5112. */
+  snapshot(path: string, signal: AbortSignal): Promise<void>;
+}
+
 /** Everything a verb needs of one fleet in one place. */
 export interface Engine {
   config: Config;
@@ -152,6 +164,8 @@ export interface Engine {
   /** The gateway that released apps stand behind, as an app of the fleet; `undefined` where none is wanted. */
   gateway: { systemApp(): FleetApp | undefined };
   release: ReleaseDoor;
+  /** Absent: one machine agrees with itself. */
+  coordination?: CoordinationDoor;
   outputs(): Promise<Outputs>;
   /** The API of a cluster; undefined when nothing is known of it. */
   kube(cluster: string, outputs: Outputs): KubeApi | undefined;

@@ -58,6 +58,9 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'token create': async (c, { args }) => (await import('./tokens.ts')).tokenCreate(c, args),
   'token list': async (c) => (await import('./tokens.ts')).tokenList(c),
   'token revoke': async (c, { args }) => (await import('./tokens.ts')).tokenRevoke(c, args),
+  'coordination status': async (c) => await (await import('./coordination.ts')).coordinationStatus(c),
+  'coordination snapshot': async (c, { args }, io) =>
+    await (await import('./coordination.ts')).coordinationSnapshot(c, args, io),
   kubeconfig: async (c, { args }, io) => (await import('./status.ts')).kubeconfig(c, args, io),
   'sandbox up': async (c, _, io) => (await import('./sandbox.ts')).sandboxUp(c, io),
   'sandbox down': async (c, { args }) => (await import('./sandbox.ts')).sandboxDown(c, args),

@@ -1,6 +1,7 @@
 import { fault } from '../kernel/index.ts';
 import type { CommandSpec } from './model.ts';
 import { app, because, cluster, confirm, flag, list, needed, on, sandbox, text, yes } from './table-args.ts';
+import { COORDINATION_COMMANDS } from './table-coordination.ts';
 import { RELEASE_COMMANDS } from './table-release.ts';
 import { RULE_COMMANDS } from './table-rule.ts';
 import { SERVER_COMMANDS } from './table-server.ts';
@@ -122,6 +123,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     result: 'Map',
   },
   ...RELEASE_COMMANDS,
+  ...COORDINATION_COMMANDS,
   ...RULE_COMMANDS,
   {
     verb: 'drain',

@@ -11,6 +11,7 @@ import type { Args, Outcome } from './model.ts';
 import { changesOf, type Plan, planData, planView, problemsOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 import { ensureSwitches } from './release/live.ts';
+import { meetMembers } from './coordination.ts';
 import { startSandbox } from './sandbox.ts';
 import { selectClusters } from './select.ts';
 
@@ -187,6 +188,7 @@ async function perform(u: Up, plan: Plan): Promise<Outputs> {
   if (u.io.signal.aborted || Object.keys(outputs).length === 0) return outputs;
   u.problems.push(...withheld(plan));
   await deploy(u, await completed(u, plan, outputs), outputs);
+  if (!u.io.signal.aborted) u.problems.push(...(await meetMembers(u.e, outputs, u.b, u.io.signal)));
   if (!u.io.signal.aborted) await switchOn(u, outputs);
   if (!u.io.signal.aborted) await route(u, outputs);
   return outputs;

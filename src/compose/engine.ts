@@ -15,10 +15,11 @@ import {
   openTerraform,
   type Place,
 } from '../infra/index.ts';
-import { type Clock, fault, type Journal, openStore } from '../kernel/index.ts';
+import { type Clock, fault, type Journal } from '../kernel/index.ts';
 import { gatewayParts } from '../release/adapters/gateway-parts.ts';
 import { gatewayApp } from '../release/gateway/app.ts';
 import type { Known } from '../traffic/index.ts';
+import { coordinationDoor, fleetStore } from './coordination.ts';
 import { type FleetKeys, fleetKeys } from './keys.ts';
 import { ROOT } from './place.ts';
 import { releaseDoor } from './release.ts';
@@ -72,7 +73,7 @@ function kubeDoor(w: EngineWiring): { get: Engine['kube']; close(): Promise<void
   };
 }
 
-interface Doors extends Pick<Engine, 'fleet' | 'traffic' | 'release'> {
+interface Doors extends Pick<Engine, 'fleet' | 'traffic' | 'release' | 'coordination'> {
   close(): Promise<void>;
 }
 
@@ -88,11 +89,14 @@ function doorsOf(w: EngineWiring, keys: FleetKeys, kube: Engine['kube'], outputs
     key: keys.values,
   };
   const traffic = trafficDoor({ ...common, keys: keys.traffic, outputs, image: IMAGE, known: w.known });
-  const store = openStore(join(w.stateDir, 'journal.db'));
+  const wiring = { config, clock, stateDir: w.stateDir, kube, outputs };
+  const store = fleetStore(wiring);
+  const coordination = coordinationDoor(wiring);
   return {
     fleet,
     traffic,
     release: releaseDoor({ ...common, store, fleet, brakes: traffic.brakes }),
+    ...(coordination === undefined ? {} : { coordination }),
     close: async () => {
       await Promise.all([traffic.close(), store.close()]);
     },

@@ -1,3 +1,4 @@
+export type { CoordinationConfig } from './coordination.ts';
 export { findConfig } from './find.ts';
 export { checkConfig, configJsonSchema, defineConfig, loadConfig, readSecret } from './load.ts';
 export type {

@@ -1,4 +1,5 @@
 import type { Cloud } from '../kernel/index.ts';
+import type { CoordinationConfig } from './coordination.ts';
 import type { ConfigParsed } from './schema.ts';
 
 export interface ClusterConfig {
@@ -68,6 +69,9 @@ export interface Config {
   people?: NonNullable<ConfigParsed['people']>;
   rights: NonNullable<ConfigParsed['rights']>;
   approvals: NonNullable<ConfigParsed['approvals']>;
+  chat?: NonNullable<ConfigParsed['chat']>;
+  /** Absent: the file of the one machine that works. */
+  coordination?: CoordinationConfig;
   infra: ConfigParsed['infra'];
   sandbox?: SandboxConfig;
 }

@@ -1,5 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import { nearest } from '../kernel/index.ts';
+import { coordinationFaults, coordinationOf } from './coordination.ts';
 import type { AppConfig, ClusterConfig, Config, ConfigFault, Placement } from './model.ts';
 import { peopleFaults } from './people.ts';
 import { regionFacts, regionNames } from './regions.ts';
@@ -204,10 +205,12 @@ export function normalise(
   const faults = [
     ...Object.entries(parsed.clusters).flatMap(([name, c]) => [...clusterFaults(name, c)]),
     ...accountFaults(parsed),
+    ...coordinationFaults(parsed),
     ...peopleFaults(parsed),
     ...Object.keys(parsed.apps).flatMap((name) => appFaults(name, parsed)),
   ];
   if (faults.length > 0) return { faults };
+  const coordination = coordinationOf(parsed);
   const config: Config = {
     fleet: parsed.fleet,
     file,
@@ -221,6 +224,8 @@ export function normalise(
     ...(parsed.people === undefined ? {} : { people: parsed.people }),
     rights: parsed.rights ?? [],
     approvals: parsed.approvals ?? [],
+    ...(parsed.chat === undefined ? {} : { chat: parsed.chat }),
+    ...(coordination === undefined ? {} : { coordination }),
     infra: parsed.infra,
     ...(parsed.sandbox === undefined ? {} : { sandbox: parsed.sandbox }),
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { coordinationSchema } from './schema-coordination.ts';
 import { approvalsSchema, peopleSchema, rightsSchema } from './schema-people.ts';
 
 const name = z
@@ -324,6 +325,7 @@ export const configSchema = z.strictObject({
   people: peopleSchema.optional(),
   rights: rightsSchema.optional(),
   approvals: approvalsSchema.optional(),
+  coordination: coordinationSchema.optional(),
   infra: z
     .strictObject({ binary: z.string().optional(), parallel: z.int().min(1).max(32).default(4) })
     .default({ parallel: 4 })

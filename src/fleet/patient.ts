@@ -51,6 +51,7 @@ export function patient(api: KubeApi, p: Patience): KubeApi {
     logs: (pod, options, signal) => api.logs(pod, options, signal),
     exec: (pod, options) => api.exec(pod, options),
     proxyGet: (at, path, signal) => api.proxyGet(at, path, signal),
+    forward: (at) => api.forward(at),
     close: () => api.close(),
   };
 }

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { SecretRef } from '../config/index.ts';
 import type { Clock, ClusterName } from '../kernel/index.ts';
 import type { KindRef, KubeObject, PodRef, Ref, Rendered } from './model.ts';
@@ -86,6 +87,8 @@ export interface KubeApi {
    * KubeError with its status, whoever gave it; the signal ends it as status 0.
    */
   proxyGet(at: PodPort, path: string, signal?: AbortSignal): Promise<string>;
+  /** A TCP connection to a port of a pod, through the API server; a KubeError ends it. It can be written to at once. */
+  forward(at: PodPort): Duplex;
   close(): Promise<void>;
 }
 

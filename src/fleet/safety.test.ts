@@ -73,6 +73,7 @@ function through(twin: KubeTwin, p: Process): KubeApi {
     logs: (pod, o, s) => twin.logs(pod, o, s),
     exec: (pod, o) => twin.exec(pod, o),
     proxyGet: (at, path, s) => twin.proxyGet(at, path, s),
+    forward: (at) => twin.forward(at),
     close: async () => undefined,
   };
 }

@@ -8,6 +8,7 @@ export {
 } from './adapters/credentials/index.ts';
 export { type FoundTerraform, findTerraform, type OpenOptions, openTerraform } from './adapters/find.ts';
 export { type KubeconfigOptions, writeKubeconfig } from './adapters/kubeconfig.ts';
+export { type FleetCa, fleetCa as openFleetCa, knownCa } from './adapters/pki.ts';
 export { infraApply } from './apply.ts';
 export { askClouds } from './ask-clouds.ts';
 export { type DestroyInput, infraDestroy, infraInventory } from './destroy.ts';

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { KindRef, KubeObject, PodRef, Ref } from '../model.ts';
 import { dictOf, groupOf, listOf, refOf, textOf } from '../plan/objects.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
   Selector,
 } from '../ports.ts';
 import { KubeError } from '../ports.ts';
+import { forwardToPod } from './kube-forward.ts';
 import type { Answer, Call } from './kube-http.ts';
 import {
   type ClusterTarget,
@@ -192,6 +194,10 @@ class KubeClient implements KubeApi {
       accept: '*/*',
       ...(signal === undefined ? {} : { signal }),
     });
+  }
+
+  forward(at: PodPort): Duplex {
+    return forwardToPod(this.#sessions.get(), at);
   }
 
   close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { type Duplex, PassThrough } from 'node:stream';
 import type { Clock } from '../../kernel/index.ts';
 import { systemClock } from '../../kernel/index.ts';
 import type { KindRef, KubeObject, ManagedField, PodRef, Ref } from '../model.ts';
@@ -65,6 +66,8 @@ export interface TwinOptions {
   exec?: (pod: PodRef, options: ExecOptions) => Promise<number>;
   /** What a pod with an address answers; may throw a KubeError of its own. */
   proxy?: (at: PodPort, path: string) => string;
+  /** A connection to a port of a pod. */
+  forward?: (at: PodPort) => Duplex;
 }
 
 const conflict = (message: string): KubeError => new KubeError(409, 'Conflict', message);
@@ -227,6 +230,10 @@ export class KubeTwin implements KubeApi {
       if (dictOf(pod['status'])['podIP'] === undefined) throw new KubeError(400, 'BadRequest', 'address not allowed');
       return this.#options.proxy?.(at, path) ?? '';
     });
+  }
+
+  forward(at: PodPort): Duplex {
+    return this.#options.forward?.(at) ?? new PassThrough().destroy(new KubeError(404, 'NotFound', `no pod ${at.pod}`));
   }
 
   async close(): Promise<void> {}

@@ -61,6 +61,7 @@ const STRICT: Readonly<Record<string, readonly string[]>> = {
     'type',
     'clusterIP',
     'clusterIPs',
+    'externalName',
     'externalTrafficPolicy',
     'sessionAffinity',
     'loadBalancerIP',

@@ -36,4 +36,5 @@ export const TW2 = {
   TW2303: { title: 'the cluster is protected', kind: 'user', exit: 3 },
   TW2304: { title: 'the cluster could not be drained', kind: 'transient', exit: 4 },
   TW2401: { title: 'the resource exists already but is not in the state', kind: 'user', exit: 4 },
+  TW2140: { title: 'the certificate authority of the fleet cannot be read or written', kind: 'user', exit: 1 },
 } as const satisfies Block;

@@ -1,10 +1,12 @@
 import type { Duplex } from 'node:stream';
+import { connect } from 'node:tls';
 import { type Client, createClient } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import type { Clock } from '../clock.ts';
 import { fault, type TwError } from '../errors/fault.ts';
 import { Cluster, KV, Lease, Maintenance, Watch } from './etcd_pb.ts';
 import { reasonOf } from './reasons.ts';
+import { Sessions } from './session.ts';
 
 /** One way to a member of etcd: its client port. */
 export interface EtcdEndpoint {
@@ -21,7 +23,7 @@ export interface EtcdOptions {
   root: string;
   clock: Clock;
   /** PEM; absent: plain HTTP. */
-  tls?: { ca: string; cert: string; key: string } | undefined;
+  tls?: { ca?: string; cert?: string; key?: string } | undefined;
   /** Deadline of every call, ms. */
   timeoutMs?: number;
 }
@@ -42,13 +44,19 @@ export interface Member {
   abort(): void;
 }
 
+/** Node leaves TLS to whoever brings the connection. */
+function wrapped(socket: Duplex, at: URL, tls: EtcdOptions['tls']): Duplex {
+  if (tls === undefined) return socket;
+  return connect({ ...tls, socket, servername: at.hostname, ALPNProtocols: ['h2'] });
+}
+
 function memberOf(e: EtcdEndpoint, o: EtcdOptions): Member {
   const connectMs = o.timeoutMs ?? TIMEOUT_MS;
   const socket = e.socket;
-  const manager = new Http2SessionManager(
+  const manager = new Sessions(
     e.url,
     { pingIntervalMs: 10_000, pingTimeoutMs: 5000, pingIdleConnection: false, connectTimeoutMs: connectMs },
-    { ...o.tls, ...(socket === undefined ? {} : { createConnection: () => socket() }) },
+    { ...o.tls, ...(socket === undefined ? {} : { createConnection: (at: URL) => wrapped(socket(), at, o.tls) }) },
   );
   const transport = createGrpcTransport({ baseUrl: e.url, sessionManager: manager });
   return {

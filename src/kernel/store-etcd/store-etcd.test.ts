@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { createServer, connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storeContract } from '../store.contract.ts';
 import { EtcdStore } from './store.ts';
@@ -38,6 +39,28 @@ async function deafWay(url: string): Promise<{ url: string; deafen(): void; heal
   };
 }
 
+/** What comes is kept for a moment and handed on as one chunk. */
+function inPieces(tcp: Socket): Duplex {
+  const stream = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => tcp.write(chunk, () => done()),
+    destroy: (e, done) => {
+      tcp.destroy();
+      done(e);
+    },
+  });
+  let kept: Buffer[] = [];
+  tcp.on('data', (b) => {
+    if (kept.length === 0)
+      setTimeout(() => {
+        stream.push(Buffer.concat(kept));
+        kept = [];
+      }, 30);
+    kept.push(b);
+  });
+  return stream;
+}
+
 describe.skipIf(!existsSync(ETCD))('one etcd', () => {
   beforeAll(async () => {
     rig = await EtcdRig.start(1);
@@ -59,6 +82,16 @@ describe.skipIf(!existsSync(ETCD))('one etcd', () => {
       way.deafen();
       return { broken, well: new EtcdStore(o), heal: async () => way.heal() };
     },
+  });
+
+  it('answers that come in one piece, as through a forwarded port, are read', async () => {
+    const o = rig.options(root());
+    const { hostname, port } = new URL(o.endpoints[0]?.url ?? '');
+    const socket = (): Duplex => inPieces(connect(Number(port), hostname));
+    const store = new EtcdStore({ ...o, endpoints: [{ name: 'm1', url: 'http://etcd.example', socket }] });
+    expect(await store.cas('k', 0, 'v'.repeat(1000))).toBe('ok');
+    expect((await store.get('k')).value).toHaveLength(1000);
+    await store.close();
   });
 
   it('the root is a wall: neighbours do not see each other', async () => {

@@ -64,6 +64,10 @@ export function builtinRecipes(p: RecipePaths): Recipe[] {
       env: [PATH],
       files: [{ host: `${p.bins}/tw-traefik`, at: '/usr/local/bin/traefik', ro: true }],
     }),
+    recipe('gcr.io/etcd-development/etcd', {
+      env: [PATH],
+      files: [{ host: `${p.bins}/tw-etcd`, at: '/usr/local/bin/etcd', ro: true }],
+    }),
     ...guestbooks(p.bins),
     recipe('registry.tradewind.example/tradewind', {
       entrypoint: ['/opt/node/bin/node', '/opt/tradewind/src/compose.ts'],

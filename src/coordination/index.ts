@@ -1,0 +1,14 @@
+export { introduce } from './introduce.ts';
+export {
+  type Certificate,
+  CLIENT_HOST,
+  CLIENT_SECRET,
+  MEMBER_SECRET,
+  NAME,
+  NAMESPACE,
+  PORTS,
+  peerHost,
+} from './model.ts';
+export { coordinationApp } from './plan/app.ts';
+export { type Majority, majority, sayMembers } from './plan/health.ts';
+export type { Step } from './ports.ts';

@@ -1,0 +1,150 @@
+import 'reflect-metadata';
+import { randomBytes, webcrypto } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import {
+  BasicConstraintsExtension,
+  cryptoProvider,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+import { type Clock, fault } from '../../kernel/index.ts';
+
+/** PEM. */
+export interface KeyPair {
+  cert: string;
+  key: string;
+}
+export interface Wish {
+  /** Common name; it is also the name under which the certificate is kept. */
+  name: string;
+  /** Host names it answers for; none: it only shows itself to servers. */
+  hosts: readonly string[];
+}
+
+/** The fleet's certificate authority, with what it issued, in one file that is the owner's alone. */
+export interface FleetCa {
+  /** PEM. */
+  cert: string;
+  /** The certificate of this name: as it was issued before, while it fits and is not near its end. */
+  issue(wish: Wish): Promise<KeyPair>;
+}
+
+interface Kept {
+  ca: KeyPair;
+  issued: Record<string, KeyPair & { hosts: readonly string[] }>;
+}
+
+const DAY_MS = 86_400_000;
+const CA_DAYS = 3650;
+const LEAF_DAYS = 398;
+/** A certificate is made anew when less is left of it. */
+const RENEW_DAYS = 120;
+const CURVE = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+cryptoProvider.set(webcrypto as Crypto);
+
+const newKeys = (): Promise<CryptoKeyPair> =>
+  webcrypto.subtle.generateKey(CURVE, true, ['sign', 'verify']) as Promise<CryptoKeyPair>;
+const keyPem = async (keys: CryptoKeyPair): Promise<string> =>
+  PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY');
+const validity = (now: number, days: number): { notBefore: Date; notAfter: Date } => ({
+  // Clocks of other machines may be behind.
+  notBefore: new Date(now - DAY_MS),
+  notAfter: new Date(now + days * DAY_MS),
+});
+/** RFC 5280: positive and at most 20 bytes. */
+const serial = (): string => `01${randomBytes(15).toString('hex')}`;
+
+async function makeCa(fleet: string, now: number): Promise<KeyPair> {
+  const keys = await newKeys();
+  const cert = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: serial(),
+    name: `CN=tradewind fleet ${fleet}`,
+    ...validity(now, CA_DAYS),
+    signingAlgorithm: CURVE,
+    keys,
+    extensions: [
+      new BasicConstraintsExtension(true, 0, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    ],
+  });
+  return { cert: cert.toString('pem'), key: await keyPem(keys) };
+}
+
+async function makeLeaf(ca: KeyPair, wish: Wish, now: number): Promise<KeyPair> {
+  const der = PemConverter.decodeFirst(ca.key);
+  const signingKey = await webcrypto.subtle.importKey('pkcs8', der, CURVE, false, ['sign']);
+  const keys = await newKeys();
+  const server = wish.hosts.length > 0;
+  const cert = await X509CertificateGenerator.create({
+    serialNumber: serial(),
+    subject: `CN=${wish.name}`,
+    issuer: new X509Certificate(ca.cert).subject,
+    ...validity(now, LEAF_DAYS),
+    signingAlgorithm: CURVE,
+    signingKey: signingKey as CryptoKey,
+    publicKey: keys.publicKey,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth, ...(server ? [ExtendedKeyUsage.serverAuth] : [])]),
+      // etcd holds names in a client's certificate against the address it comes from: a client has none.
+      ...(server
+        ? [new SubjectAlternativeNameExtension(wish.hosts.map((value) => ({ type: 'dns' as const, value })))]
+        : []),
+    ],
+  });
+  return { cert: cert.toString('pem'), key: await keyPem(keys) };
+}
+
+function read(path: string): Kept | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Kept;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw fault('TW2140', { value: path, cause: error });
+  }
+}
+
+function write(path: string, kept: Kept): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const temporary = `${path}.${process.pid}`;
+    writeFileSync(temporary, JSON.stringify(kept), { mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    throw fault('TW2140', { value: path, cause: error });
+  }
+}
+
+/** The authority of this folder, if it has one. Throws TW2140. */
+export function knownCa(path: string): string | undefined {
+  return read(path)?.ca.cert;
+}
+
+/** Opens the authority, or makes it once. Throws TW2140. */
+export async function fleetCa(path: string, fleet: string, clock: Clock): Promise<FleetCa> {
+  const found = read(path);
+  const kept = found ?? { ca: await makeCa(fleet, clock.now()), issued: {} };
+  if (found === undefined) write(path, kept);
+  return {
+    cert: kept.ca.cert,
+    issue: async (wish) => {
+      const old = kept.issued[wish.name];
+      const fits = old !== undefined && old.hosts.join(' ') === wish.hosts.join(' ') && old.cert !== '';
+      if (fits && new X509Certificate(old.cert).notAfter.getTime() - clock.now() > RENEW_DAYS * DAY_MS)
+        return { cert: old.cert, key: old.key };
+      const made = await makeLeaf(kept.ca, wish, clock.now());
+      kept.issued[wish.name] = { ...made, hosts: wish.hosts };
+      write(path, kept);
+      return made;
+    },
+  };
+}

@@ -1,0 +1,10 @@
+import type { Block } from './block.ts';
+
+/** State and the coordination store. */
+export const TW5 = {
+  TW5001: { title: 'the copies are too few for a failover', kind: 'user', exit: 4 },
+  TW5002: { title: 'this cluster cannot be home', kind: 'user', exit: 2 },
+  TW5003: { title: 'this mode of state does not run yet', kind: 'user', exit: 4 },
+  TW5111: { title: 'the coordination store has no majority', kind: 'transient', exit: 4 },
+  TW5112: { title: 'no member of the coordination store can be reached', kind: 'transient', exit: 4 },
+} as const satisfies Block;
