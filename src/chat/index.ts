@@ -1,2 +1,2 @@
-export { Outbox, type OutboxDeps } from './outbox.ts';
-export { ChatFault, type Desk, type MessageRef, type Transport } from './ports.ts';
+export type { Transport } from './ports.ts';
+export { type ChatDeps, runChat } from './run.ts';

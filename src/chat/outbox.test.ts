@@ -8,6 +8,7 @@ import { MemoryChat } from './twin.ts';
 
 const card = (id: string, more: Partial<Card> = {}): Card => ({
   id,
+  door: 'lab',
   room: 'ops',
   line: `release ${id}`,
   account: 'lab:anna',

@@ -24,6 +24,8 @@ export interface Inbound {
 /** What is known of one command now: chat shows it, nothing else is kept there. */
 export interface Card {
   id: string;
+  /** Through which door it came, so where the card is shown. */
+  door: string;
   room: string;
   line: string;
   account: string;
@@ -147,7 +149,17 @@ export class Desk {
     const { caller, id, room } = row;
     const account = `${caller.identity.platform}:${caller.identity.actor}`;
     const at = this.#deps.clock.now();
-    this.#deps.onCard({ id, room, line: row.line ?? '', account, state: 'received', behind: 0, at, ...more });
+    this.#deps.onCard({
+      id,
+      door: caller.door,
+      room,
+      line: row.line ?? '',
+      account,
+      state: 'received',
+      behind: 0,
+      at,
+      ...more,
+    });
   }
 
   async #perform(row: CommandRow, secret: boolean): Promise<void> {

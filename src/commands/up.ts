@@ -3,6 +3,7 @@ import { foldInfra, type InfraFold, infraApply, infraView, type Outputs, writeKu
 import { EXIT, fault, type Problem, toJson } from '../kernel/index.ts';
 import { type Board, board } from './board.ts';
 import type { Context, Io } from './context.ts';
+import { meetMembers } from './coordination.ts';
 import { earlierRuns, settle } from './earlier.ts';
 import { takeLock } from './lock.ts';
 import { makePlan, planFleet } from './makeplan.ts';
@@ -11,7 +12,6 @@ import type { Args, Outcome } from './model.ts';
 import { changesOf, type Plan, planData, planView, problemsOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 import { ensureSwitches } from './release/live.ts';
-import { meetMembers } from './coordination.ts';
 import { startSandbox } from './sandbox.ts';
 import { selectClusters } from './select.ts';
 

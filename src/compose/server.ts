@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ulid } from 'ulid';
 import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
 import { serve } from '../server/index.ts';
+import { chatOf } from './chat.ts';
 import { configPath, ROOT, readProject, sandboxDir } from './place.ts';
 import { webFiles } from './web.ts';
 
@@ -43,7 +44,13 @@ const version = (): string =>
 export function serverDoor(c: Context, config: string | undefined, engine: (call: Invocation) => Context): ServerDoor {
   const named = (call: Invocation): Invocation => (config === undefined ? call : { ...call, config });
   return {
-    serve: async (wish, ready, signal) =>
+    serve: async (wish, ready, signal) => {
+      const log = (line: string): void => void process.stderr.write(`${line}\n`);
+      const chat = await chatOf({ c, engine: (call) => engine(named(call)), log });
+      // A chat ends with the server, whichever way that ends.
+      const stop = new AbortController();
+      const chats = chat?.(AbortSignal.any([signal, stop.signal]));
+      chats?.catch((error: unknown) => log(`chat: ${error instanceof Error ? error.message : String(error)}`));
       await serve(
         {
           stateDir: c.stateDir,
@@ -62,6 +69,8 @@ export function serverDoor(c: Context, config: string | undefined, engine: (call
         },
         wish,
         { ready, signal },
-      ),
+      ).finally(() => stop.abort());
+      await chats?.catch(() => undefined);
+    },
   };
 }

@@ -77,7 +77,7 @@ function* quorumFaults(parsed: ConfigParsed): Generator<ConfigFault> {
 /** Faults of `people`, `rights` and `approvals`: names, places and votes that cannot be. */
 export function peopleFaults(parsed: ConfigParsed): ConfigFault[] {
   if (parsed.people === undefined) {
-    const lone = (['rights', 'approvals'] as const).filter((k) => parsed[k] !== undefined);
+    const lone = (['rights', 'approvals', 'chat'] as const).filter((k) => parsed[k] !== undefined);
     return lone.map((k) => ({ path: k, message: 'means nothing without `people`' }));
   }
   return [...accountFaults(parsed.people), ...nameFaults(parsed), ...reachFaults(parsed), ...quorumFaults(parsed)];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { chatSchema } from './schema-chat.ts';
 import { coordinationSchema } from './schema-coordination.ts';
 import { approvalsSchema, peopleSchema, rightsSchema } from './schema-people.ts';
 
@@ -325,6 +326,7 @@ export const configSchema = z.strictObject({
   people: peopleSchema.optional(),
   rights: rightsSchema.optional(),
   approvals: approvalsSchema.optional(),
+  chat: chatSchema(secretRef).optional(),
   coordination: coordinationSchema.optional(),
   infra: z
     .strictObject({ binary: z.string().optional(), parallel: z.int().min(1).max(32).default(4) })

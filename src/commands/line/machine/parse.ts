@@ -106,18 +106,31 @@ const added = (raw: Raw, arg: ArgSpec, given: string): unknown =>
 const wantsValue = (w: Words, at: number, arg: ArgSpec): LineFault =>
   wrong(w, at, `--${kebab(arg.name)}`, `a value is expected: ${arg.help}`);
 
-/** `--name`, `--name=value`, `--name value`; how many words it took. */
-function option(w: Words, i: number, spec: CommandSpec, raw: Raw): number | LineFault {
+interface Flag {
+  at: number;
+  name: string;
+  /** After the `=`. */
+  inline: string | undefined;
+  /** The word after it. */
+  next: string | undefined;
+}
+
+function flagAt(w: Words, i: number): Flag {
   const { text, at } = w.words[i] ?? { text: '', at: 0 };
   const [name = '', ...more] = text.slice(2).split('=');
-  const inline = more.length === 0 ? undefined : more.join('=');
+  return { at, name, inline: more.length === 0 ? undefined : more.join('='), next: w.words[i + 1]?.text };
+}
+
+/** `--name`, `--name=value`, `--name value`; how many words it took. */
+function option(w: Words, i: number, spec: CommandSpec, raw: Raw): number | LineFault {
+  const { at, name, inline, next } = flagAt(w, i);
   const arg = spec.args.find((a) => a.position === undefined && kebab(a.name) === name);
   if (arg === undefined) return noFlag(w, { at, name, spec });
   if (arg.type.is === 'flag') {
     raw[arg.name] = true;
     return inline === undefined ? 1 : wrong(w, at, `--${name}`, 'it takes no value');
   }
-  const given = inline ?? w.words[i + 1]?.text;
+  const given = inline ?? next;
   if (given === undefined || given === '') return wantsValue(w, at, arg);
   raw[arg.name] = added(raw, arg, given);
   return inline === undefined ? 2 : 1;

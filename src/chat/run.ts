@@ -1,0 +1,59 @@
+import { type Card, Desk, type DeskDeps } from '../commands/index.ts';
+import { problemOf } from '../kernel/index.ts';
+import { Outbox } from './outbox.ts';
+import type { Transport } from './ports.ts';
+
+export interface ChatDeps extends Omit<DeskDeps, 'onCard'> {
+  transports: readonly Transport[];
+  /** A line of the log. */
+  log: (line: string) => void;
+}
+
+const AGAIN_MS = 5000;
+/** How long the last cards may take when the process ends. Milliseconds. */
+const LAST_MS = 5000;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A platform that refuses or is not there is tried again; nothing else waits for it. */
+async function hear(d: ChatDeps, desk: Desk, x: { transport: Transport; signal: AbortSignal }): Promise<void> {
+  const { transport, signal } = x;
+  while (!signal.aborted) {
+    try {
+      await transport.listen(desk, signal);
+    } catch (error) {
+      d.log(`${transport.name}: ${messageOf(error)}; tried again in ${AGAIN_MS / 1000} s`);
+      await d.clock.sleep(AGAIN_MS, signal).catch(() => undefined);
+    }
+  }
+}
+
+async function sent(d: ChatDeps, boxes: readonly Outbox[]): Promise<void> {
+  const until = d.clock.monotonic() + LAST_MS;
+  while (boxes.some((b) => b.behind > 0) && d.clock.monotonic() < until) await d.clock.sleep(50);
+}
+
+/**
+ * Listens to every chat until the signal fires: lines become commands, commands become cards. What an earlier process
+ * took and did not begin is run first. Then what runs is told to stop safely, and the last cards are sent.
+ */
+export async function runChat(d: ChatDeps, signal: AbortSignal): Promise<void> {
+  const boxes = new Map<string, Outbox>();
+  for (const transport of d.transports) {
+    const onDead = (room: string, why: string): void =>
+      d.log(`${transport.name}: nothing can be said in ${room}: ${why}`);
+    const box = new Outbox({ store: d.book, clock: d.clock, transport, onDead });
+    await box.load();
+    boxes.set(transport.name, box);
+  }
+  const desk = new Desk({ ...d, onCard: (card: Card) => boxes.get(card.door)?.put(card) });
+  const stop = new AbortController();
+  const out = [...boxes.values()].map((b) => b.run(stop.signal));
+  await desk.recover().catch((error: unknown) => d.log(`chat: ${problemOf(error).why.join('; ')}`));
+  await Promise.all(d.transports.map((transport) => hear(d, desk, { transport, signal })));
+  await desk.close();
+  await sent(d, [...boxes.values()]);
+  stop.abort();
+  await Promise.all(out);
+  await Promise.all(d.transports.map((t) => t.close()));
+}
