@@ -10,6 +10,7 @@ setup:
 
 binaries: setup
 	@node tools/build.ts
+	@node tools/web.ts
 
 demo: binaries
 	@sh tools/demo.sh

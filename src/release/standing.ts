@@ -1,6 +1,6 @@
 import { BrakeWatch, notLookedAt } from './brakewatch.ts';
 import { flipped, valueOf } from './machine/common.ts';
-import type { ClusterView, Observations, Reason, ReleaseRecord } from './model.ts';
+import { type ClusterView, NOT_YET, type Observations, type Reason, type ReleaseRecord } from './model.ts';
 import { Observer } from './observe.ts';
 import type { ReleasePorts } from './ports.ts';
 
@@ -13,10 +13,17 @@ export class Standing {
     this.#brakes = new BrakeWatch(ports);
   }
 
+  #unasked(c: string): boolean {
+    const { sw } = this.#observer.lane(c);
+    return 'unreachable' in sw.last && sw.last.unreachable.code === NOT_YET;
+  }
+
   /** One look at every member; a silent one is named by the next looks and not waited for. */
   async look(r: ReleaseRecord): Promise<{ seen: Observations; why: Reason[] }> {
     this.#brakes.refresh(r.members);
     await this.#observer.look(r, []);
+    // The first look waits for the first answers; the observer turns who is silent for long into a reason.
+    while (r.members.some((c) => this.#unasked(c))) await this.#observer.look(r, []);
     const brakes = this.#brakes.known ?? notLookedAt(r.members);
     const viewOf = (c: string): ClusterView => {
       const lane = this.#observer.lane(c);

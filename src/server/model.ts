@@ -3,6 +3,8 @@ import type { Json, Problem, View } from '../kernel/index.ts';
 
 /** Who asks, and how they showed it. */
 export interface Person {
+  /** `local`, or the id of a token. */
+  id: string;
   /** Name of the token, or `local` for a browser signed in from this machine. */
   name: string;
   role: Role;

@@ -1,14 +1,24 @@
-import { type Args, type Context, type Document, type Io, type Outcome, runCommand } from '../commands/index.ts';
+import { userInfo } from 'node:os';
+import {
+  type Args,
+  type Context,
+  type Document,
+  type Invocation,
+  type Io,
+  type Outcome,
+  runCommand,
+} from '../commands/index.ts';
 import { digest, fault, type Json, problemOf, toJson, type View } from '../kernel/index.ts';
-import type { RunInfo } from './model.ts';
+import type { Person, RunInfo } from './model.ts';
 import type { Route } from './plan.ts';
 import type { ServerDeps } from './ports.ts';
+import { LOCAL } from './session.ts';
 
 /** What came over HTTP, checked. */
 export interface Request {
   route: Route;
   args: Args;
-  by: string;
+  person: Person;
   /** Idempotency-Key; looks have none. */
   key?: string;
 }
@@ -34,6 +44,19 @@ const KEY_MS = 24 * 3_600_000;
 interface KeyFact {
   key: string;
   body: string;
+}
+
+/**
+ * Whose account the core sees. A token is an account of its own once the config names people; before that it acts for
+ * the person who made it, within its role.
+ */
+async function callerOf(c: Context, p: Person, run: string | undefined): Promise<NonNullable<Invocation['from']>> {
+  const people = (await c.config().catch(() => undefined))?.people;
+  const own = p.id !== LOCAL && people !== undefined;
+  const identity = own
+    ? { platform: 'http', tenant: '', actor: p.id }
+    : { platform: 'os', tenant: '', actor: userInfo().username };
+  return { door: 'http', identity, ...(run === undefined ? {} : { command: run }) };
 }
 
 /** Nobody sits behind HTTP: what would be asked must come as an argument. */
@@ -111,14 +134,14 @@ export class RunRegistry {
     const run = newId();
     const verb = request.route.spec.verb;
     // Before anything begins: whoever asks with this key again, also after a crash, finds this run.
-    const wish = { key: digest(request.key ?? ''), body, by: request.by, verb, pid: process.pid };
+    const wish = { key: digest(request.key ?? ''), body, by: request.person.name, verb, pid: process.pid };
     journal.append({ kind: 'http.command', run, data: wish });
     const info: RunInfo = {
       run,
       verb,
       args: toJson(request.args),
       door: 'http',
-      by: request.by,
+      by: request.person.name,
       startedAt: clock.now(),
       endedAt: null,
       state: 'running',
@@ -175,12 +198,13 @@ export class RunRegistry {
     let lines = '';
     let mine: Context | undefined;
     const own = async (): Promise<Context> => (mine = await this.#deps.engine(call));
-    const call = { verb: route.spec.verb, args, ...(o.run === undefined ? {} : { run: o.run }) };
+    const call: Invocation = { verb: route.spec.verb, args, ...(o.run === undefined ? {} : { run: o.run }) };
     try {
       const context = await (o.context ?? own());
+      const from = await callerOf(context, request.person, o.run);
       const outcome = await runCommand(
         context,
-        call,
+        { ...call, from },
         ioOf(o.show, (s) => (lines += s), o.signal),
       );
       if (outcome.view.rows.length > 0) o.show(outcome.view);

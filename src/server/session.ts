@@ -26,7 +26,8 @@ export interface Identity {
   renewed(cookie: string | undefined): string | undefined;
 }
 
-const LOCAL = 'local';
+/** Whoever could make a one-time code: the person who owns the project's files. */
+export const LOCAL = 'local';
 
 interface Claim {
   /** `local`, or the id of a token. */
@@ -54,14 +55,14 @@ export function identityOf(stateDir: string, clock: Clock): Identity {
   const personOf = (access: Access, c: Claim, via: Person['via']): Person | undefined => {
     const now = clock.now();
     if (c.until <= now) return undefined;
-    if (c.sub === LOCAL) return { name: LOCAL, role: 'admin', via, until: c.until };
+    if (c.sub === LOCAL) return { id: LOCAL, name: LOCAL, role: 'admin', via, until: c.until };
     const token = access.tokens.find((t) => t.id === c.sub && t.expiresAt > now);
-    return token === undefined ? undefined : { name: token.name, role: token.role, via, until: c.until };
+    return token === undefined ? undefined : { id: token.id, name: token.name, role: token.role, via, until: c.until };
   };
   const bearerOf = (access: Access, token: string): Person => {
     const entry = tokenEntry(access, token, clock.now());
     if (entry === undefined) throw denied('the token is unknown, expired or torn');
-    return { name: entry.name, role: entry.role, via: 'bearer', until: entry.expiresAt };
+    return { id: entry.id, name: entry.name, role: entry.role, via: 'bearer', until: entry.expiresAt };
   };
   const useCode = (access: Access, code: string): Claim => {
     const now = clock.now();

@@ -85,12 +85,12 @@ async function settled(c: Http1, p: AppParts, run: string, ms: number): Promise<
 /** One verb of the table. */
 export function verbHandler(p: AppParts, route: Route): (c: Http1) => Promise<Response> {
   return async (c) => {
-    const { name } = need(c, route.role);
+    const person = need(c, route.role);
     if (route.method === 'GET') {
       const args = argsOf(route.spec, queryOf(c));
       if (args['follow'] === true)
         throw fault('TW6002', { value: 'follow', why: ['over HTTP a look ends: ask again, or use the stream'] });
-      const request = { route, args, by: name };
+      const request = { route, args, person };
       // The shared context is of the place that `up` chose; a look at another one gets its own.
       const shared = args['sandbox'] === true ? {} : { context: p.contexts.get() };
       return answer(c, await p.runs.run(request, { show: () => undefined, signal: c.req.raw.signal, ...shared }));
@@ -98,7 +98,7 @@ export function verbHandler(p: AppParts, route: Route): (c: Http1) => Promise<Re
     if (p.stopping.aborted) throw fault('TW8028', { value: route.spec.verb, why: ['the server is stopping'] });
     const key = keyOf(c);
     const args = argsOf(route.spec, await bodyOf(c));
-    const run = p.runs.begin({ route, args, by: name, key: `${name} ${key}` });
+    const run = p.runs.begin({ route, args, person, key: `${person.id} ${key}` });
     return await settled(c, p, run, waitOf(c));
   };
 }

@@ -80,6 +80,7 @@ export function App() {
   useEffect(() => {
     document.title = `${name} · Tradewind`;
     follow(topics);
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
   }, [name]);
   if (me.value === 'unknown') return <p class="center">Connecting…</p>;
   if (me.value === undefined) return <SignIn />;

@@ -25,18 +25,21 @@ const TONE: Readonly<Record<Release['decision'], Tone>> = {
   rolledback: 'bad',
 };
 
+const titleOf = (r: Release): string =>
+  r.decision === 'committed' && r.step === 'keep' ? 'released: the old version is kept' : TITLE[r.decision];
+
 function Head({ r }: { r: Release }) {
   const kept = r.rollbackUntilMs === null ? undefined : r.rollbackUntilMs - serverNow.value;
-  const title =
-    r.decision === 'committed' && r.step === 'keep' ? 'released: the old version is kept' : TITLE[r.decision];
+  const general = r.why.filter((w) => !r.lanes.some((l) => l.name === w.cluster));
   return (
     <>
       <p class="title">
         <Mark tone={r.outcome === 'done' ? 'ok' : TONE[r.decision]} /> {r.app}@{r.green} <code>{r.release}</code>{' '}
-        {title}
+        {titleOf(r)}
       </p>
       <p class="muted">
-        step {r.step}, wave {r.wave + 1} of {r.waves}, epoch {r.epoch}, by {r.by}, plan <code>{r.planId}</code>
+        {r.wave >= 0 && `step ${r.step}, wave ${r.wave + 1} of ${r.waves}, `}epoch {r.epoch}, by {r.by}, plan{' '}
+        <code>{r.planId}</code>
         {r.skewMs !== null && `, switched within ${r.skewMs} ms`}
         {kept !== undefined && kept > 0 && `, rollback at once for ${duration(kept)}`}
         {r.pointOfNoReturn && ', past the point of no return'}
@@ -46,7 +49,7 @@ function Head({ r }: { r: Release }) {
           {r.cause.code} {r.cause.say}
         </p>
       )}
-      {r.why.map((w) => (
+      {general.map((w) => (
         <p class="why" key={`${w.cluster} ${w.say}`}>
           waits: {w.say}
         </p>

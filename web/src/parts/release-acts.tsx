@@ -2,20 +2,21 @@ import type { StandingApp } from '../../../src/commands/index.ts';
 import type { Release } from '../types.ts';
 import { Act, type Change } from './act.tsx';
 
-/** Versions before the release are what every lane that has not switched still serves. */
-function backChanges(r: Release): Change[] {
-  return r.lanes.map((l) => ({
-    cluster: l.name,
-    from: l.version ?? 'no answer',
-    to: l.version === r.green || l.version === null ? 'the version before' : `${l.version} (stays)`,
-  }));
+/** What the way back means for each lane; one that has not switched stays as it is. */
+function backChanges({ release, before }: StandingApp): Change[] {
+  return (release?.lanes ?? []).map((l) => {
+    const to = before[l.name] ?? 'the version before';
+    return { cluster: l.name, from: l.version ?? 'no answer', to: l.version === to ? `${to} (stays)` : to };
+  });
 }
 
 export const isOpenRelease = (r: Release | null): r is Release =>
   r !== null && ['preparing', 'committed', 'aborting'].includes(r.decision);
 
 /** The one button that takes every cluster back; from any page two presses. */
-export function RollBack({ app, release: r, strong }: { app: string; release: Release; strong?: boolean }) {
+export function RollBack({ of }: { of: StandingApp }) {
+  const { app, release: r } = of;
+  if (r === null) return null;
   const over =
     r.decision === 'rolledback'
       ? 'every cluster serves its old version'
@@ -30,9 +31,9 @@ export function RollBack({ app, release: r, strong }: { app: string; release: Re
       label="Roll back everywhere"
       command={`tw rollback ${app}`}
       kind="safe"
-      changes={backChanges(r)}
+      changes={backChanges(of)}
       denied={denied}
-      strong={strong ?? true}
+      strong
     />
   );
 }
@@ -46,7 +47,7 @@ export function ReleaseActs({ of }: { of: StandingApp }) {
   const args = { app, yes: true };
   return (
     <div class="buttons">
-      <RollBack app={app} release={r} />
+      <RollBack of={of} />
       {r.decision !== 'aborting' && (
         <Act
           verb="promote"

@@ -56,7 +56,7 @@ export function TopBar() {
       {open.map((a) =>
         a.release === null ? null : (
           <span class="alarm" key={a.app}>
-            {a.app}@{a.release.green} <RollBack app={a.app} release={a.release} />
+            {a.app}@{a.release.green} <RollBack of={a} />
           </span>
         ),
       )}
