@@ -15,7 +15,7 @@ const LIMITS_S: Readonly<Record<string, number>> = {
   'release-judge': 900,
   'release-loss': 900,
   'release-rollouts': 2400,
-  'release-vs-rollouts': 900,
+  'release-vs-rollouts': 1800,
   'sandbox-up': 400,
 };
 const DEFAULT_S = 180;
