@@ -17,7 +17,9 @@ interface Holder {
 export function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie runs nothing any more: it only waits for its parent to take note.
+    return fields[0] === 'Z' ? undefined : fields[19];
   } catch {
     return undefined;
   }
