@@ -130,26 +130,15 @@ export class Agent implements AgentDoor {
   }
 
   async #perform(c: Command): Promise<Done> {
-    const { clock, redis } = this.#p;
     switch (c.do) {
       case 'read':
         return await this.#read();
       case 'fence':
-      case 'save': {
-        await this.#closeTunnel();
-        const work = c.do === 'fence' ? redis.fence() : redis.save();
-        return {
-          is: 'done',
-          of: c.do,
-          result: await within(clock, c.do === 'save' ? SAVE_MS : REDIS_MS, work, () => late),
-        };
-      }
+        return { is: 'done', of: 'fence', result: await this.#apart(() => this.#p.redis.fence(), REDIS_MS) };
+      case 'save':
+        return { is: 'done', of: 'save', result: await this.#apart(() => this.#p.redis.save(), SAVE_MS) };
       case 'promote':
-        return {
-          is: 'done',
-          of: 'promote',
-          result: await within(clock, REDIS_MS, redis.promote(c.v, c.run), () => late),
-        };
+        return { is: 'done', of: 'promote', result: await this.#inTime(this.#p.redis.promote(c.v, c.run)) };
       case 'follow':
         return await this.#follow(c.v, c.run);
       case 'measure':
@@ -157,10 +146,21 @@ export class Agent implements AgentDoor {
       case 'txn':
         return { is: 'done', of: 'txn', result: await this.#txn(c.txn) };
       case 'shutdown':
-        await this.#closeTunnel();
-        await within(clock, REDIS_MS, redis.shutdown(c.lose), () => undefined).catch(() => undefined);
-        return { is: 'done', of: 'shutdown' };
+        return await this.#shutdown(c.lose);
     }
+  }
+  async #inTime<T>(work: Promise<T>, ms = REDIS_MS): Promise<T | typeof late> {
+    const either: Promise<T | typeof late> = work;
+    return await within(this.#p.clock, ms, either, () => late);
+  }
+  /** With the way to the primary closed first. */
+  async #apart<T>(work: () => Promise<T>, ms: number): Promise<T | typeof late> {
+    await this.#closeTunnel();
+    return await this.#inTime(work(), ms);
+  }
+  async #shutdown(lose: boolean): Promise<Done> {
+    await this.#apart(() => this.#p.redis.shutdown(lose), REDIS_MS).catch(() => undefined);
+    return { is: 'done', of: 'shutdown' };
   }
 
   async #closeTunnel(): Promise<void> {
@@ -191,12 +191,12 @@ export class Agent implements AgentDoor {
   }
 
   async #follow(v: EpochValue, run: string): Promise<Done> {
-    const { clock, redis, wire } = this.#p;
+    const { redis, wire } = this.#p;
     try {
       await this.#closeTunnel();
       const tunnel = await wire.tunnel(v.primary, v.epoch);
       this.#tunnel = tunnel;
-      const result = await within(clock, REDIS_MS, redis.follow(v, run, tunnel.port), () => late);
+      const result = await this.#inTime(redis.follow(v, run, tunnel.port));
       return { is: 'done', of: 'follow', result };
     } catch (error) {
       return { is: 'done', of: 'follow', result: { is: 'refused', why: String(error) } };
@@ -265,14 +265,15 @@ export class Agent implements AgentDoor {
     }
   }
 
+  #news(all: { revision: number; entries: readonly StateEntry[] }): void {
+    if (all.revision > this.#view.revision) this.#view = this.#fold(all, false);
+    this.#wake.resolve();
+  }
   async #watches(signal: AbortSignal): Promise<void> {
     const { clock, prefix, store } = this.#p;
     while (!signal.aborted) {
       try {
-        for await (const all of store.watch(prefix, signal)) {
-          if (all.revision > this.#view.revision) this.#view = this.#fold(all, false);
-          this.#wake.resolve();
-        }
+        for await (const all of store.watch(prefix, signal)) this.#news(all);
       } catch {
         await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
       }

@@ -1,5 +1,16 @@
 import type { ClusterName } from '../../kernel/index.ts';
-import type { AgentState, BallotView, Circumstances, Command, EpochValue, Look, StoreView } from '../model.ts';
+import type {
+  AgentState,
+  Ballot,
+  Circumstances,
+  Command,
+  EpochValue,
+  FenceReport,
+  Look,
+  RunId,
+  StoreView,
+  ValidRun,
+} from '../model.ts';
 import { choose } from './choose.ts';
 import { decided, openBallot } from './keys.ts';
 import { isSealed, positionOf } from './position.ts';
@@ -26,26 +37,31 @@ const fence: Rule = ({ s, view, look, seen }) => {
 function claim(x: Sight): Command | undefined {
   const { s, view } = x;
   if (s.claimed || s.stood === undefined) return undefined;
-  const held = view.runs[me(x)]?.value;
-  const chosen = decided(view)?.from.run === s.stood.run;
-  if (isSealed(view, me(x), s.stood))
-    return claimTxn(view, me(x), { run: s.stood.run, epoch: s.stood.marker?.epoch ?? 0 });
-  if (chosen || held?.run === s.stood.run)
-    return claimTxn(view, me(x), { run: s.stood.run, epoch: view.epoch?.value.epoch ?? 0 });
-  return claimTxn(view, me(x), { run: '', epoch: 0 });
+  return claimTxn(view, me(x), heir(view, me(x), s.stood));
 }
+/** What the key says of the process that is here now: as much as was known of it, never more. */
+function heir(view: StoreView, c: ClusterName, stood: Look): ValidRun {
+  const { run, marker } = stood;
+  if (isSealed(view, c, stood)) return { run, epoch: marker?.epoch ?? 0 };
+  const known = isWhole(view, c, run) || isHome(decided(view), c, run);
+  return known ? { run, epoch: view.epoch?.value.epoch ?? 0 } : { run: '', epoch: 0 };
+}
+const isHome = (v: EpochValue | undefined, c: ClusterName, run: RunId): boolean =>
+  v?.primary === c && v.from.run === run;
+const isWhole = (view: StoreView, c: ClusterName, run: RunId): boolean => view.runs[c]?.value.run === run;
 
 /** Rule 3: what the fence read back, once; again only when a `none` has become provable. */
 const report: Rule = (x) => {
   const { s, view } = x;
   const ballot = openBallot(view);
-  if (ballot === undefined || ballot.n !== s.fenced || s.stood === undefined) return undefined;
+  if (ballot === undefined || s.stood === undefined || ballot.n !== s.fenced) return undefined;
   const sealed = !s.claimed && isSealed(view, me(x), s.stood);
   const at = positionOf(view, me(x), s.stood);
-  const told = view.fences[me(x)];
-  if (told?.ballot === ballot.n && (told.at !== 'none' || (at === 'none' && !sealed))) return undefined;
+  if (isTold(view.fences[me(x)], ballot.n, at !== 'none' || sealed)) return undefined;
   return (sealed ? claim(x) : undefined) ?? reportTxn(view, me(x), { ballot: ballot.n, at });
 };
+const isTold = (told: FenceReport | undefined, ballot: Ballot, better: boolean): boolean =>
+  told?.ballot === ballot && (told.at !== 'none' || !better);
 
 /** Rule 10: SIGTERM makes memory safe on disk, says so in the store and ends Redis. */
 const leave: Rule = (x) => {
@@ -91,11 +107,12 @@ const catchUp: Rule = (x) => {
   const { s, view, look } = x;
   const v = decided(view);
   if (v === undefined || look === undefined || s.applied !== v.epoch || v.primary === me(x)) return undefined;
-  if (view.runs[me(x)]?.value.run === look.run || !look.link || look.role !== 'replica') return undefined;
-  if (look.loading || look.syncing || look.marker?.epoch !== v.epoch) return undefined;
+  if (isWhole(view, me(x), look.run) || !isLinked(look, v.epoch)) return undefined;
   if (s.need === undefined) return { do: 'measure', primary: v.primary, epoch: v.epoch };
   return look.offset < s.need ? undefined : runTxn(view, me(x), { run: look.run, epoch: v.epoch });
 };
+const isLinked = (look: Look, epoch: Ballot): boolean =>
+  look.role === 'replica' && look.link && !look.loading && !look.syncing && look.marker?.epoch === epoch;
 
 /** Rule 1: only a change is written. */
 const opine: Rule = (x) => {
@@ -128,5 +145,4 @@ export const missed = (view: StoreView, v: EpochValue, judges: readonly ClusterN
 
 export const RULES: readonly Rule[] = [fence, report, leave, decide, apply, catchUp, opine, open];
 
-export const isNews = (s: AgentState, ballot: BallotView | undefined): boolean =>
-  (ballot?.n ?? 0) >= Math.max(s.least ?? 0, s.fenced);
+export const isNews = (s: AgentState, ballot: Ballot): boolean => ballot >= Math.max(s.least ?? 0, s.fenced);

@@ -31,15 +31,19 @@ export function step(s: AgentState, e: AgentEvent): Stepped {
   return still(after(s, e));
 }
 
-function see(s: AgentState, e: Of<'see'>): Stepped {
-  const other = e.look !== undefined && e.look.run !== s.run;
+function see(s: AgentState, { view, look, seen }: Of<'see'>): Stepped {
+  const named = identified(s, look);
   // A read from before the process changed says nothing about what this process may do.
-  if (other && s.run !== undefined) return busy(forgotten(s, e.look?.run ?? ''), { do: 'read' });
-  const named = other ? { ...s, run: e.look?.run ?? '' } : s;
-  if ((named.least === undefined || named.reread) && !e.view.fresh) return busy(named, { do: 'read' });
-  const now = e.view.fresh ? freshened(named, e.view.ballot?.n ?? 0) : named;
-  if (!isNews(now, e.view.ballot)) return still(now);
-  return ruled({ s: matched(now, e.look), view: e.view, look: e.look, seen: e.seen });
+  const reborn = s.run !== undefined && named.run !== s.run;
+  if (reborn || (isBlind(named) && !view.fresh)) return busy(named, { do: 'read' });
+  const ballot = view.ballot?.n ?? 0;
+  const now = view.fresh ? freshened(named, ballot) : named;
+  return isNews(now, ballot) ? ruled({ s: matched(now, look), view, look, seen }) : still(now);
+}
+const isBlind = (s: AgentState): boolean => s.least === undefined || s.reread;
+function identified(s: AgentState, look: Look | undefined): AgentState {
+  if (look === undefined || look.run === s.run) return s;
+  return s.run === undefined ? { ...s, run: look.run } : forgotten(s, look.run);
 }
 
 /** What the look says against what is remembered: a link that fell is measured anew, a Redis that was fenced since is none at work. */
@@ -71,14 +75,16 @@ function without<K extends 'need' | 'stood' | 'busy'>(s: AgentState, ...keys: K[
 
 /** The end of a command. */
 function after(s: AgentState, e: Of<'done'>): AgentState {
-  const command = s.busy;
-  if (command === undefined || command.do !== e.of) throw new Error(`"${e.of}" ended, "${command?.do}" ran`);
+  const { busy: command } = s;
+  if (command?.do !== e.of) throw new Error(`"${e.of}" ended, "${command?.do}" ran`);
   const free = without(s, 'busy');
-  if (e.of === 'fence' || e.of === 'save') return afterFence(free, command, e.result);
-  if (e.of === 'promote' || e.of === 'follow') return afterApply(free, command, e.result.is);
-  if (e.of === 'measure') return e.offset === undefined ? free : { ...free, need: e.offset };
-  if (e.of === 'txn') return afterTxn(free, command, e.result);
-  return free;
+  if ('result' in e) return withResult(free, command, e);
+  return e.of === 'measure' && e.offset !== undefined ? { ...free, need: e.offset } : free;
+}
+function withResult(s: AgentState, command: Command, e: Extract<Of<'done'>, { result: unknown }>): AgentState {
+  if (e.of === 'txn') return afterTxn(s, command, e.result);
+  if (e.of === 'fence' || e.of === 'save') return afterFence(s, command, e.result);
+  return afterApply(s, command, e.result.is === 'done');
 }
 
 /** Only a confirmed fence is one; until then this Redis counts as neither fenced nor at work. */
@@ -92,8 +98,8 @@ function afterFence(s: AgentState, command: Command, result: Fenced | Unconfirme
 }
 
 /** What may have happened in part is fenced away first; a command is never sent a second time. */
-function afterApply(s: AgentState, command: Command, is: 'done' | 'refused' | 'unconfirmed'): AgentState {
-  if (is === 'done' && 'v' in command) return { ...without(s, 'need', 'stood'), applied: command.v.epoch };
+function afterApply(s: AgentState, command: Command, applied: boolean): AgentState {
+  if (applied && 'v' in command) return { ...without(s, 'need', 'stood'), applied: command.v.epoch };
   return { ...without(s, 'need', 'stood'), fenced: 0, applied: 0 };
 }
 

@@ -52,6 +52,8 @@ export class TwinRedis {
   minReplicas = 0;
   writers = false;
   followed = false;
+  /** Cut off from every other Redis. */
+  apart = false;
   linked = false;
   syncing = false;
   pausedUntil: Promise<void> | undefined;
@@ -204,7 +206,8 @@ export class TwinRedis {
   #source(): TwinRedis | undefined {
     const master = this.net.at.get(this.#master);
     const here = this.run !== undefined && this.role === 'replica';
-    return here && master?.run !== undefined && master.role !== 'fenced' ? master : undefined;
+    const cut = this.apart || master?.apart === true;
+    return here && !cut && master?.run !== undefined && master.role !== 'fenced' ? master : undefined;
   }
 
   #attach(master: TwinRedis): boolean {

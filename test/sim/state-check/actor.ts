@@ -1,13 +1,14 @@
 import { type Stepped, started, step } from '../../../src/state/machine/step.ts';
 import type { AgentEvent, AgentState, Circumstances, Command, StateTxn, StoreView } from '../../../src/state/model.ts';
 import type { Send } from './data.ts';
-import { NAMES, type Voter } from './layout.ts';
+import { NAMES, type Redis, type Voter } from './layout.ts';
 import { command, fenceRedis, lookAt, type RedisBend, redisOf, restart, setRedis } from './redis.ts';
 import { stable } from './pool.ts';
 import { ballotOf, epochOf, landed, type Store, viewOf } from './store.ts';
 import type { Agent, State, World } from './world.ts';
 
 export type See = Extract<AgentEvent, { is: 'see' }>;
+type Of<K extends Command['do']> = Extract<Command, { do: K }>;
 /** A wrong design, as wrappers around what the real `step` sees and does. */
 export interface Bend extends RedisBend {
   see?: (e: See) => See;
@@ -125,18 +126,35 @@ export class Actors {
   /** False: nothing comes of it in this world. */
   #perform(s: State, v: Voter, x: { c: Command; e: See }): boolean {
     const { c, e } = x;
-    if (c.do === 'fence') return this.#fence(s, v, e);
-    if (c.do === 'save') {
-      this.#fenced(s, v, 'save');
-      setRedis(s, v, { disk: redisOf(s, v).log });
+    switch (c.do) {
+      case 'fence':
+        return this.#fence(s, v, e);
+      case 'save':
+        return this.#saved(s, v);
+      case 'follow':
+      case 'promote':
+        return this.#applies(s, v, c);
+      case 'measure':
+        return this.#measured(s, v, c);
+      case 'txn':
+        return this.#txn(s, v, { c, e });
+      case 'shutdown':
+        return this.#restarts(s, v, redisOf(s, v).disk);
+      case 'read':
+        return true;
     }
-    if (c.do === 'follow' && this.#merged) this.#followed(s, v, c);
-    if (c.do === 'promote' && this.#merged) this.#promoting(s, v, c);
-    if (c.do === 'shutdown') this.#restarts(s, v, c.lose ? '' : redisOf(s, v).disk);
-    if (c.do === 'measure') return this.#measured(s, v, c);
-    return c.do === 'txn' ? this.#txn(s, v, { c, e }) : true;
   }
 
+  /** In one move, as far as it may be. */
+  #applies(s: State, v: Voter, c: Of<'follow'> | Of<'promote'>): true {
+    if (!this.#merged) return true;
+    return c.do === 'follow' ? this.#followed(s, v, c) : this.#promoting(s, v, c);
+  }
+  #saved(s: State, v: Voter): true {
+    this.#fenced(s, v, 'save');
+    setRedis(s, v, { disk: redisOf(s, v).log });
+    return true;
+  }
   #fence(s: State, v: Voter, e: See): true {
     if (this.#bend.early === true) {
       const free = { ...agentOf(s, v).s, fenced: ballotOf(s.store), stood: lookAt(s, v) };
@@ -166,35 +184,42 @@ export class Actors {
     this.#perform(s, v, { c: this.#bend.effect?.(c, next, again) ?? c, e: again });
   }
 
-  #followed(s: State, v: Voter, c: Command): void {
-    if (c.do !== 'follow') return;
+  #followed(s: State, v: Voter, c: Of<'follow'>): true {
     command(s, v, `F${c.v.epoch}${index(c.v.primary)}`);
     setAgent(s, v, step(agentOf(s, v).s, { is: 'done', of: 'follow', result: { is: 'done' } }).next);
+    return true;
   }
-  #promoting(s: State, v: Voter, c: Command): void {
-    if (c.do !== 'promote') return;
+  #promoting(s: State, v: Voter, c: Of<'promote'>): true {
     const { at, s: agent } = agentOf(s, v);
     command(s, v, `${'AMO'[at]}${c.v.epoch}`);
     if (at < 2) setAgent(s, v, agent, at + 1);
     else setAgent(s, v, step(agent, { is: 'done', of: 'promote', result: { is: 'done' } }).next);
+    return true;
   }
-  #measured(s: State, v: Voter, c: Command): boolean {
-    if (c.do !== 'measure') return false;
+  #measured(s: State, v: Voter, c: Of<'measure'>): boolean {
     const to = redisOf(s, index(c.primary));
     if (to.role < 2 || to.epoch !== c.epoch) return false;
     setAgent(s, v, step(agentOf(s, v).s, { is: 'done', of: 'measure', offset: to.log.length }).next);
     return true;
   }
 
-  #txn(s: State, v: Voter, x: { c: Extract<Command, { do: 'txn' }>; e: See }): boolean {
+  #txn(s: State, v: Voter, x: { c: Of<'txn'>; e: See }): boolean {
     const { why, txn } = x.c;
-    if (why === 'ballot' || why === 'opinion' || why === 'decide') return false;
-    if (why !== 'claim' && !(why === 'run' && this.#merged)) fly(s, txn);
-    if (why === 'seal') return true;
-    if (why === 'claim' && s.budgets.crashes > 0) this.#diesAfter(v, txn);
-    if (why === 'claim' || (why === 'run' && this.#merged)) s.store = landed(s.store, txn);
+    if (['ballot', 'opinion', 'decide'].includes(why)) return false;
+    if (why === 'claim') return this.#claims(s, v, x);
+    if (why === 'run' && this.#merged) s.store = landed(s.store, txn);
+    else fly(s, txn);
+    if (why !== 'seal') this.#told(s, v);
+    return true;
+  }
+  #told(s: State, v: Voter): void {
     setAgent(s, v, step(agentOf(s, v).s, { is: 'done', of: 'txn', result: 'ok' }).next);
-    if (why === 'claim' && this.#merged) this.#chain(s, v, x.e);
+  }
+  #claims(s: State, v: Voter, x: { c: Of<'txn'>; e: See }): true {
+    if (s.budgets.crashes > 0) this.#diesAfter(v, x.c.txn);
+    s.store = landed(s.store, x.c.txn);
+    this.#told(s, v);
+    if (this.#merged) this.#chain(s, v, x.e);
     return true;
   }
 
@@ -246,26 +271,29 @@ export class Actors {
   }
 
   #faults(from: State, v: Voter): void {
-    const { faultsAt, disk } = this.#world.size;
-    if ((faultsAt ?? v) !== v) return;
+    if ((this.#world.size.faultsAt ?? v) !== v) return;
     const { budgets } = from;
     if (budgets.crashes > 0 && agentOf(from, v).s.least !== undefined) this.#dies(from, v);
     if (budgets.seals > 0 && agentOf(from, v).s.applied === epochOf(from.store)?.epoch) this.#leaves(v);
     if (budgets.restarts === 0) return;
-    const { log, disk: saved } = redisOf(from, v);
-    const logs = new Set(['', ...(saved === '' ? [] : [saved])]);
-    for (let i = 1; disk && i <= log.length; i++) logs.add(log.slice(0, i));
-    for (const with_ of logs) {
+    for (const log of this.#disks(redisOf(from, v))) {
       const s = this.#out.begin();
       s.budgets = { ...budgets, restarts: budgets.restarts - 1 };
-      this.#restarts(s, v, with_);
-      this.#out.send(s, () => `Redis ${v} starts anew with "${with_}"`);
+      this.#restarts(s, v, log);
+      this.#out.send(s, () => `Redis ${v} starts anew with "${log}"`);
     }
   }
-  #restarts(s: State, v: Voter, log: string): void {
+  /** What a new process may find: nothing, what an orderly stop saved, or any beginning of its log. */
+  #disks(r: Redis): Set<string> {
+    const logs = new Set(r.disk === '' ? [''] : ['', r.disk]);
+    for (let i = 1; this.#world.size.disk && i <= r.log.length; i++) logs.add(r.log.slice(0, i));
+    return logs;
+  }
+  #restarts(s: State, v: Voter, log: string): true {
     restart(s, v, log);
     // Wrong design: the agent goes on with what it was doing, on the new process.
     if (this.#bend.anyProcess !== true || agentOf(s, v).s.busy === undefined) this.#starts(s, v);
+    return true;
   }
   #starts(s: State, v: Voter): void {
     setAgent(s, v, started(agentOf(s, v).s.setup));

@@ -65,14 +65,15 @@ function write(s: State, i: number, out: Send): void {
   }
 }
 
+const neededIn = (s: State, epoch: number): number =>
+  s.store.versions.findLast((v) => v.epoch?.epoch === epoch)?.epoch?.w ?? 1;
+
 function wait(s: State, i: number, x: { w: Extract<Write, { is: 'p' }>; out: Send; observer: boolean }): void {
   const { voter, offset, epoch } = x.w;
   const r = redisOf(s, voter);
   if (r.role !== 3) return;
-  const value = s.store.versions.findLast((v) => v.epoch?.epoch === epoch)?.epoch;
-  let heard = x.observer ? 1 : 0;
-  for (let f = 0; f < s.redises.length; f++) if (f !== voter && ackOf(s.acks, voter, f) >= offset) heard += 1;
-  if (heard < (value?.w ?? 1)) return;
+  const others = s.redises.map((_, f) => f).filter((f) => f !== voter && ackOf(s.acks, voter, f) >= offset);
+  if (others.length + (x.observer ? 1 : 0) < neededIn(s, epoch)) return;
   const next = x.out.begin();
   setWrite(next, i, { is: 'A', epoch });
   const there = r.log[offset - 1] === LETTERS[i] && r.epoch === epoch;

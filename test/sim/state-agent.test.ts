@@ -1,0 +1,131 @@
+/** Seeded lives of three voters: the real agents over Redis twins and the store in memory, with faults. */
+import { expect, it } from 'vitest';
+import { Client } from './state-agent/client.ts';
+import { type Place, Rig } from './state-agent/rig.ts';
+
+const SEEDS = Number(process.env.TW_SEEDS ?? 8);
+
+/** One fault, and how it ends; one cluster's data at a time, because more is not survivable. */
+type Trouble = (rig: Rig, p: Place) => Promise<void>;
+const pause = (rig: Rig, least: number, most: number): Promise<void> =>
+  rig.clock.sleep(least + rig.roll() * (most - least));
+
+const TROUBLES: readonly [string, Trouble][] = [
+  [
+    'redis restarts empty',
+    async (rig, p) => {
+      p.redis.stop();
+      await pause(rig, 50, 4000);
+      p.redis.start('empty');
+    },
+  ],
+  [
+    'redis restarts with old disk',
+    async (rig, p) => {
+      p.redis.disk = p.redis.log.slice(0, Math.floor(rig.roll() * p.redis.log.length));
+      p.redis.stop();
+      await pause(rig, 50, 4000);
+      p.redis.start('disk');
+    },
+  ],
+  [
+    'the agent dies',
+    async (rig, p) => {
+      rig.kill(p);
+      await pause(rig, 10, 5000);
+      rig.start(p);
+    },
+  ],
+  [
+    'cut off',
+    async (rig, p) => {
+      rig.isolate(p, true);
+      await pause(rig, 500, 9000);
+      rig.isolate(p, false);
+    },
+  ],
+  [
+    'the store loses answers',
+    async (rig) => {
+      rig.lossy = 0.3;
+      await pause(rig, 1000, 5000);
+      rig.lossy = 0;
+    },
+  ],
+  [
+    'orderly stop and start',
+    async (rig, p) => {
+      p.agent?.leave();
+      await Promise.race([p.ended, rig.clock.sleep(20_000)]);
+      rig.say(`${p.name}: left, redis ${p.redis.run === undefined ? 'ended' : 'runs'}`);
+      p.stop.abort();
+      if (p.redis.run === undefined) p.redis.start('disk');
+      rig.start(p);
+    },
+  ],
+];
+
+/** Everybody has the same words, and one home takes writes. */
+const settled = (rig: Rig): boolean => {
+  const homes = rig.places.filter((p) => p.redis.role === 'primary' && p.redis.writers);
+  const words = rig.places.map((p) => p.redis.words.join());
+  const valid = rig.world.view('state/app/run/').entries;
+  const whole = rig.places.every((p) => valid.some((e) => e.key.endsWith(p.name) && runOf(e.value) === p.redis.run));
+  return homes.length === 1 && new Set(words).size === 1 && whole;
+};
+const runOf = (value: unknown): string | undefined => (value as { run?: string }).run;
+
+async function life(
+  seed: number,
+  names: readonly string[],
+): Promise<{ rig: Rig; clients: Client[]; troubles: number }> {
+  const rig = new Rig(seed, names);
+  const clients = ['x', 'y', 'z'].map((n) => new Client(rig, n));
+  let ended = false;
+  let calm = false;
+  let troubles = 0;
+  const writing = clients.map((c) => c.run(() => ended));
+  const story = (async () => {
+    while (!settled(rig)) await rig.clock.sleep(100);
+    for (let i = 0; i < 5; i++) {
+      const [what, trouble] = TROUBLES[Math.floor(rig.roll() * TROUBLES.length)] as (typeof TROUBLES)[number];
+      const p = rig.places[Math.floor(rig.roll() * rig.places.length)] as Place;
+      rig.say(`== ${what}: ${p.name}`);
+      await trouble(rig, p);
+      troubles += 1;
+      // The next one may hit while this one is not over, as long as its data is whole again.
+      const whole = !what.startsWith('redis') && !what.startsWith('orderly');
+      if (whole && rig.roll() < 0.5) await pause(rig, 100, 3000);
+      else while (!settled(rig)) await rig.clock.sleep(100);
+    }
+    ended = true;
+    await Promise.all(writing);
+    while (!settled(rig)) await rig.clock.sleep(100);
+    for (const q of rig.places) q.stop.abort();
+    await Promise.all(rig.places.map((q) => q.ended));
+    calm = true;
+  })();
+  story.catch((error: unknown) => (rig.broken ??= String(error)));
+  await rig.clock.run(
+    () => calm || rig.broken !== undefined,
+    600_000,
+    () => rig.look(),
+  );
+  return { rig, clients, troubles };
+}
+
+const tail = (rig: Rig): string => rig.log.slice(-120).join('\n');
+
+it.each([...Array(SEEDS).keys()])('life %i: nothing acknowledged is lost', { timeout: 120_000 }, async (seed) => {
+  const { rig, clients, troubles } = await life(seed, ['au', 'ca', 'sa']).catch((error: unknown) => {
+    throw new Error(String(error));
+  });
+  expect(rig.broken, tail(rig)).toBeUndefined();
+  const words = rig.places[0]?.redis.words ?? [];
+  const counts = new Map(words.map((w) => [w, words.filter((x) => x === w).length]));
+  for (const c of clients) {
+    expect(c.acked.length, tail(rig)).toBeGreaterThan(0);
+    for (const w of c.acked) expect(`${w}: ${counts.get(w) ?? 0}`, tail(rig)).toBe(`${w}: 1`);
+  }
+  expect(troubles).toBe(5);
+});

@@ -1,0 +1,130 @@
+// Three voters with the real agent over Redis twins, one store in memory, faults and clients that count.
+import {
+  type ClusterName,
+  memoryStore,
+  type StoreCall,
+  type StoreFault,
+  StoreWorld,
+} from '../../../src/kernel/index.ts';
+import { Agent } from '../../../src/state/agent.ts';
+import type { Command } from '../../../src/state/model.ts';
+import type { Pong, Wire } from '../../../src/state/ports.ts';
+import { twinLocalRedis } from '../../../src/state/twin/local-redis.ts';
+import { TwinNet, TwinRedis } from '../../../src/state/twin/redis.ts';
+import { dice, SimClock } from '../release-shell/time.ts';
+
+export interface Place {
+  name: ClusterName;
+  redis: TwinRedis;
+  agent: Agent | undefined;
+  cut: boolean;
+  stop: AbortController;
+  ended: Promise<void>;
+}
+
+export class Rig {
+  readonly roll: () => number;
+  readonly clock: SimClock;
+  readonly net = new TwinNet();
+  readonly world: StoreWorld;
+  readonly places: readonly Place[];
+  readonly log: string[] = [];
+  /** Share of store calls whose answer is lost. */
+  lossy = 0;
+  broken: string | undefined;
+  readonly #names: readonly ClusterName[];
+
+  constructor(seed: number, names: readonly ClusterName[] = ['au', 'ca', 'sa']) {
+    this.roll = dice(seed);
+    this.clock = new SimClock(this.roll);
+    this.world = new StoreWorld(this.clock);
+    this.#names = names;
+    this.places = names.map((name, i) => ({
+      name,
+      redis: new TwinRedis(this.net, i + 1),
+      agent: undefined,
+      cut: false,
+      stop: new AbortController(),
+      ended: Promise.resolve(),
+    }));
+    for (const p of this.places) this.start(p);
+  }
+
+  say(text: string): void {
+    this.log.push(`${String(Math.round(this.clock.now())).padStart(6)} ${text}`);
+  }
+  place(name: ClusterName): Place {
+    return this.places.find((p) => p.name === name) as Place;
+  }
+
+  start(p: Place): void {
+    const { clock } = this;
+    p.stop = new AbortController();
+    p.agent = new Agent({
+      setup: { me: p.name, voters: this.#names, judges: this.#names, home: 'ca' },
+      prefix: 'state/app/',
+      clock,
+      store: memoryStore((call) => this.#fault(p, call), this.world),
+      redis: twinLocalRedis(p.redis),
+      wire: this.#wire(p),
+      note: (what) => this.#note(p, what),
+    });
+    p.ended = p.agent.run(p.stop.signal);
+  }
+  /** The agent's process ends, at once and without a word. */
+  kill(p: Place): void {
+    p.stop.abort();
+    p.agent = undefined;
+    this.say(`${p.name}: agent killed`);
+  }
+  isolate(p: Place, cut: boolean): void {
+    p.cut = cut;
+    p.redis.apart = cut;
+    this.net.poke();
+    this.say(`${p.name}: ${cut ? 'cut off' : 'back'}`);
+  }
+
+  #note(p: Place, what: { command: Command; end: string }): void {
+    const { command: c, end } = what;
+    const more = c.do === 'txn' ? `${c.why} ${JSON.stringify(c.txn.put[0]?.value)}` : '';
+    if (c.do !== 'read') this.say(`${p.name}: ${c.do} ${more} ${end}`);
+  }
+  #fault(p: Place, call: StoreCall): StoreFault | undefined {
+    if (p.cut) return call.do === 'txn' && this.roll() < 0.5 ? 'dropped' : 'refused';
+    if (call.do !== 'txn' || this.roll() >= this.lossy) return undefined;
+    return this.roll() < 0.5 ? 'lost' : 'dropped';
+  }
+
+  #wire(p: Place): Wire {
+    const reach = (to: ClusterName): Place => {
+      const there = this.place(to);
+      if (p.cut || there.cut || there.agent === undefined) throw new Error(`${to} does not answer`);
+      return there;
+    };
+    return {
+      open: async () => {
+        throw new Error('no streams here');
+      },
+      tunnel: async (to, epoch) => {
+        const there = reach(to);
+        if (there.agent?.epoch() !== epoch) throw new Error(`${to} is not of epoch ${epoch}`);
+        return { port: there.redis.port, close: async () => undefined };
+      },
+      ping: async (to): Promise<Pong> => {
+        await this.clock.sleep(50 + this.roll() * 200);
+        const pong = await reach(to).agent?.pong();
+        if (pong === undefined) throw new Error(`${to} does not answer`);
+        return { ...pong, via: 'direct' };
+      },
+      rtt: () => 200,
+    };
+  }
+
+  /** At every moment: of one epoch there is one primary that takes writes. */
+  look(): void {
+    const open = this.places.filter((p) => p.redis.run !== undefined && p.redis.role === 'primary');
+    const epochs = open.map((p) => p.redis.marker?.epoch ?? 0);
+    if (new Set(epochs).size < epochs.length)
+      this.broken ??= `two primaries of epoch ${epochs.join()}: ${open.map((p) => p.name).join()}`;
+  }
+}
