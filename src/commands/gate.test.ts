@@ -155,10 +155,27 @@ describe('without `people`', () => {
       why: expect.stringContaining('sale'),
     });
     await as('me', 'pause', { app: 'shop' }, plain);
+    await as('me', 'exec', { app: 'shop', argv: ['env'], on: [] }, plain);
     await as('me', 'unfreeze', {}, plain);
     await as('me', 'up', { on: [] }, plain);
-    expect(ran.map((r) => r.verb)).toEqual(['up', 'pause', 'up']);
+    expect(ran.map((r) => r.verb)).toEqual(['up', 'pause', 'exec', 'up']);
   });
+});
+
+it('a folder where nothing can be kept stops nobody who was never asked', async () => {
+  const closed = {
+    ...context(config(FLEET)),
+    book: () => {
+      throw fault('TW1020', { value: 'journal.db' });
+    },
+  };
+  const call = { verb: 'up', args: { on: [] }, from: at('me') };
+  await governed(closed, call, io, (c, x) => engine(c, x.verb, x.args));
+  expect(ran.map((r) => r.verb)).toEqual(['up']);
+  const strict = { ...closed, config: () => loadConfig(ruled) };
+  expect(
+    (await no(governed(strict, { ...call, from: at('anna') }, io, (c, x) => engine(c, x.verb, x.args)))).code,
+  ).toBe('TW1020');
 });
 
 describe('persons and rights', () => {

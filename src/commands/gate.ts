@@ -2,7 +2,7 @@ import type { Config } from '../config/index.ts';
 import { digest, fault, type Json, type Problem, problemOf, TwError, toJson } from '../kernel/index.ts';
 import { passes } from './access/machine/barrier.ts';
 import { authorise, rightsFor } from './access/machine/rights.ts';
-import type { Caller, Person, Policy, Target, Verdict } from './access/model.ts';
+import type { Barrier, Caller, Person, Policy, Target, Verdict } from './access/model.ts';
 import { personFor, terminal } from './access/persons.ts';
 import { policyOf } from './access/policy.ts';
 import { targetOf, targetOfApproval } from './access/target.ts';
@@ -92,9 +92,10 @@ async function told<T>(p: Passing, person: string | null, work: () => Promise<T>
 }
 
 async function stopBarriers(p: Passing, target: Target, person: Person): Promise<void> {
-  if (kindOf(p) !== 'forward') return;
+  if (kindOf(p) !== 'forward' || p.spec.verb === 'exec') return; // looking into a pod is needed most when all else stands
   const now = p.c.clock.now();
-  const up = await barriers(p.c.book(), now).catch((error: unknown) => {
+  const standing = async (): Promise<readonly Barrier[]> => await barriers(p.c.book(), now);
+  const up = await standing().catch((error: unknown) => {
     if (p.strict) throw error;
     return [];
   });

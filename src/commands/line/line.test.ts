@@ -59,6 +59,7 @@ describe('the grammar', () => {
     ['token create x', 'TW6102', 'no business'],
     ['logs guestbook', 'TW6102', 'no business'],
     ['', 'TW6001', ''],
+    ['help', 'TW6001', 'verbs: plan, up'],
     ['exec guestbook -- env', 'TW6102', 'one machine'],
     ['release', 'TW6002', 'app and version'],
     ['release guestbook@v2 now', 'TW6002', 'wants nothing here'],

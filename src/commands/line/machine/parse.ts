@@ -58,11 +58,15 @@ function unknownVerb(w: Words, g: Grammar): LineFault {
       why: ['it needs the files or the screen of one machine, or is no business of a room'],
       fix: [{ say: 'In a terminal:', command: `tw ${here.verb} --help` }],
     };
+  const verbs = chatVerbs(g.table).map((c) => c.verb);
   return {
     code: 'TW6001',
     value: typed,
-    why: [...pointed(w.line, w.words[0]?.at ?? 0), ...(near === undefined ? [] : [`the nearest one is "${near}"`])],
-    fix: [{ say: near === undefined ? 'See all verbs:' : 'Did you mean', command: near === undefined ? 'help' : near }],
+    why: [
+      ...pointed(w.line, w.words[0]?.at ?? 0),
+      near === undefined ? `verbs: ${verbs.join(', ')}` : `the nearest one is "${near}"`,
+    ],
+    fix: near === undefined ? [] : [{ say: 'Did you mean', command: near }],
   };
 }
 
