@@ -33,6 +33,10 @@ export interface CoordinationWiring {
 type Members = Extract<NonNullable<Config['coordination']>, { kind: 'members' }>;
 type External = Extract<NonNullable<Config['coordination']>, { kind: 'external' }>;
 
+/** Through an API server far away: its TLS, a WebSocket, and the TLS of etcd inside. */
+const CONNECT_MS = 10_000;
+const CALL_MS = 5000;
+
 const etcd = () => import('../kernel/store-etcd/index.ts');
 
 /** A certificate that lies in a cluster. Throws KubeError. */
@@ -100,7 +104,7 @@ async function memberOptions(w: CoordinationWiring, m: Members): Promise<EtcdOpt
   }
   if (tls === undefined)
     throw fault('TW5112', { value: m.members.join(', '), why: said, fix: [{ say: 'Deploy it:', command: 'tw up' }] });
-  return { endpoints, root: rootOf(w.config), clock: w.clock, tls };
+  return { endpoints, root: rootOf(w.config), clock: w.clock, tls, connectMs: CONNECT_MS, timeoutMs: CALL_MS };
 }
 
 /** How the members are reached. Throws TW5112, TW1004. */

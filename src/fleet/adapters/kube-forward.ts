@@ -1,14 +1,11 @@
 import { Duplex, PassThrough } from 'node:stream';
+import type { ClientOptions, WebSocket } from 'ws';
 import { KubeError, type PodPort } from '../ports.ts';
 import type { Session } from './kube-session.ts';
 
-interface Socket {
-  close(): void;
-  on(event: 'close', listener: (code: number, reason: Buffer) => void): unknown;
-}
-
 /** RFC 6455: the other side is through. */
 const NORMAL = 1000;
+const HANDSHAKE_MS = 10_000;
 
 /** Bytes to and from the pod; the official client wants one stream for each way. */
 class PodStream extends Duplex {
@@ -49,24 +46,35 @@ class PodStream extends Duplex {
   }
 }
 
+/** Opens the WebSocket; whoever gives the stream up before it is open is not kept waiting by it. */
+async function connected(session: Promise<Session>, at: PodPort, stream: PodStream): Promise<void> {
+  const { PortForward } = await import('@kubernetes/client-node');
+  const { WebSocketHandler } = await import('@kubernetes/client-node/dist/web-socket-handler.js');
+  const { WebSocket: Client } = await import('ws');
+  const config = await (await session).config();
+  const made = (uri: string, protocols: string[], options: ClientOptions): WebSocket => {
+    const socket = new Client(uri, protocols, { ...options, handshakeTimeout: HANDSHAKE_MS });
+    // Without the closing handshake, for which the other side would have 30 s.
+    stream.on('close', () => socket.terminate());
+    socket.on('close', (code, reason) => {
+      if (code === NORMAL) stream.push(null);
+      else stream.fail(`the connection ended (${code}) ${reason.toString()}`.trim());
+    });
+    return socket;
+  };
+  const forward = new PortForward(config, true, new WebSocketHandler(config, made));
+  if (!stream.destroyed)
+    await forward.portForward(at.namespace, at.pod, [at.port], stream.down, stream.faults, stream.up);
+}
+
 /**
  * A TCP connection to a port of a pod over the WebSocket of the official client. It can be written to at once;
  * what goes wrong ends it with a KubeError.
  */
 export function forwardToPod(session: Promise<Session>, at: PodPort): Duplex {
   const stream = new PodStream();
-  const open = async (): Promise<void> => {
-    const { PortForward } = await import('@kubernetes/client-node');
-    const forward = new PortForward(await (await session).config());
-    const { up, down, faults } = stream;
-    const socket = (await forward.portForward(at.namespace, at.pod, [at.port], down, faults, up)) as unknown as Socket;
-    socket.on('close', (code, reason) => {
-      if (code === NORMAL) stream.push(null);
-      else stream.fail(`the connection ended (${code}) ${reason.toString()}`.trim());
-    });
-    stream.on('close', () => socket.close());
-    if (stream.destroyed) socket.close();
-  };
-  open().catch((e: unknown) => stream.fail(e instanceof Error ? e.message : 'no connection to the pod', e));
+  connected(session, at, stream).catch((e: unknown) =>
+    stream.fail(e instanceof Error ? e.message : 'no connection to the pod', e),
+  );
   return stream;
 }

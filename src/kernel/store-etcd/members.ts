@@ -26,6 +26,8 @@ export interface EtcdOptions {
   tls?: { ca?: string; cert?: string; key?: string } | undefined;
   /** Deadline of every call, ms. */
   timeoutMs?: number;
+  /** Deadline of a connection, TLS included, ms; default: as a call. */
+  connectMs?: number;
 }
 
 const TIMEOUT_MS = 3000;
@@ -51,7 +53,7 @@ function wrapped(socket: Duplex, at: URL, tls: EtcdOptions['tls']): Duplex {
 }
 
 function memberOf(e: EtcdEndpoint, o: EtcdOptions): Member {
-  const connectMs = o.timeoutMs ?? TIMEOUT_MS;
+  const connectMs = o.connectMs ?? o.timeoutMs ?? TIMEOUT_MS;
   const socket = e.socket;
   const manager = new Sessions(
     e.url,
