@@ -1,6 +1,7 @@
 import { appsOf, type FleetApp, type FleetPlan, fleetPlan, type Versions } from '../fleet/index.ts';
 import { type InfraPlan, infraPlan, type Outputs, type Presence, refusedBy } from '../infra/index.ts';
 import type { Cloud } from '../kernel/index.ts';
+import { refuseShared } from '../state/index.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 import { type Live, liveVersions } from './release/live.ts';
@@ -113,6 +114,7 @@ function planInfra(e: Engine, outputs: Outputs, scope: PlanScope): Promise<Infra
 /** Plans clouds, clusters and DNS side by side into one value. Throws the faults of what a person wrote. */
 export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
   const { only } = scope;
+  refuseShared(e.config);
   const outputs = await e.outputs();
   const guess = expected(e, outputs);
   // first the slowest: terraform works while this process loads what talks to the clusters

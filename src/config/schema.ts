@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { chatSchema } from './schema-chat.ts';
 import { coordinationSchema } from './schema-coordination.ts';
+import { duration } from './schema-duration.ts';
 import { approvalsSchema, peopleSchema, rightsSchema } from './schema-people.ts';
+import { stateSchema } from './schema-state.ts';
 
 const name = z
   .string()
@@ -98,16 +100,6 @@ const override = z.strictObject({
   patch: z.array(patchOp).optional().describe('JSON Patch.'),
   merge: json.optional().describe('Merge patch.'),
 });
-
-const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-/** `10s`, `1.5m` … as milliseconds. */
-const duration = z
-  .string()
-  .regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'a duration such as 30s, 5m, 1h')
-  .transform((t) => {
-    const [, n = '0', , unit = 's'] = /^(\d+(\.\d+)?)(ms|s|m|h)$/.exec(t) ?? [];
-    return Math.round(Number(n) * (MS[unit] ?? 1000));
-  });
 
 const serve = z.union([
   z.enum(['fastest', 'nearest']).transform((by) => ({ by })),
@@ -274,10 +266,7 @@ const app = z.strictObject({
   release: release
     .optional()
     .describe('Blue/green releases: the Deployments behind `traffic.service` run once per version.'),
-  state: z
-    .strictObject({ mode: z.literal('isolated') })
-    .default({ mode: 'isolated' })
-    .describe('isolated: every cluster keeps its own state.'),
+  state: stateSchema,
 });
 
 /** What a person writes; unknown keys are faults. */

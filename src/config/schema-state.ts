@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { duration } from './schema-duration.ts';
+
+const shared = 'Only for state that is shared.';
+const given = {
+  engine: z.enum(['redis']).optional().describe(`${shared} What keeps the state. Default: redis.`),
+  ack: z
+    .enum(['quorum', 'local'])
+    .optional()
+    .describe(`${shared} quorum: a write is answered once another cloud has it too; local: at once. Default: quorum.`),
+  home: z
+    .string()
+    .optional()
+    .describe(
+      'Only for single-writer. Cluster that takes the writes, or auto: where writes are fastest for the users. Default: auto.',
+    ),
+  read: z
+    .enum(['local', 'primary'])
+    .optional()
+    .describe(`${shared} local: reads are answered in their own cluster; primary: at home. Default: local.`),
+  persist: z
+    .boolean()
+    .optional()
+    .describe(
+      `${shared} Keep the data on disk too, so that an orderly stop of everything loses nothing. Default: true.`,
+    ),
+  backup: z
+    .strictObject({
+      every: duration.describe('How often a snapshot is made and verified.'),
+      to: z.string().describe('Where snapshots go.'),
+    })
+    .optional()
+    .describe(`${shared} Snapshots. Default: none.`),
+  hold: duration
+    .optional()
+    .describe(`${shared} How long a write waits while there is no home. Default: the printed failover time and 1 s.`),
+};
+
+/** The state of one app. */
+export const stateSchema = z
+  .strictObject({
+    mode: z
+      .enum(['isolated', 'single-writer', 'active-active'])
+      .default('isolated')
+      .describe(
+        'isolated: every cluster keeps its own state; single-writer: one cluster takes the writes, all have the data; active-active: every cluster takes writes.',
+      ),
+    ...given,
+  })
+  .superRefine((v, ctx) => {
+    const idle = v.mode === 'isolated' ? Object.keys(given) : v.mode === 'active-active' ? ['home'] : [];
+    for (const key of idle.filter((k) => v[k as keyof typeof v] !== undefined))
+      ctx.addIssue({ code: 'custom', path: [key], message: `means nothing with mode ${v.mode}` });
+  })
+  .transform((v) => {
+    if (v.mode === 'isolated') return { mode: v.mode };
+    const { mode, engine = 'redis', ack = 'quorum', home = 'auto', read = 'local', persist = true, ...rest } = v;
+    return { mode, engine, ack, home, read, persist, ...rest };
+  })
+  .prefault({})
+  .describe('How the state of the app is kept. Default: isolated.');

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { stateSchema } from './schema-state.ts';
+
+const faults = (input: unknown): string[] =>
+  (stateSchema.safeParse(input).error?.issues ?? []).map((i) => `${i.path.join('.')}: ${i.message}`);
+
+describe('state', () => {
+  it('is isolated unless said otherwise, and then has nothing to set', () => {
+    expect(stateSchema.parse(undefined)).toEqual({ mode: 'isolated' });
+    expect(faults({ ack: 'quorum', hold: '5s' })).toEqual([
+      'ack: means nothing with mode isolated',
+      'hold: means nothing with mode isolated',
+    ]);
+  });
+
+  it('shared state has defaults, durations in milliseconds', () => {
+    expect(stateSchema.parse({ mode: 'single-writer', hold: '5s' })).toEqual({
+      mode: 'single-writer',
+      engine: 'redis',
+      ack: 'quorum',
+      home: 'auto',
+      read: 'local',
+      persist: true,
+      hold: 5000,
+    });
+    expect(stateSchema.parse({ mode: 'single-writer', backup: { every: '1h', to: 's3://b' } })).toMatchObject({
+      backup: { every: 3_600_000, to: 's3://b' },
+    });
+  });
+
+  it('active-active has no home; unknown modes and keys are faults', () => {
+    expect(faults({ mode: 'active-active', home: 'ca' })).toEqual(['home: means nothing with mode active-active']);
+    expect(faults({ mode: 'shared' })[0]).toContain('mode: ');
+    expect(faults({ mode: 'single-writer', acks: 'quorum' })[0]).toContain('acks');
+  });
+});
