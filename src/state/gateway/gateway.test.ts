@@ -208,6 +208,7 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'gateway un
   it('no home in time: TWNOQUORUM; a full waiting room: TWBUSY; reads here go on', async () => {
     const s = await slave('127.0.0.9');
     expect(await (await master()).ask('SET', 'k', '1')).toBe('OK');
+    await rig.trio.level();
     await rig.trio.of('a').process.kill();
     const waiting = await Promise.all([1, 2, 3, 4].map(() => master()));
     const held = waiting.map((m, i) => m.ask('SET', `k${i}`, 1));

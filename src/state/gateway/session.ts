@@ -7,7 +7,7 @@ import { RespError, reply } from '../resp/values.ts';
 import type { Core } from './core.ts';
 import { exchange, judge, NOT_APPLIED, positionOf, toClient, untouched } from './exchange.ts';
 import { BUSY, noQuorum, OK, READONLY, refused, UNKNOWN } from './says.ts';
-import { reached } from './tokens.ts';
+import { reached, type Token } from './tokens.ts';
 import { type Command, type Item, Transaction } from './transaction.ts';
 import { errorOf, Upstream } from './upstream.ts';
 
@@ -29,6 +29,8 @@ export class Session {
   #running = false;
   #home: Upstream | undefined;
   #local: Upstream | undefined;
+  /** The last token that the copy was seen to have: what it has once, it keeps. */
+  #fresher: { up: Upstream; token: Token } | undefined;
   #db = '0';
   #last: Buffer | undefined;
 
@@ -248,7 +250,14 @@ export class Session {
   /** True once the copy has what this client's token stands for. */
   async #fresh(up: Upstream): Promise<boolean> {
     const token = this.#core.tokens.get(this.#source);
-    if (token === undefined) return true;
+    const known = this.#fresher?.up === up ? this.#fresher.token : undefined;
+    if (token === known) return true;
+    const fresh = token === undefined || (await this.#awaited(up, token));
+    if (fresh && token !== undefined) this.#fresher = { up, token };
+    return fresh;
+  }
+
+  async #awaited(up: Upstream, token: Token): Promise<boolean> {
     const { freshMs = 500, clock } = this.#core.deps;
     const end = this.#core.now() + freshMs;
     for (let ms = 1; ; ms = Math.min(20, ms * 2)) {

@@ -37,8 +37,8 @@ export interface TrialOptions {
   seed: number;
   /** Connections per cloud, each with one write at a time. */
   clients?: number;
-  /** Milliseconds before the fault, after it, and of the cut. */
-  before?: number;
+  /** Milliseconds: how long a new home is waited for, how long writes go on after that, and of the cut. */
+  patience?: number;
   after?: number;
   cut?: number;
 }
@@ -84,6 +84,18 @@ class Load {
     }
   }
 
+  /** True once each client had an acknowledged write. */
+  get warm(): boolean {
+    const acked = new Set(this.writes.filter((w) => w.result === 'ok').map((w) => w.client));
+    return acked.size === this.#clients.length;
+  }
+
+  /** When the first acknowledged write ended that other clouds than `but` began after `from`; Infinity = none. */
+  firstAfter(from: number, but: Cloud): number {
+    const later = this.writes.filter((w) => w.result === 'ok' && w.from > from && !w.client.startsWith(but));
+    return Math.min(...later.map((w) => w.to));
+  }
+
   async #read(client: AppClient, name: string): Promise<void> {
     const from = now();
     const seen = await client.read?.();
@@ -107,23 +119,30 @@ async function strike(s: Subject, home: Cloud, o: Required<TrialOptions>): Promi
   s.wan.heal();
 }
 
+async function until(ready: () => boolean, limitMs: number): Promise<void> {
+  const end = now() + limitMs;
+  while (!ready() && now() < end) await delay(25);
+}
+
 /** Runs one trial to its verdict. */
 export async function trial(s: Subject, options: TrialOptions): Promise<Outcome> {
   const rnd = chance(options.seed);
-  const o = { clients: 6, before: 2500, after: 9000, cut: 2200 + Math.floor(rnd() * 2400), ...options };
+  const o = { clients: 6, patience: 20_000, after: 4000, cut: 2200 + Math.floor(rnd() * 2400), ...options };
   const load = new Load();
   load.start(s, o.clients);
-  await delay(o.before + rnd() * 300);
+  await until(() => load.warm, 20_000);
+  await delay(1000 + rnd() * 300);
   const home = await s.home();
-  const [at, fault] = [now(), strike(s, home, o)];
-  await fault;
+  const at = now();
+  await strike(s, home, o);
+  await until(() => Number.isFinite(load.firstAfter(at, home)), o.patience);
   await delay(o.after);
   const healed = o.fault === 'isolate and heal' ? at + o.cut : now();
   s.wan.heal();
   const h = await load.stop();
   const verdict = check(h, await s.settle());
   const acked = h.writes.filter((w) => w.result === 'ok');
-  const first = Math.min(...acked.filter((w) => w.from > at && !w.client.startsWith(home)).map((w) => w.to));
+  const first = load.firstAfter(at, home);
   const cutOff = o.fault === 'isolate and heal' || o.fault === 'region lost';
   const inside = acked.filter((w) => w.client.startsWith(home) && w.from > at + 400 && w.to < healed);
   return {
