@@ -1,0 +1,233 @@
+// Tradewind's own data plane in three clouds: real redis-server, the shipped agent, wire and gateway; the store is the
+// twin behind the same WAN.
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { memoryStore, type Store, systemClock } from '../../../src/kernel/index.ts';
+import { localRedis } from '../../../src/state/adapters/local-redis.ts';
+import { type OpenWire, tlsWire } from '../../../src/state/adapters/wire.ts';
+import { Agent } from '../../../src/state/agent.ts';
+import { type Gateway, startGateway } from '../../../src/state/gateway/gateway.ts';
+import { Homes } from '../../../src/state/gateway/homes.ts';
+import { foldView } from '../../../src/state/machine/keys.ts';
+import type { Look } from '../../../src/state/model.ts';
+import { redisConf } from '../../../src/state/redisconf.ts';
+import { RespError } from '../../../src/state/resp/values.ts';
+import { testCertificates } from '../../../src/state/testing/certificates.ts';
+import { freePortAt, RawClient, RedisProcess, untilTrue } from '../../../src/state/testing/redis-process.ts';
+import { SECRETS } from '../../../src/state/testing/secrets.ts';
+import { farStore } from './far-store.ts';
+import type { AppClient, Subject } from './trial.ts';
+import { CLOUDS, type Cloud, hostOf, Wan } from './wan.ts';
+
+const LOOP = '127.0.0.1';
+const PREFIX = 'state/guestbook/';
+const NET = 79;
+const TLS = testCertificates(CLOUDS);
+
+async function stream(port: number): Promise<Duplex> {
+  const socket = connect(port, LOOP);
+  await once(socket, 'connect');
+  return socket;
+}
+
+interface Plan {
+  redis: number;
+  wire: number;
+}
+
+/** Everything of one cloud. */
+class Place {
+  readonly at: Cloud;
+  readonly homes = new Homes();
+  readonly local: ReturnType<typeof localRedis>;
+  redis: RedisProcess;
+  wire!: OpenWire;
+  gate!: Gateway;
+  readonly notes: string[] = [];
+  readonly #plans: Readonly<Record<string, Plan>>;
+  readonly #stop = new AbortController();
+  #runs: Promise<unknown>[] = [];
+
+  constructor(at: Cloud, plans: Readonly<Record<string, Plan>>) {
+    this.at = at;
+    this.#plans = plans;
+    this.redis = new RedisProcess({ host: LOOP, port: this.plan.redis });
+    this.local = localRedis({ host: LOOP, port: this.plan.redis, password: SECRETS.agent });
+  }
+
+  get plan(): Plan {
+    return this.#plans[this.at] ?? { redis: 0, wire: 0 };
+  }
+
+  /** Starts Redis, with nothing on its disk. */
+  async boot(): Promise<void> {
+    await this.redis.close();
+    this.redis = new RedisProcess({ host: LOOP, port: this.plan.redis });
+    const conf = { port: this.plan.redis, bind: LOOP, dir: this.redis.dir, secrets: SECRETS, backlog: 8 << 20 };
+    await this.redis.start(redisConf(conf));
+  }
+
+  async start(store: Store, home: Cloud): Promise<void> {
+    const tls = TLS[this.at];
+    if (tls === undefined) throw new Error('no certificate');
+    const others = CLOUDS.filter((c) => c !== this.at);
+    const address = (c: Cloud) => ({ host: hostOf(c, NET), port: this.#plans[c]?.wire ?? 0 });
+    const peers = Object.fromEntries(others.map((c) => [c, { ...address(c), localAddress: hostOf(this.at, NET) }]));
+    const slot: { agent?: Agent } = {};
+    this.wire = await tlsWire({
+      me: this.at,
+      peers,
+      listen: { host: LOOP, port: this.plan.wire },
+      tls,
+      door: { epoch: () => slot.agent?.epoch() ?? 0, pong: async () => await slot.agent?.pong() },
+      redis: { host: LOOP, port: this.plan.redis },
+    });
+    const agent = new Agent({
+      setup: { me: this.at, voters: [...CLOUDS].sort(), judges: [...CLOUDS].sort(), home },
+      prefix: PREFIX,
+      clock: systemClock,
+      store,
+      redis: this.local,
+      wire: this.wire,
+      note: (n) => void this.notes.push(`${Math.round(performance.now())} ${this.at} ${n.command.do} ${n.end}`),
+    });
+    slot.agent = agent;
+    this.gate = await startGateway({
+      homes: this.homes,
+      openHome: (v) =>
+        v.primary === this.at ? stream(this.plan.redis) : this.wire.open(v.primary, 'data', { epoch: v.epoch, hop: 0 }),
+      openLocal: () => stream(this.plan.redis),
+      secrets: SECRETS,
+      clock: systemClock,
+      holdMs: 6000,
+      ackMs: 3000,
+      host: LOOP,
+      writePort: 0,
+      readPort: 0,
+    });
+    this.#runs = [agent.run(this.#stop.signal), this.#follow(store)];
+  }
+
+  async #follow(store: Store): Promise<void> {
+    for await (const all of store.watch(PREFIX, this.#stop.signal)) {
+      const entries = all.entries.map((e) => ({ ...e, key: e.key.slice(PREFIX.length) }));
+      const view = foldView(entries, { revision: all.revision, fresh: false });
+      this.homes.set(view.epoch?.value, view.hold !== undefined);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.redis.kill();
+    await this.gate.close();
+    await this.wire.close();
+    await Promise.allSettled(this.#runs);
+    this.local.close();
+    await this.redis.close();
+  }
+}
+
+let clients = 0;
+
+/** A pod of one cloud: an address of its own, one connection to `redis-master`, one to `redis-slave`. */
+class PodClient implements AppClient {
+  readonly #place: Place;
+  readonly #address: string;
+  #master: RawClient | undefined;
+  #slave: RawClient | undefined;
+
+  constructor(place: Place) {
+    this.#place = place;
+    clients += 1;
+    this.#address = `127.90.${(clients >> 8) & 255}.${clients & 255 || 1}`;
+  }
+
+  async #open(old: RawClient | undefined, port: number): Promise<RawClient> {
+    if (old?.closed === false) return old;
+    return await RawClient.open({ host: LOOP, port, localAddress: this.#address });
+  }
+
+  async write(value: string): Promise<'ok' | 'failed' | 'unknown'> {
+    try {
+      this.#master = await this.#open(this.#master, this.#place.gate.writePort);
+      const said = await this.#master.ask('RPUSH', 'k', value);
+      if (typeof said === 'number') return 'ok';
+      return said instanceof RespError && !said.text.startsWith('TWUNKNOWN') ? 'failed' : 'unknown';
+    } catch {
+      return 'unknown';
+    }
+  }
+
+  async read(): Promise<string[] | undefined> {
+    try {
+      this.#slave = await this.#open(this.#slave, this.#place.gate.readPort);
+      const said = await this.#slave.ask('LRANGE', 'k', 0, -1);
+      return Array.isArray(said) ? said.map(String) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  close(): void {
+    this.#master?.close();
+    this.#slave?.close();
+  }
+}
+
+/** A new fleet whose home is `home`. */
+export async function tradewindSubject(home: Cloud = 'ca', scale = 1): Promise<Subject & { notes(): string[] }> {
+  const wan = new Wan(scale);
+  const plans: Record<string, Plan> = {};
+  for (const c of CLOUDS) plans[c] = { redis: await freePortAt(LOOP), wire: await freePortAt(LOOP) };
+  const places = CLOUDS.map((c) => new Place(c, plans));
+  const of = (c: Cloud): Place => places[CLOUDS.indexOf(c)] as Place;
+  const store = memoryStore();
+  for (const c of CLOUDS) await wan.publish(c, plans[c]?.wire ?? 0, { net: NET });
+  await Promise.all(places.map((p) => p.boot()));
+  await Promise.all(places.map((p) => p.start(farStore(store, p.at, wan), home)));
+
+  const looks = (): Promise<Look[]> => Promise.all(places.map((p) => p.local.look()));
+  const settled = async (): Promise<boolean> => {
+    const all = await looks();
+    const [primary, ...more] = all.filter((l) => l.role === 'primary');
+    if (primary === undefined || more.length > 0) return false;
+    const same = all.every((l) => l.offset === primary.offset && l.marker?.epoch === primary.marker?.epoch);
+    return same && all.every((l) => l.role === 'primary' || l.link);
+  };
+  await untilTrue('one home, two followers', settled, 60_000);
+
+  const dead = new Set<Cloud>();
+  return {
+    name: 'Tradewind, quorum',
+    wan,
+    home: async () => {
+      const all = await looks();
+      return CLOUDS[all.findIndex((l) => l.role === 'primary')] ?? home;
+    },
+    client: (at) => new PodClient(of(at)),
+    kill: async (at) => {
+      dead.add(at);
+      await of(at).redis.kill();
+    },
+    restartEmpty: (at) => of(at).boot(),
+    settle: async () => {
+      for (const c of dead) await of(c).boot();
+      dead.clear();
+      await untilTrue('all are level', settled, 60_000);
+      const all = await looks();
+      const primary = places[all.findIndex((l) => l.role === 'primary')] as Place;
+      const redis = await RawClient.open({ host: LOOP, port: primary.plan.redis });
+      await redis.ask('AUTH', 'tw-r', SECRETS.read);
+      const list = ((await redis.ask('LRANGE', 'k', 0, -1)) as Buffer[]).map(String);
+      redis.close();
+      return list;
+    },
+    notes: () => places.flatMap((p) => p.notes).sort((a, b) => Number(a.split(' ')[0]) - Number(b.split(' ')[0])),
+    close: async () => {
+      await Promise.all(places.map((p) => p.close()));
+      await wan.close();
+      await store.close();
+    },
+  };
+}
