@@ -2,7 +2,7 @@
 // promotes by moving a selector, takes the old pods away 30 s later, pauses before the promotion when told so, and a
 // standby that waits 15 s for a lease. Not their code, and always labelled so.
 import type { SimClock } from '../../test/sim/release-shell/time.ts';
-import { type Make, PREPARE_MS, RESUME_MS, type Run, type Sim, type SimCluster, SOAK_MS, type Stage } from './world.ts';
+import { type Make, PREPARE_MS, RESUME_MS, type Run, type Sim, type SimCluster, type Stage } from './world.ts';
 
 const SCALE_DOWN_MS = 30_000;
 const LEASE_MS = 15_000;
@@ -170,7 +170,7 @@ class Scripted implements Sim {
     const sent = await this.#oneByOne((r) => this.#tries(p, r, () => r.image(run.version)));
     const well = await this.#each((r) => this.#wait(p, r, { is: ['Healthy'], ms: PREPARE_MS }));
     if (!sent || !well) return 'failed';
-    return this.#soaked(p, told);
+    return this.#soaked(p, run, told);
   }
 
   async #gated(p: Process, run: Run, told: (s: Stage) => void): Promise<Run['said']> {
@@ -187,7 +187,7 @@ class Scripted implements Sim {
     };
     told('flip');
     const well = await (this.#manner === 'loop' ? this.#oneByOne(promote) : this.#each(promote));
-    if (well) return this.#soaked(p, told);
+    if (well) return this.#soaked(p, run, told);
     return this.#manner === 'parallel' ? this.#abortAll(p) : 'failed';
   }
   async #abortAll(p: Process): Promise<Run['said']> {
@@ -196,9 +196,9 @@ class Scripted implements Sim {
   }
 
   /** Looks for a while; one that is not healthy takes all back. */
-  async #soaked(p: Process, told: (s: Stage) => void): Promise<Run['said']> {
+  async #soaked(p: Process, run: Run, told: (s: Stage) => void): Promise<Run['said']> {
     told('soak');
-    const end = this.#clock.now() + SOAK_MS;
+    const end = this.#clock.now() + run.soakMs;
     while (this.#clock.now() < end) {
       await this.#clock.sleep(CHECK_MS);
       const bad: Rollout[] = [];

@@ -9,6 +9,9 @@ const CUT_MS = 30_000;
 const LIMIT_MS = 600_000;
 const SETTLE_MS = 45_000;
 const CRASH_MS = 60_000;
+const SOAK_MS = 20_000;
+/** Of S3: the crash falls into it. */
+const LONG_SOAK_MS = 75_000;
 const LATER_MS = 300_000;
 const LOOK_MS = 100;
 /** The last journal entry or command at which S5 kills. */
@@ -24,7 +27,7 @@ export interface Outcome {
   mixedMs: number;
   /** Cluster-milliseconds with no pod ready behind the live version, after the first switch. */
   downMs: number;
-  /** From the wish to go back until every cluster serves the old version; NaN: no such wish, or never. */
+  /** From the wish to go back until every cluster serves the old version; 0: before the wish; NaN: no such wish, or never. */
   backMs: number;
 }
 
@@ -40,7 +43,7 @@ interface Play {
   backAt: number;
 }
 
-const run = (version: string): Run => ({ version, said: undefined, saidAt: Number.NaN });
+const run = (version: string, soakMs = SOAK_MS): Run => ({ version, soakMs, said: undefined, saidAt: Number.NaN });
 const victim = (p: Play): SimCluster => p.clusters[p.seed % p.clusters.length] as SimCluster;
 const at = (p: Play, ms: number, act: () => void): void => void p.clock.sleep(ms).then(act);
 
@@ -104,6 +107,10 @@ function measure(p: Play, o: Outcome): void {
   const live = open.map((c) => p.sim.live(c));
   if (new Set(live).size > 1) o.mixedMs += LOOK_MS;
   o.downMs += LOOK_MS * open.filter((c) => !c.ready(p.sim.live(c))).length;
+  // what is said is held against what is so then
+  for (const r of [p.run, ...(p.other === undefined ? [] : [p.other])])
+    if (r.said === 'done' && p.clock.now() - r.saidAt < LOOK_MS)
+      o.falseDone ||= !p.clusters.every((c) => p.sim.live(c) === r.version && c.ready(r.version));
   const back = p.clusters.every((c) => p.sim.live(c) === 'v1' && c.ready('v1'));
   if (!back) p.backAt = Number.NaN;
   else if (Number.isNaN(p.backAt)) p.backAt = p.clock.now();
@@ -120,8 +127,8 @@ function judged(p: Play, o: Outcome): void {
   o.wrong = p.clusters.filter((c) => !serves(c, want)).length;
   o.said = p.run.said;
   o.stuck = words.some((r) => r.said === undefined);
-  o.falseDone = words.some((r) => r.said === 'done' && !p.clusters.every((c) => serves(c, r.version)));
-  o.backMs = p.backAt - p.wishAt;
+  o.falseDone ||= p.run.said === 'done' && want === p.run.version && o.wrong > 0;
+  o.backMs = Math.max(0, p.backAt - p.wishAt);
 }
 
 /** Ends when everybody has said something and things have settled, or time is over. */
@@ -159,7 +166,7 @@ export async function play(make: Make, x: { scene: SceneName; n: number; seed: n
     clock,
     clusters,
     sim: sim as unknown as Sim,
-    run: run('v2'),
+    run: run('v2', x.scene === 'S3' ? LONG_SOAK_MS : SOAK_MS),
     other: undefined,
     seed: x.seed,
     wishAt: nan,

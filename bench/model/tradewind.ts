@@ -24,7 +24,7 @@ import { claim } from '../../src/release/register.ts';
 import { Life, portsOf } from '../../test/sim/release-shell/life.ts';
 import type { SimClock } from '../../test/sim/release-shell/time.ts';
 import { TERMS } from '../planes/counts.ts';
-import { type Make, PREPARE_MS, RESUME_MS, type Run, type Sim, type SimCluster, SOAK_MS, type Stage } from './world.ts';
+import { type Make, PREPARE_MS, RESUME_MS, type Run, type Sim, type SimCluster, type Stage } from './world.ts';
 
 type Driver = 'httproute' | 'service';
 const [APP, NS] = ['shop', 'shop'];
@@ -203,7 +203,11 @@ class Tradewind implements Sim {
   }
 
   release(run: Run, told: (s: Stage) => void): void {
-    const config: ReleaseConfig = { ...TERMS, lastSoak: SOAK_MS, prepare: { ...TERMS.prepare, timeout: PREPARE_MS } };
+    const config: ReleaseConfig = {
+      ...TERMS,
+      lastSoak: run.soakMs,
+      prepare: { ...TERMS.prepare, timeout: PREPARE_MS },
+    };
     const clusters = this.#clusters.map((c) => ({ name: c.name, live: 'v1', refused: [] }));
     const plan = planRelease({ app: APP, green: run.version, config, clusters });
     const first = this.#run === undefined;

@@ -69,6 +69,8 @@ export type Said = 'done' | 'failed' | 'refused' | undefined;
 /** One operator's release to one version, whatever does it. */
 export interface Run {
   version: string;
+  /** How long it looks at what it has released, milliseconds. */
+  soakMs: number;
   said: Said;
   /** Simulated ms at which it said so. */
   saidAt: number;
@@ -90,5 +92,4 @@ export interface Sim {
 }
 export type Make = (clusters: readonly SimCluster[], clock: SimClock, roll: () => number) => Promise<Sim>;
 export const RESUME_MS = 15_000;
-export const SOAK_MS = 20_000;
 export const PREPARE_MS = 60_000;
