@@ -11,6 +11,7 @@ import {
   type ClusterView,
   type Doing,
   isOpen,
+  NOT_YET,
   type Observations,
   type Reason,
   type ReleaseRecord,
@@ -142,11 +143,17 @@ async function act(s: Shell, held: Held | undefined, seen: Observations, actions
   });
 }
 
-function finished(s: Shell, r: ReleaseRecord, actions: readonly Action[], why: readonly Reason[]): boolean {
-  // Without a look at the brakes one of ours might be left behind.
-  if (actions[0]?.do === 'decide' || s.brakes.known === undefined) return false;
+/** Nothing of an ended release waits for these: what is left there goes with a later command. */
+const LATER: readonly string[] = ['TW7012', 'TW7021'];
+
+/** This round knew who is braked: else one of ours might be left behind. */
+const knewBrakes = (seen: Observations): boolean =>
+  Object.values(seen.clusters).every((v) => v.mayBrake.every((w) => w.code !== NOT_YET));
+
+function finished(s: Shell, { record: r, seen, why }: End, actions: readonly Action[]): boolean {
+  if (actions[0]?.do === 'decide' || !knewBrakes(seen)) return false;
   if (r.decision === 'committed') return r.step === 'keep' && s.o.leaveAt !== 'clean' && !actions.some(isDoing);
-  return !isOpen(r) && actions.length === 0 && !s.hands.busy && why.every((w) => w.code === 'TW7012');
+  return !isOpen(r) && actions.length === 0 && !s.hands.busy && why.every((w) => LATER.includes(w.code));
 }
 
 async function readRegister(s: Shell): Promise<Held | undefined> {
@@ -206,7 +213,7 @@ async function turn(s: Shell, before: Observations): Promise<Turn> {
   const end: End = { record: seen.register ?? s.mine, seen, why, flippedAt: s.flippedAt };
   s.o.show(end);
   await act(s, held, seen, actions);
-  const last = s.o.signal.aborted || finished(s, end.record, actions, why);
+  const last = s.o.signal.aborted || finished(s, end, actions);
   return { ...end, last, pause: actions[0]?.do === 'decide' ? 0 : ROUND_MS[end.record.decision] };
 }
 

@@ -55,12 +55,16 @@ function settledOn(x: Released, r: ReleaseRecord | undefined, { cluster, sight }
   return sight.serves ?? left ?? sight.noted?.live;
 }
 
+/** The release that ended with this version there, so that it may lift its brake. */
+const endedWith = (r: ReleaseRecord | undefined, cluster: ClusterName, live: string): string =>
+  r !== undefined && wantedLive(r, cluster) === live ? r.release : '';
+
 /** What it is to become. Throws TW7008, TW7021. */
 function notesFor(x: Released, r: ReleaseRecord | undefined, l: Here, live: string | undefined): Notes {
   const open = r === undefined ? undefined : openNotes(x, r, l.cluster, live);
   if (open !== undefined) return open;
   const to = live ?? settledOn(x, r, l);
-  if (to !== undefined) return { to: { release: '', vote: false, live: to }, keep: [to] };
+  if (to !== undefined) return { to: { release: endedWith(r, l.cluster, to), vote: false, live: to }, keep: [to] };
   const command = `tw adopt ${x.app.name} --on ${l.cluster} --live <version>`;
   throw fault('TW7021', {
     value: l.cluster,

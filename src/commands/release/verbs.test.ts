@@ -258,6 +258,30 @@ describe('TW7021 a switch edited by hand', () => {
     expect((await retire(shop.context, { app: 'shop' }, shop.io())).data).toMatchObject({ decision: 'done' });
   });
 
+  it('what is over is retired elsewhere, and waits for no edited switch', async () => {
+    const shop = await new Shop().stand();
+    await go(shop, 'v2');
+    await rollback(shop.context, { app: 'shop' }, shop.io());
+    shop.world.switches.edit('syd', 'somebody was here');
+    expect((await retire(shop.context, { app: 'shop' }, shop.io())).data).toMatchObject({ outcome: 'rolledback' });
+    const left = () => [...shop.world.units.keys()].filter((k) => k.endsWith(' v2'));
+    expect(left()).toEqual(['syd v2']);
+    await take(shop, { yes: true });
+    await retire(shop.context, { app: 'shop' }, shop.io());
+    expect(left()).toEqual([]);
+  });
+
+  it('after the end it is a part of its release again: the brake goes', async () => {
+    const shop = await new Shop().stand();
+    await go(shop, 'v2');
+    await retire(shop.context, { app: 'shop' }, shop.io());
+    shop.world.switches.edit('syd', 'somebody was here');
+    shop.world.braked.add('syd');
+    await take(shop, { yes: true });
+    await retire(shop.context, { app: 'shop' }, shop.io());
+    expect([[...shop.world.braked], shop.live()]).toEqual([[], ['v2', 'v2', 'v2']]);
+  });
+
   it('without a release it becomes what it does now, or what a person says', async () => {
     const shop = await new Shop().stand();
     shop.world.switches.edit('syd', 'notes are lost');
