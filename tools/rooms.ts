@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 
 const src = resolve(import.meta.dirname, '..', 'src');
+const web = resolve(import.meta.dirname, '..', 'web');
 
 /** Rooms that a room may import; `type` = by type only. `compose.ts` may import everything. */
 const MAY: Readonly<Record<string, Readonly<Record<string, 'any' | 'type'>>>> = {
@@ -33,7 +34,7 @@ const MAY: Readonly<Record<string, Readonly<Record<string, 'any' | 'type'>>>> = 
 
 function files(dir: string): string[] {
   return readdirSync(dir, { withFileTypes: true }).flatMap((e) =>
-    e.isDirectory() ? files(join(dir, e.name)) : e.name.endsWith('.ts') ? [join(dir, e.name)] : [],
+    e.isDirectory() ? files(join(dir, e.name)) : /\.tsx?$/.test(e.name) ? [join(dir, e.name)] : [],
   );
 }
 
@@ -80,6 +81,14 @@ for (const file of files(src)) {
     if (text === undefined) continue;
     bad += 1;
     process.stdout.write(`${relative(src, file)}: ${text} (${relative(src, edge.to)})\n`);
+  }
+}
+// The dashboard runs in browsers: of the program it takes types alone.
+for (const file of files(join(web, 'src'))) {
+  for (const edge of edges(file)) {
+    if (!edge.to.startsWith(src) || edge.typeOnly) continue;
+    bad += 1;
+    process.stdout.write(`${relative(web, file)}: web takes types alone (${relative(src, edge.to)})\n`);
   }
 }
 process.exitCode = bad === 0 ? 0 : 1;

@@ -1,9 +1,9 @@
 import { Hono, type Next } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { COMMANDS } from '../commands/index.ts';
-import { fault, problemOf } from '../kernel/index.ts';
+import { fault, problemOf, within } from '../kernel/index.ts';
 import { checkHost, checkWrite, SECURITY_HEADERS } from './guard.ts';
-import { type SessionInfo, TOPICS, type Topic } from './model.ts';
+import { type SessionInfo, TOPICS, type Topic, type TopicView } from './model.ts';
 import { type AppParts, type Env, type Http1, MOST_BYTES, need, problemAnswer } from './parts.ts';
 import { routesOf } from './plan.ts';
 import type { WebFile } from './ports.ts';
@@ -104,12 +104,23 @@ function addApi(app: Hono<Env>, p: AppParts): void {
   });
 }
 
+/** A scrape looks at the clusters itself; what is late keeps its last value. */
+const SCRAPE_MS = 4000;
+async function measured(p: AppParts): Promise<void> {
+  const look = (topic: Topic): Promise<TopicView | undefined> =>
+    within(p.deps.clock, SCRAPE_MS, p.hub.once(topic), () => undefined);
+  const [fleet, releases] = await Promise.all([look('fleet'), look('releases')]);
+  if (fleet !== undefined) p.metrics.fleet(fleet);
+  if (releases !== undefined) p.metrics.releases(releases);
+}
+
 function addProbes(app: Hono<Env>, p: AppParts): void {
   app.get('/healthz', (c) => c.text('ok\n'));
   app.get('/readyz', (c) => (p.stopping.aborted ? c.text('stopping\n', 503) : c.text('ok\n')));
   app.get('/metrics', async (c) => {
     // On loopback whoever is on this machine may read counts; beyond it a sign-in is needed.
     if (p.secure) need(c, 'look');
+    await measured(p);
     return c.body(await p.metrics.registry.metrics(), 200, { 'content-type': p.metrics.registry.contentType });
   });
 }

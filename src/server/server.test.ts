@@ -253,6 +253,14 @@ describe('commands', () => {
   });
 });
 
+it('metrics tell of clusters that answer, and of none that was not asked', async () => {
+  const view = { topic: 'fleet' as const, offset: 0, at: 5000 };
+  rig.parts.metrics.fleet({ ...view, data: { clusters: [{ name: 'eu', ready: true, reachable: true }] } });
+  const text = await (await get('/metrics', HOST)).text();
+  expect(text).toContain('tradewind_cluster_up{cluster="eu"} 1');
+  expect(text).toContain('tradewind_cluster_last_seen_timestamp_seconds{cluster="eu"} 5');
+});
+
 describe('generated from the command table', () => {
   it('routes: one per verb that is not for a terminal only, GET for looks', () => {
     const routes = routesOf(COMMANDS);
