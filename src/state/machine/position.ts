@@ -2,7 +2,7 @@ import type { ClusterName } from '../../kernel/index.ts';
 import type { Look, Position, StoreView } from '../model.ts';
 
 /** Why a position proves nothing; `undefined` = it is valid. */
-export function invalid(view: StoreView, me: ClusterName, look: Look): string | undefined {
+function invalid(view: StoreView, me: ClusterName, look: Look): string | undefined {
   if (look.loading) return 'Redis loads its data';
   if (look.syncing) return 'a full sync is under way';
   if (view.epoch === undefined) return look.virgin ? undefined : 'Redis has data of before the first epoch';

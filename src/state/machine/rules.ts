@@ -140,7 +140,7 @@ const open: Rule = (x) => {
 };
 
 /** Judges that miss the primary of this epoch. */
-export const missed = (view: StoreView, v: EpochValue, judges: readonly ClusterName[]): ClusterName[] =>
+const missed = (view: StoreView, v: EpochValue, judges: readonly ClusterName[]): ClusterName[] =>
   judges.filter((c) => view.opinions[c]?.gone === true && view.opinions[c]?.epoch === v.epoch);
 
 export const RULES: readonly Rule[] = [fence, report, leave, decide, apply, catchUp, opine, open];
