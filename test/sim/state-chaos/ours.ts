@@ -1,15 +1,11 @@
 // Tradewind's own data plane in three clouds: real redis-server, the shipped agent, wire and gateway; the store is the
 // twin behind the same WAN.
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { memoryStore, type Store, systemClock } from '../../../src/kernel/index.ts';
 import { localRedis } from '../../../src/state/adapters/local-redis.ts';
 import { type OpenWire, tlsWire } from '../../../src/state/adapters/wire.ts';
 import { Agent } from '../../../src/state/agent.ts';
-import { type Gateway, startGateway } from '../../../src/state/gateway/gateway.ts';
-import { Homes } from '../../../src/state/gateway/homes.ts';
-import { foldView } from '../../../src/state/machine/keys.ts';
+import type { Gateway } from '../../../src/state/gateway/gateway.ts';
+import { clusterGateway } from '../../../src/state/gateway/run.ts';
 import type { Look } from '../../../src/state/model.ts';
 import { redisConf } from '../../../src/state/redisconf.ts';
 import { RespError } from '../../../src/state/resp/values.ts';
@@ -25,12 +21,6 @@ const PREFIX = 'state/guestbook/';
 const NET = 79;
 const TLS = testCertificates(CLOUDS);
 
-async function stream(port: number): Promise<Duplex> {
-  const socket = connect(port, LOOP);
-  await once(socket, 'connect');
-  return socket;
-}
-
 interface Plan {
   redis: number;
   wire: number;
@@ -39,7 +29,6 @@ interface Plan {
 /** Everything of one cloud. */
 class Place {
   readonly at: Cloud;
-  readonly homes = new Homes();
   readonly local: ReturnType<typeof localRedis>;
   redis: RedisProcess;
   wire!: OpenWire;
@@ -93,28 +82,19 @@ class Place {
       note: (n) => void this.notes.push(`${Math.round(performance.now())} ${this.at} ${n.command.do} ${n.end}`),
     });
     slot.agent = agent;
-    this.gate = await startGateway({
-      homes: this.homes,
-      openHome: (v) =>
-        v.primary === this.at ? stream(this.plan.redis) : this.wire.open(v.primary, 'data', { epoch: v.epoch, hop: 0 }),
-      openLocal: () => stream(this.plan.redis),
+    this.gate = await clusterGateway({
+      me: this.at,
+      prefix: PREFIX,
+      store,
+      wire: this.wire,
+      redis: { host: LOOP, port: this.plan.redis },
       secrets: SECRETS,
       clock: systemClock,
       holdMs: 6000,
       ackMs: 3000,
-      host: LOOP,
-      writePort: 0,
-      readPort: 0,
+      listen: { host: LOOP, write: 0, read: 0 },
     });
-    this.#runs = [agent.run(this.#stop.signal), this.#follow(store)];
-  }
-
-  async #follow(store: Store): Promise<void> {
-    for await (const all of store.watch(PREFIX, this.#stop.signal)) {
-      const entries = all.entries.map((e) => ({ ...e, key: e.key.slice(PREFIX.length) }));
-      const view = foldView(entries, { revision: all.revision, fresh: false });
-      this.homes.set(view.epoch?.value, view.hold !== undefined);
-    }
+    this.#runs = [agent.run(this.#stop.signal)];
   }
 
   async close(): Promise<void> {
