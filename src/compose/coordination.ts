@@ -1,6 +1,6 @@
 import { createWriteStream, readFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { CoordinationDoor } from '../commands/index.ts';
@@ -53,18 +53,22 @@ async function storedIn(api: KubeApi, name: string): Promise<Certificate | undef
 
 const rootOf = (config: Config): string => `/tradewind/${config.fleet}/`;
 
-function pem(ref: External['ca']): string | undefined {
+/** Files are named relative to the config. Throws TW1004. */
+function pem(dir: string, ref: External['ca']): string | undefined {
   if (ref === undefined) return undefined;
+  const value = 'file' in ref ? ref.file : ref.env;
   try {
-    return 'file' in ref ? readFileSync(ref.file, 'utf8') : process.env[ref.env];
+    const text = 'file' in ref ? readFileSync(resolve(dir, ref.file), 'utf8') : process.env[ref.env];
+    if (text === undefined || text === '') throw new Error('it is empty');
+    return text;
   } catch (cause) {
-    throw fault('TW1004', { value: 'file' in ref ? ref.file : ref.env, cause });
+    throw fault('TW1004', { value, cause });
   }
 }
 
 /** An etcd that is there already. */
 function externalOptions(w: CoordinationWiring, x: External): EtcdOptions {
-  const [ca, cert, key] = [pem(x.ca), pem(x.cert), pem(x.key)];
+  const [ca, cert, key] = [x.ca, x.cert, x.key].map((ref) => pem(w.config.dir, ref));
   return {
     endpoints: x.endpoints.map((url) => ({ name: new URL(url).host, url })),
     root: rootOf(w.config),

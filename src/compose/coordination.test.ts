@@ -1,0 +1,84 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Config, checkConfig } from '../config/index.ts';
+import { manualClock, memoryJournal, systemClock } from '../kernel/index.ts';
+import { ETCD, EtcdRig } from '../kernel/store-etcd/testing/rig.ts';
+import { claim, registerOf } from '../release/index.ts';
+import { coordinationDoor, fleetStore } from './coordination.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'tw-coordination-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const CLUSTERS = {
+  sao: { cloud: 'aws', region: 'sa-east-1' },
+  mtl: { cloud: 'azure', region: 'canadacentral' },
+  syd: { cloud: 'gcp', region: 'australia-southeast1' },
+};
+const ACCOUNTS = {
+  aws: { account: '111122223333' },
+  azure: { subscription: '11111111-2222-4333-8444-555555555555', tenant: '99999999-8888-4777-8666-555555555555' },
+  gcp: { project: 'demo' },
+};
+function configOf(coordination: unknown, names: (keyof typeof CLUSTERS)[] = ['sao', 'mtl', 'syd']): Config {
+  const clusters = Object.fromEntries(names.map((n) => [n, CLUSTERS[n]]));
+  return checkConfig({ fleet: 'shop', accounts: ACCOUNTS, clusters, coordination }, join(dir, 'tradewind.yaml'), '');
+}
+const wiring = (config: Config, folder: string) => ({
+  config,
+  clock: systemClock,
+  stateDir: join(dir, folder),
+  kube: () => undefined,
+  outputs: async () => ({}),
+});
+
+describe('where a fleet agrees', () => {
+  it('is its own file without a word in the config, and one member per cloud with {}', () => {
+    expect(configOf(undefined).coordination).toBeUndefined();
+    expect(configOf({ etcd: {} }).coordination).toEqual({ kind: 'members', members: ['sao', 'mtl', 'syd'] });
+    expect(coordinationDoor(wiring(configOf(undefined), 'a'))).toBeUndefined();
+  });
+
+  it('is no even number of members, no unknown cluster, no half of a certificate', () => {
+    expect(() => configOf({ etcd: {} }, ['sao', 'mtl'])).toThrow(/2 members \(sao, mtl\) bear no more losses than 1/);
+    expect(() => configOf({ etcd: { members: ['sao', 'mlt', 'syd'] } })).toThrow(/TW1003/);
+    expect(() => configOf({ etcd: { endpoints: ['https://x.example:2379'], cert: { file: 'x' } } })).toThrow(/belong/);
+  });
+
+  it('says what is missing where nothing was deployed yet, or a file is not there', async () => {
+    const store = fleetStore(wiring(configOf({ etcd: {} }), 'a'));
+    await expect(store.get('k')).rejects.toThrow(/TW5112.*nothing is known of this cluster/);
+    await store.close();
+    const external = { etcd: { endpoints: ['https://x.example:2379'], ca: { file: 'none.pem' } } };
+    await expect(fleetStore(wiring(configOf(external), 'a')).get('k')).rejects.toThrow(/TW1004.*none\.pem/);
+  });
+});
+
+describe.skipIf(!existsSync(ETCD))('two folders and one etcd', () => {
+  let rig: EtcdRig;
+  beforeAll(async () => {
+    rig = await EtcdRig.start(1);
+  }, 60_000);
+  afterAll(() => rig.stop());
+
+  it('share one truth: of two claims of one app one wins, and the other hears by whom', async () => {
+    const config = configOf({ etcd: { endpoints: rig.options('/').endpoints.map((e) => e.url) } });
+    const stores = ['a', 'b'].map((folder) => fleetStore(wiring(config, folder)));
+    const plan = { app: 'web', id: 'p', green: 'v2', blue: {}, members: ['sao'], lagging: [], terms: {} } as never;
+    const claims = await Promise.allSettled(
+      stores.map((store, i) =>
+        claim(registerOf('web', store, memoryJournal()), {
+          plan,
+          by: `folder ${i}`,
+          seenEpoch: 0,
+          clock: manualClock(1),
+        }),
+      ),
+    );
+    expect(claims.map((c) => c.status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    const lost = claims.find((c) => c.status === 'rejected');
+    expect(String(lost?.reason)).toMatch(/TW7001/);
+    await Promise.all(stores.map((s) => s.close()));
+  }, 30_000);
+});
