@@ -8,7 +8,7 @@ import {
   type Outcome,
   runCommand,
 } from '../commands/index.ts';
-import { digest, fault, type Json, problemOf, toJson, type View } from '../kernel/index.ts';
+import { digest, fault, type Json, problemOf, toJson, type View, within } from '../kernel/index.ts';
 import type { Person, RunInfo } from './model.ts';
 import type { Route } from './plan.ts';
 import type { ServerDeps } from './ports.ts';
@@ -238,8 +238,7 @@ export class RunRegistry {
   async stop(ms: number): Promise<string[]> {
     const going = [...this.#live.values()].filter((l) => !l.ended);
     for (const l of going) l.stop.abort('SIGTERM');
-    const late = this.#deps.clock.sleep(ms).then(() => 'late' as const);
-    await Promise.race([Promise.all(going.map((l) => l.outcome)), late]);
+    await within(this.#deps.clock, ms, Promise.all(going.map((l) => l.outcome)), () => []);
     return going.filter((l) => !l.ended).map((l) => `${l.info.verb} (${l.info.run})`);
   }
 }
