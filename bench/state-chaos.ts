@@ -36,10 +36,9 @@ function line(name: string, fault: Fault, all: readonly Outcome[]): string {
   const bad = (o: Outcome): number =>
     o.duplicated.length + o.phantom.length + o.notPrefix.length + o.ownWrites.length + o.wentBack.length;
   const rtos = all.flatMap((o) => (o.rto === undefined ? [] : [o.rto]));
-  const rto =
-    rtos.length < all.length
-      ? `none in ${all.length - rtos.length} of ${all.length}`
-      : `${(quantile(rtos, 0.95) / 1000).toFixed(1)} s`;
+  const late = all.length - rtos.length;
+  const p95 = rtos.length === 0 ? '-' : `${(quantile(rtos, 0.95) / 1000).toFixed(1)} s`;
+  const rto = late === 0 ? p95 : `none in ${late} of ${all.length}`;
   const cells = [
     sum(all, (o) => o.acked),
     sum(all, (o) => o.lost.length),

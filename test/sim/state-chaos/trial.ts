@@ -145,8 +145,12 @@ export async function trial(s: Subject, options: TrialOptions): Promise<Outcome>
   const first = load.firstAfter(at, home);
   const cutOff = o.fault === 'isolate and heal' || o.fault === 'region lost';
   const inside = acked.filter((w) => w.client.startsWith(home) && w.from > at + 400 && w.to < healed);
+  // A home that is cut off shows its own clients writes that it will never acknowledge.
+  const elsewhere = (r: Read): boolean => !cutOff || !r.client.startsWith(home);
   return {
     ...verdict,
+    notPrefix: verdict.notPrefix.filter(elsewhere),
+    wentBack: verdict.wentBack.filter(elsewhere),
     fault: o.fault,
     seed: o.seed,
     home,
