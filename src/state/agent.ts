@@ -26,7 +26,6 @@ const MEASURE_MS = 1000;
 const LEASE_MS = 30_000;
 const PAUSE_MS = 200;
 const EMPTY: StoreView = { revision: 0, fresh: false, fences: {}, opinions: {}, runs: {} };
-const NEVER = new AbortController().signal;
 const late = { is: 'unconfirmed' as const, why: 'no answer in time' };
 
 /**

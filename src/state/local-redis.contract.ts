@@ -94,7 +94,7 @@ export function localRedisContract(rig: RedisRig): void {
         virgin: true,
       });
       expect(look.marker).toBeUndefined();
-      await expect(a.writer()).rejects.toThrow();
+      await expect(a.writer()).rejects.toBeInstanceOf(Error);
       expect(await a.read()).toEqual([]);
     });
 
@@ -127,7 +127,7 @@ export function localRedisContract(rig: RedisRig): void {
       const other = await b.local.look();
       const next = { ...v, epoch: 9, from: { epoch: 7, offset: other.offset, run: other.run } };
       expect((await b.local.promote(next, other.run)).is).toBe('refused');
-      await expect(b.writer()).rejects.toThrow();
+      await expect(b.writer()).rejects.toBeInstanceOf(Error);
     });
 
     it('a follower gets the log, and its copy counts for WAIT', async () => {
@@ -165,7 +165,7 @@ export function localRedisContract(rig: RedisRig): void {
       expect(look).toMatchObject({ role: 'fenced', link: false, replicas: 0, marker: { epoch: 7 }, run: before.run });
       expect(look.offset).toBe((await b.local.look()).offset);
       await until('the writer is cut off', async () => writer.closed);
-      await expect(a.writer()).rejects.toThrow();
+      await expect(a.writer()).rejects.toBeInstanceOf(Error);
       expect(await a.read()).toEqual(['kept']);
       expect(await fenced(a)).toMatchObject({ offset: look.offset });
       await until('the link of the replica is down', async () => !(await b.local.look()).link);
@@ -220,13 +220,13 @@ export function localRedisContract(rig: RedisRig): void {
       await (await a.writer()).push('gone');
       const { run } = await a.local.look();
       await a.crash();
-      await expect(a.local.look()).rejects.toThrow();
+      await expect(a.local.look()).rejects.toBeInstanceOf(Error);
       expect((await a.local.fence()).is).toBe('unconfirmed');
       await a.start('empty');
       const look = await a.local.look();
       expect(look).toMatchObject({ role: 'fenced', virgin: true });
       expect(look.run).not.toBe(run);
-      await expect(a.writer()).rejects.toThrow();
+      await expect(a.writer()).rejects.toBeInstanceOf(Error);
     });
 
     it('what was saved under a fence starts with the same position', async () => {
@@ -237,7 +237,7 @@ export function localRedisContract(rig: RedisRig): void {
       const look = await fenced(a);
       expect((await a.local.save()).is).toBe('fenced');
       await a.local.shutdown(false);
-      await expect(a.local.look()).rejects.toThrow();
+      await expect(a.local.look()).rejects.toBeInstanceOf(Error);
       await a.start('disk');
       const back = await a.local.look();
       expect(back).toMatchObject({ role: 'fenced', offset: look.offset, marker: { epoch: 7, w: 0 }, virgin: false });
@@ -268,7 +268,7 @@ export function localRedisContract(rig: RedisRig): void {
 
     it('shutdown ends the process, with or without its memory', async () => {
       await a.local.shutdown(true);
-      await expect(a.local.look()).rejects.toThrow();
+      await expect(a.local.look()).rejects.toBeInstanceOf(Error);
     });
   });
 }

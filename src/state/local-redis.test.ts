@@ -157,7 +157,7 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'with real 
       expect(look.marker).toBeUndefined();
       expect((await voter.local.fence()).is).toBe('unconfirmed');
       await voter.local.shutdown(true);
-      await expect(voter.local.look()).rejects.toThrow();
+      await expect(voter.local.look()).rejects.toBeInstanceOf(Error);
     } finally {
       await voter.close();
     }

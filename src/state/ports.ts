@@ -26,13 +26,15 @@ export interface LocalRedis {
   pause(ms: number): Promise<void>;
 }
 
+/** `direct`, or the name of the cluster in between. */
+export type Via = string;
+
 /** What another cluster's Redis says of itself; a Redis that loads answers only while its position is valid. */
 export interface Pong {
   epoch: Ballot;
   role: Look['role'];
   offset: number;
-  /** Direct or through another cluster. */
-  via: 'direct' | ClusterName;
+  via: Via;
 }
 
 export interface StreamHeader {

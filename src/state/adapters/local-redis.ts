@@ -100,7 +100,7 @@ async function fenceBy(ask: Ask): Promise<Fenced | Unconfirmed> {
   await ask(['CLIENT', 'KILL', 'USER', 'tw-w']);
   await ask(['CLIENT', 'KILL', 'TYPE', 'replica']);
   const look = await lookBy(ask);
-  const flags = String((await ask(['ACL', 'GETUSER', 'tw-w'])) ?? '');
+  const flags = JSON.stringify(await ask(['ACL', 'GETUSER', 'tw-w'])) ?? '';
   const why = notFenced(look, before) ?? (/\boff\b/.test(flags) ? undefined : 'tw-w is on');
   return why === undefined ? { is: 'fenced', look } : { is: 'unconfirmed', why };
 }

@@ -1,13 +1,13 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, ClusterName } from '../../kernel/index.ts';
-import type { Pong } from '../ports.ts';
+import type { Pong, Via } from '../ports.ts';
 import { openLimit, type Rtts, type StreamKind } from '../wire/header.ts';
 import { readLine } from './wire-streams.ts';
 
 /** What a pinger needs of the wire. */
 interface Ways {
-  ways(to: ClusterName): readonly ('direct' | ClusterName)[];
-  by(way: 'direct' | ClusterName, to: ClusterName, kind: StreamKind, epoch: number): Promise<Duplex>;
+  ways(to: ClusterName): readonly Via[];
+  by(way: Via, to: ClusterName, kind: StreamKind, epoch: number): Promise<Duplex>;
 }
 interface PingerOptions {
   wire: Ways;
@@ -19,11 +19,11 @@ interface PingerOptions {
 /** One way to a peer, held open. Answers come in the order of the questions. */
 class Way {
   readonly #o: PingerOptions;
-  readonly #via: 'direct' | ClusterName;
+  readonly #via: Via;
   #stream: Promise<Duplex> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(o: PingerOptions, via: 'direct' | ClusterName) {
+  constructor(o: PingerOptions, via: Via) {
     this.#o = o;
     this.#via = via;
   }

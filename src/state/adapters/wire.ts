@@ -3,7 +3,7 @@ import { type Socket, connect as tcp, createServer as tcpServer } from 'node:net
 import type { Duplex } from 'node:stream';
 import { type TLSSocket, createServer as tlsServer } from 'node:tls';
 import { type Clock, type ClusterName, systemClock, within } from '../../kernel/index.ts';
-import type { AgentDoor, StreamHeader, Tunnel, Wire } from '../ports.ts';
+import type { AgentDoor, StreamHeader, Tunnel, Via, Wire } from '../ports.ts';
 import {
   ALPN,
   doorStep,
@@ -201,12 +201,12 @@ class TlsWire implements OpenWire {
   }
 
   /** All ways to a cluster, the direct one first. */
-  ways(to: ClusterName): readonly ('direct' | ClusterName)[] {
+  ways(to: ClusterName): readonly Via[] {
     return ['direct', ...Object.keys(this.#o.peers).filter((c) => c !== to && c !== this.#o.me)];
   }
 
   /** Opens one stream by one way. */
-  async by(way: 'direct' | ClusterName, to: ClusterName, kind: StreamKind, epoch: number): Promise<Duplex> {
+  async by(way: Via, to: ClusterName, kind: StreamKind, epoch: number): Promise<Duplex> {
     const h: Header = { kind, epoch, from: this.#o.me, to, hop: 0 };
     return way === 'direct' ? await this.#direct(h) : await this.#relayed(way, h);
   }

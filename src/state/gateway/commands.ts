@@ -65,7 +65,7 @@ function infoOf(row: readonly Value[]): [string, CommandInfo][] {
     movable: words.has('movablekeys'),
   };
   const below = ((subs ?? []) as readonly (readonly Value[])[]).flatMap(infoOf);
-  return [[String(name).toUpperCase(), info], ...below];
+  return [[(name as Buffer).toString().toUpperCase(), info], ...below];
 }
 
 /** Reads the answer of COMMAND. Throws when it is none. */

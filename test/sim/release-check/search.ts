@@ -1,10 +1,10 @@
+import { Ints, Table } from '../lib/table.ts';
 import { canoniser } from './canonical.ts';
 import { type Bend, Judge } from './judge.ts';
 import { isPersons } from './kinds.ts';
 import { badGreen, brakedMember, broken, ended, hasShell } from './laws.ts';
 import { type Shape, type Size, shapeOf } from './layout.ts';
 import { Moves } from './moves.ts';
-import { Ints, Table } from '../lib/table.ts';
 
 /** What a search found; a path is the row of states from the first to the one that breaks the law. */
 export interface Found {

@@ -131,7 +131,7 @@ export async function sentinelSubject(home: Cloud = 'ca'): Promise<Subject> {
   };
   const info = async (c: Cloud): Promise<string> => {
     const redis = await RawClient.open({ host: '127.0.0.1', port: of(c).redis.port });
-    const text = String(await redis.ask('INFO', 'replication'));
+    const text = ((await redis.ask('INFO', 'replication')) as Buffer).toString();
     redis.close();
     return text;
   };

@@ -2,8 +2,8 @@ import { type Stepped, started, step } from '../../../src/state/machine/step.ts'
 import type { AgentEvent, AgentState, Circumstances, Command, StateTxn, StoreView } from '../../../src/state/model.ts';
 import type { Send } from './data.ts';
 import { NAMES, type Redis, type Voter } from './layout.ts';
-import { command, fenceRedis, lookAt, type RedisBend, redisOf, restart, setRedis } from './redis.ts';
 import { stable } from './pool.ts';
+import { command, fenceRedis, lookAt, type RedisBend, redisOf, restart, setRedis } from './redis.ts';
 import { ballotOf, epochOf, landed, type Store, viewOf } from './store.ts';
 import type { Agent, State, World } from './world.ts';
 

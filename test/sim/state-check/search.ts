@@ -1,7 +1,7 @@
 import { Ints, Table } from '../lib/table.ts';
 import type { Bend } from './actor.ts';
-import type { Size } from './layout.ts';
 import { broken } from './laws.ts';
+import type { Size } from './layout.ts';
 import { Moves } from './moves.ts';
 import { firstState } from './start.ts';
 import { type State, World } from './world.ts';
