@@ -108,7 +108,18 @@ beforeEach(async () => {
   target = other((await liveIn())[0]);
 });
 
-const start = (...more: string[]) => rig.start('release', `guestbook@${target}`, '--yes', '-o', 'json', ...more);
+/** Starts a release and waits until it is the newest one. */
+async function begun(...more: string[]): Promise<ReturnType<Rig['start']>> {
+  const before = (await stories())[0]?.release;
+  const run = rig.start('release', `guestbook@${target}`, '--yes', '-o', 'json', ...more);
+  await eventually(120_000, async () => expect((await stories())[0]?.release).not.toBe(before));
+  return run;
+}
+const voted = (): Promise<void> =>
+  eventually(120_000, async () => {
+    const votes = (await newest()).trail.filter((f) => f.data.do === 'vote' && f.data.put === 'ok');
+    expect(votes).toHaveLength(3);
+  });
 
 describe('a cluster is cut off', () => {
   it('before the release: nothing begins, or it is rolled back', async () => {
@@ -121,7 +132,7 @@ describe('a cluster is cut off', () => {
   });
 
   it('while green is made', async () => {
-    const run = start();
+    const run = await begun();
     await reaches('preparing');
     await cut();
     await neverDone(CUT_MS);
@@ -131,10 +142,8 @@ describe('a cluster is cut off', () => {
   });
 
   it('between the votes and the commit', async () => {
-    const run = start('--hold=commit');
-    await eventually(120_000, async () =>
-      expect((await newest()).trail.filter((f) => f.data.do === 'vote' && f.data.put === 'ok')).toHaveLength(3),
-    );
+    const run = await begun('--hold=commit');
+    await voted();
     await cut();
     await wait(12_000);
     const promoted = rig.start('promote', 'guestbook', '--yes');
@@ -146,10 +155,8 @@ describe('a cluster is cut off', () => {
   });
 
   it('at the flip', async () => {
-    const run = start('--hold=commit');
-    await eventually(120_000, async () =>
-      expect((await newest()).trail.filter((f) => f.data.do === 'vote' && f.data.put === 'ok')).toHaveLength(3),
-    );
+    const run = await begun('--hold=commit');
+    await voted();
     await cut();
     const promoted = rig.start('promote', 'guestbook', '--yes');
     await neverDone(CUT_MS);
@@ -159,7 +166,7 @@ describe('a cluster is cut off', () => {
   });
 
   it('in the soak', async () => {
-    const run = start();
+    const run = await begun();
     await reaches('committed', 'soak');
     await cut();
     await neverDone(CUT_MS);
@@ -170,7 +177,7 @@ describe('a cluster is cut off', () => {
   });
 
   it('when everything goes back', async () => {
-    await start().ended;
+    await (await begun()).ended;
     await cut();
     const back = rig.start('rollback', 'guestbook');
     await wait(CUT_MS);
@@ -181,7 +188,7 @@ describe('a cluster is cut off', () => {
   });
 
   it('when the old version goes', async () => {
-    await start().ended;
+    await (await begun()).ended;
     await cut();
     const retired = rig.start('retire', 'guestbook', '--yes');
     await neverDone(CUT_MS);
@@ -196,7 +203,7 @@ describe('the process dies after a journal entry', () => {
   for (let n = 1; n <= ENTRIES; n++)
     it(`number ${n}; another folder goes on`, async () => {
       const before = entries();
-      const run = start();
+      const run = rig.start('release', `guestbook@${target}`, '--yes', '-o', 'json');
       await eventually(120_000, async () => expect(entries() - before).toBeGreaterThanOrEqual(n));
       process.kill(run.pid, 'SIGKILL');
       await run.ended;
@@ -207,7 +214,7 @@ describe('the process dies after a journal entry', () => {
 });
 
 it('two waves', async () => {
-  const run = start('--strategy', 'waves');
+  const run = await begun('--strategy', 'waves');
   expect(await run.ended, run.text()).toBe(0);
   expect((await settled()).decision).toBe('committed');
 });
