@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, readSecret } from '../config/index.ts';
+import type { Config, SecretRef } from '../config/index.ts';
 import { type Json, toJson } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import { type Redactor, redactor } from './redact.ts';
 
-type Ref = Parameters<typeof readSecret>[0];
+type Ref = SecretRef;
 
 /** An object of one key: env, file or value, as the config writes a reference. */
 function isRef(v: object): v is Ref {
@@ -21,7 +21,9 @@ function refsOf(v: unknown): Ref[] {
   return isRef(v) ? [v] : Object.values(v).flatMap(refsOf);
 }
 
-function resolved(config: Config, env: NodeJS.ProcessEnv): string[] {
+async function resolved(config: Config, env: NodeJS.ProcessEnv): Promise<string[]> {
+  // Late: schemas are slow to load, and most ways through this room need none.
+  const { readSecret } = await import('../config/index.ts');
   return refsOf(config).flatMap((ref) => {
     try {
       return [readSecret(ref, env)];
@@ -76,7 +78,7 @@ export async function redactorOf(c: Context, env: NodeJS.ProcessEnv = process.en
   const config = await c.config().catch(() => undefined);
   const mine = Object.entries(env).flatMap(([k, v]) => (OWN.test(k) && v !== undefined && v.length >= 8 ? [v] : []));
   return redactor([
-    ...(config === undefined ? [] : resolved(config, env)),
+    ...(config === undefined ? [] : await resolved(config, env)),
     ...identities(c.stateDir),
     ...leaves(fileOf(join(c.stateDir, 'keys.json'))),
     ...cachedTokens(join(c.stateDir, 'tokens')),

@@ -129,3 +129,32 @@ it.each([...Array(SEEDS).keys()])('life %i: nothing acknowledged is lost', { tim
   }
   expect(troubles).toBe(5);
 });
+
+/** What the store says was decided. */
+const epochOf = (rig: Rig): { primary: string } | undefined =>
+  rig.world.view('state/app/epoch').entries[0]?.value as { primary: string } | undefined;
+
+it('the first home is cut off before anybody could follow it: another one is elected', async () => {
+  const rig = new Rig(1);
+  let over = false;
+  const story = (async () => {
+    while (epochOf(rig) === undefined) await rig.clock.sleep(5);
+    const first = rig.place(epochOf(rig)?.primary ?? '');
+    rig.isolate(first, true);
+    while (epochOf(rig)?.primary === first.name) await rig.clock.sleep(50);
+    rig.isolate(first, false);
+    while (!settled(rig)) await rig.clock.sleep(100);
+    for (const p of rig.places) p.stop.abort();
+    await Promise.all(rig.places.map((p) => p.ended));
+    over = true;
+  })();
+  story.catch((error: unknown) => (rig.broken ??= String(error)));
+  await rig.clock
+    .run(
+      () => over || rig.broken !== undefined,
+      120_000,
+      () => rig.look(),
+    )
+    .catch((error: unknown) => (rig.broken ??= String(error)));
+  expect([over, rig.broken], tail(rig)).toEqual([true, undefined]);
+});

@@ -6,7 +6,7 @@ function invalid(view: StoreView, me: ClusterName, look: Look): string | undefin
   if (look.loading) return 'Redis loads its data';
   if (look.syncing) return 'a full sync is under way';
   if (view.epoch === undefined) return look.virgin ? undefined : 'Redis has data of before the first epoch';
-  if (look.marker === undefined) return 'the data carries no marker';
+  if (look.marker === undefined && !look.virgin) return 'the data carries no marker';
   const run = view.runs[me]?.value.run;
   return run === look.run ? undefined : 'another process than the one that was caught up';
 }

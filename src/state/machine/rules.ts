@@ -43,12 +43,17 @@ function claim(x: Sight): Command | undefined {
 function heir(view: StoreView, c: ClusterName, stood: Look): ValidRun {
   const { run, marker } = stood;
   if (isSealed(view, c, stood)) return { run, epoch: marker?.epoch ?? 0 };
-  const known = isWhole(view, c, run) || isHome(decided(view), c, run);
+  const known = isWhole(view, c, run) || isHome(decided(view), c, run) || wasWhole(view, c, run);
   return known ? { run, epoch: view.epoch?.value.epoch ?? 0 } : { run: '', epoch: 0 };
 }
 const isHome = (v: EpochValue | undefined, c: ClusterName, run: RunId): boolean =>
   v?.primary === c && v.from.run === run;
 const isWhole = (view: StoreView, c: ClusterName, run: RunId): boolean => view.runs[c]?.value.run === run;
+/** Its report was part of the choice: what it has is a true prefix, of the first epoch too, when nobody is caught up yet. */
+function wasWhole(view: StoreView, c: ClusterName, run: RunId): boolean {
+  const told = view.fences[c];
+  return told !== undefined && told.at !== 'none' && told.at.run === run && told.ballot === view.epoch?.value.epoch;
+}
 
 /** Rule 3: what the fence read back, once; again only when a `none` has become provable. */
 const report: Rule = (x) => {
@@ -125,6 +130,8 @@ const opine: Rule = (x) => {
 
 /** Rule 2: a majority of the judges misses the primary, or there never was one. */
 const open: Rule = (x) => {
+  // A cluster whose Redis is gone cannot fence, so it could not decide what it opens.
+  if (x.look === undefined) return undefined;
   const { s, view, seen } = x;
   if (view.ballot === undefined) {
     const first = s.setup.home ?? s.setup.voters[0];
@@ -143,6 +150,7 @@ const open: Rule = (x) => {
 const missed = (view: StoreView, v: EpochValue, judges: readonly ClusterName[]): ClusterName[] =>
   judges.filter((c) => view.opinions[c]?.gone === true && view.opinions[c]?.epoch === v.epoch);
 
-export const RULES: readonly Rule[] = [fence, report, leave, decide, apply, catchUp, opine, open];
+/** Opinions come before an attempt to follow: one that fails again and again must not keep them back. */
+export const RULES: readonly Rule[] = [fence, report, leave, decide, opine, open, apply, catchUp];
 
 export const isNews = (s: AgentState, ballot: Ballot): boolean => ballot >= Math.max(s.least ?? 0, s.fenced);
