@@ -59,6 +59,8 @@ interface Shell {
   flippedAt: Record<ClusterName, number>;
   asked: Set<string>;
   brakes: BrakeWatch;
+  /** The turn before only decided: what it saw is acted on at once, every write is fenced by it. */
+  news: boolean;
 }
 
 /** Whether brakes are asked for: nothing is known, a member is silent or late, one is held already, or the end. */
@@ -101,7 +103,7 @@ const gateFault = (cluster: ClusterName, e: unknown): Reason => ({
 
 async function observe(s: Shell, held: Held | undefined): Promise<Observations> {
   const r = held?.record ?? s.mine;
-  await s.observer.look(r, s.brakes.known?.braked ?? []);
+  if (!s.news) await s.observer.look(r, s.brakes.known?.braked ?? []);
   const brakes = brakesNow(s, r);
   const views = await Promise.all(r.members.map(async (c) => [c, await clusterView(s, r, c, brakes)] as const));
   const clusters = Object.fromEntries(views);
@@ -181,6 +183,7 @@ function shellOf(ports: ReleasePorts, record: ReleaseRecord, o: DriveOptions): S
     flippedAt,
     asked: new Set(),
     brakes,
+    news: false,
   };
 }
 
@@ -213,8 +216,9 @@ async function turn(s: Shell, before: Observations): Promise<Turn> {
   const end: End = { record: seen.register ?? s.mine, seen, why, flippedAt: s.flippedAt };
   s.o.show(end);
   await act(s, held, seen, actions);
+  s.news = actions[0]?.do === 'decide';
   const last = s.o.signal.aborted || finished(s, end, actions);
-  return { ...end, last, pause: actions[0]?.do === 'decide' ? 0 : ROUND_MS[end.record.decision] };
+  return { ...end, last, pause: s.news ? 0 : ROUND_MS[end.record.decision] };
 }
 
 /**
