@@ -183,8 +183,13 @@ describe('losses and other hands', () => {
   it('a lost register: the release is found again from the switches, its first process writes no more', async () => {
     const [user] = await visits(rig, 'sao');
     if (user?.version === 'v2') [from, to] = [to, from];
+    const before = (await history())[0]?.release;
     const first = rig.start('release', `guestbook@${to}`, '--yes');
-    await eventually(120_000, async () => expect((await history())[0]?.decision).toBe('committed'));
+    await eventually(180_000, async () => {
+      const [newest] = await history();
+      expect(newest?.release).not.toBe(before);
+      expect(newest?.decision).toBe('committed');
+    });
     // It stands still, so that it ends by what it then sees and not by how fast this machine is.
     process.kill(first.pid, 'SIGSTOP');
     for (const end of ['', '-wal', '-shm']) rmSync(join(rig.state, `journal.db${end}`), { force: true });
