@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { feature } from 'topojson-client';
 import { defineConfig, type Plugin } from 'vite';
-import { outline } from './src/geo.ts';
+import { outline } from './src/outline.ts';
 
 /** The coast line of the world (Natural Earth 1:110 million, public domain), projected once, here. */
 function land(): Plugin {
@@ -14,8 +14,7 @@ function land(): Plugin {
       if (source !== `\0${id}`) return undefined;
       const file = createRequire(import.meta.url).resolve('world-atlas/land-110m.json');
       const topology = JSON.parse(readFileSync(file, 'utf8'));
-      const shapes = feature(topology, topology.objects.land) as unknown as Parameters<typeof outline>[0];
-      return `export default ${JSON.stringify(outline(shapes))};`;
+      return `export default ${JSON.stringify(outline(feature(topology, topology.objects.land)))};`;
     },
   };
 }

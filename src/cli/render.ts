@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import type { Document, Outcome } from '../commands/index.ts';
-import { clean, duration, type Problem, type Row, type Span, type Tone, type View } from '../kernel/index.ts';
+import { clean, duration, type Problem, type Row, SIGN, type Span, type Tone, type View } from '../kernel/index.ts';
 import type { OutputFormat } from './program.ts';
 
 export interface Style {
@@ -9,15 +9,7 @@ export interface Style {
   ascii: boolean;
 }
 
-const SYMBOL: Record<Tone, [fancy: string, ascii: string]> = {
-  ok: ['✓', '+'],
-  bad: ['✗', 'x'],
-  busy: ['●', '*'],
-  wait: ['○', '.'],
-  warn: ['!', '!'],
-  off: ['–', '-'],
-  unknown: ['?', '?'],
-};
+const ASCII: Record<Tone, string> = { ok: '+', bad: 'x', busy: '*', wait: '.', warn: '!', off: '-', unknown: '?' };
 const COLOUR: Record<Tone, 'green' | 'red' | 'cyan' | 'gray' | 'yellow'> = {
   ok: 'green',
   bad: 'red',
@@ -33,7 +25,7 @@ export function paint(style: Style, format: Parameters<typeof styleText>[0], tex
 }
 
 export function mark(style: Style, tone: Tone): string {
-  return paint(style, COLOUR[tone], SYMBOL[tone][style.ascii ? 1 : 0]);
+  return paint(style, COLOUR[tone], (style.ascii ? ASCII : SIGN)[tone]);
 }
 
 /** Spans as one clean line: whatever a span carries, it cannot break out of its line. */

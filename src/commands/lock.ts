@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { duration, fault } from '../kernel/index.ts';
+import { duration, fault, startOf } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 
 interface Holder {
@@ -11,18 +11,6 @@ interface Holder {
   person: string;
   verb: string;
   at: number;
-}
-
-/** Start time of a process as the kernel tells it: a reused pid is not taken for the holder. */
-export function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie runs nothing any more: it only waits for its parent to take note.
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
 }
 
 function holderOf(path: string): Holder | undefined {

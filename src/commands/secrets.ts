@@ -5,10 +5,8 @@ import { type Json, toJson } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import { type Redactor, redactor } from './redact.ts';
 
-type Ref = SecretRef;
-
 /** An object of one key: env, file or value, as the config writes a reference. */
-function isRef(v: object): v is Ref {
+function isRef(v: object): v is SecretRef {
   const [entry, ...more] = Object.entries(v);
   return (
     entry !== undefined && more.length === 0 && /^(env|file|value)$/.test(entry[0]) && typeof entry[1] === 'string'
@@ -16,7 +14,7 @@ function isRef(v: object): v is Ref {
 }
 
 /** Every secret reference anywhere in a config. */
-function refsOf(v: unknown): Ref[] {
+function refsOf(v: unknown): SecretRef[] {
   if (typeof v !== 'object' || v === null) return [];
   return isRef(v) ? [v] : Object.values(v).flatMap(refsOf);
 }

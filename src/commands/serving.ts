@@ -2,9 +2,8 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fault, text } from '../kernel/index.ts';
+import { fault, startOf, text } from '../kernel/index.ts';
 import type { Context } from './context.ts';
-import { startOf } from './lock.ts';
 import type { Outcome } from './model.ts';
 import { accessOf } from './tokens.ts';
 

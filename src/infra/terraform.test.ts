@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { memoryJournal, systemClock } from '../kernel/index.ts';
-import { startOf, terraformEnv } from './adapters/process.ts';
+import { memoryJournal, startOf, systemClock } from '../kernel/index.ts';
+import { terraformEnv } from './adapters/process.ts';
 import { terraformRunner } from './adapters/terraform.ts';
 import { replayTerraform } from './adapters/terraform-twin.ts';
 import { openRuns } from './machine.ts';

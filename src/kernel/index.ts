@@ -1,3 +1,4 @@
+export { casOnce } from './cas-once.ts';
 export { type Clock, manualClock, systemClock, within } from './clock.ts';
 export { type Block, type ErrorEntry, EXIT, type ExitCode } from './errors/block.ts';
 export { CATALOGUE, type Code, entryOf } from './errors/catalogue.ts';
@@ -14,6 +15,7 @@ export {
 export { type Entry, type Fact, type Journal, type JournalQuery, memoryJournal, openJournal } from './journal.ts';
 export { canonical, digest, type Json, toJson } from './json.ts';
 export { type Cloud, type ClusterName, LABEL_PREFIX } from './names.ts';
+export { processStat, startOf } from './process.ts';
 export type {
   CasResult,
   Lease,
@@ -29,4 +31,4 @@ export type { MemberState } from './store-etcd/admin.ts';
 export { memoryStore, type StoreCall, type StoreFault, StoreWorld } from './store-memory.ts';
 export { openStore } from './store-sqlite.ts';
 export { clean, duration, nearest } from './text.ts';
-export { code, type Row, type Span, type Tone, text, untrusted, type View } from './view.ts';
+export { code, type Row, SIGN, type Span, type Tone, text, untrusted, type View } from './view.ts';

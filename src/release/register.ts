@@ -1,13 +1,4 @@
-import {
-  type CasResult,
-  type Clock,
-  canonical,
-  fault,
-  type Journal,
-  type Json,
-  type Store,
-  toJson,
-} from '../kernel/index.ts';
+import { type Clock, casOnce, fault, type Journal, type Json, type Store, toJson } from '../kernel/index.ts';
 import { type AppId, isOpen, type ReleaseRecord, type ReleaseRequest } from './model.ts';
 import type { ReleasePlan } from './plan.ts';
 
@@ -27,15 +18,6 @@ const key = (app: AppId): string => `${PREFIX}${app}`;
 export const beatKey = (app: AppId): string => `beat/${app}`;
 const LIMIT = 32 * 1024;
 
-/** An answer that got lost is looked up at once: what was written is `ok`, and is never written twice. */
-async function settled(store: Store, at: string, w: { revision: number; value: Json }): Promise<CasResult> {
-  const put = await store.cas(at, w.revision, w.value);
-  if (put !== 'unknown') return put;
-  const { value, revision } = await store.get(at).catch(() => ({ value: undefined, revision: w.revision }));
-  const landed = revision > w.revision && value !== undefined && canonical(value) === canonical(w.value);
-  return landed ? 'ok' : put;
-}
-
 export function registerOf(app: AppId, store: Store, journal: Journal): Register {
   return {
     read: async () => {
@@ -47,7 +29,7 @@ export function registerOf(app: AppId, store: Store, journal: Journal): Register
       const size = JSON.stringify(value).length;
       if (size > LIMIT)
         throw fault('TW7040', { value: next.release, why: [`the record has ${size} bytes, ${LIMIT} at most`] });
-      const put = await settled(store, key(app), { revision, value });
+      const put = await casOnce(store, key(app), { revision, value });
       // The register first, the journal second: a decision that is not in the journal is not acted on.
       if (put === 'ok') journal.append({ kind: 'release.record', data: value });
       return put;

@@ -1,16 +1,7 @@
 import type { Card } from '../../commands/index.ts';
-import { clean, duration, type Row, type Span, type Tone } from '../../kernel/index.ts';
+import { clean, duration, type Row, SIGN, type Span, type Tone } from '../../kernel/index.ts';
 import type { Button, CardRow, CardView } from '../model.ts';
 
-const MARK: Readonly<Record<Tone, string>> = {
-  ok: '✓',
-  bad: '✗',
-  busy: '●',
-  wait: '○',
-  warn: '!',
-  off: '–',
-  unknown: '?',
-};
 /** Rows of a card; above it the bad ones come first and the rest is counted. */
 const MOST = 12;
 const LONGEST = 160;
@@ -26,7 +17,7 @@ function rowsOf(rows: readonly Row[], depth = 0): (CardRow & { tone: Tone })[] {
     const why = r.why === undefined || r.why.length === 0 ? [] : [words(r.why)];
     const own = {
       tone: r.tone,
-      mark: MARK[r.tone],
+      mark: SIGN[r.tone],
       label: '  '.repeat(depth) + words(r.label),
       cells: [...cells, ...why].join(', ').slice(0, LONGEST),
     };
@@ -51,8 +42,8 @@ const stateOf = (c: Card): string => {
 };
 
 function markOf(c: Card): string {
-  if (c.state !== 'ended') return c.state === 'running' ? MARK.busy : MARK.wait;
-  return c.problem === undefined ? MARK.ok : MARK.bad;
+  if (c.state !== 'ended') return c.state === 'running' ? SIGN.busy : SIGN.wait;
+  return c.problem === undefined ? SIGN.ok : SIGN.bad;
 }
 
 const notesOf = (c: Card): string[] => {

@@ -1,12 +1,9 @@
-import { canonical, fault, type Json, type Store, toJson } from '../../kernel/index.ts';
+import { casOnce, fault, type Store, toJson } from '../../kernel/index.ts';
 
 const TRIES = 40;
 
 export const busy = (key: string): Error =>
   fault('TW6204', { value: key, why: ['somebody else writes it all the time'] });
-
-const landed = (held: Json | undefined, wanted: Json): boolean =>
-  held !== undefined && canonical(held) === canonical(wanted);
 
 /**
  * Reads, changes, writes; again when somebody was faster, and an answer that got lost is looked up. `change` throws
@@ -16,10 +13,7 @@ export async function amend<T>(store: Store, key: string, change: (now: T | unde
   for (let i = 0; i < TRIES; i++) {
     const { value, revision } = await store.get(key);
     const next = change(value as T | undefined);
-    const json = toJson(next);
-    const put = await store.cas(key, revision, json);
-    if (put === 'ok') return next;
-    if (put === 'unknown' && landed((await store.get(key)).value, json)) return next;
+    if ((await casOnce(store, key, { revision, value: toJson(next) })) === 'ok') return next;
   }
   throw busy(key);
 }
@@ -36,9 +30,7 @@ export async function numbered<T>(store: Store, prefix: string, letter: string, 
     const last = Math.max(0, ...keys.map((k) => Number(k.slice(prefix.length + letter.length)) || 0));
     const id = `${letter}${last + 1}`;
     const value = make(id);
-    const put = await store.cas(`${prefix}${id}`, 0, toJson(value));
-    if (put === 'ok') return value;
-    if (put === 'unknown' && landed((await store.get(`${prefix}${id}`)).value, toJson(value))) return value;
+    if ((await casOnce(store, `${prefix}${id}`, { revision: 0, value: toJson(value) })) === 'ok') return value;
   }
   throw busy(prefix);
 }

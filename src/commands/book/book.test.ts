@@ -99,17 +99,7 @@ describe.each<[string, () => Store]>([
 
   it('a wish with another plan voids what was approved', async () => {
     const s = make();
-    const q: Question = {
-      fleet: 'd',
-      verb: 'up',
-      args: {},
-      app: null,
-      clusters: ['sao'],
-      requester: 'anna',
-      config: 'c',
-      policy: 'p',
-      plan: 'p-1',
-    };
+    const q = WISH;
     const rule = { quorum: 1, notRequester: true, ttlMs: 100 };
     const x = await open(s, q, { rule, now: 0 });
     expect((await open(s, q, { rule, now: 1 })).fresh).toBe(false);
@@ -129,17 +119,7 @@ describe.each<[string, () => Store]>([
 
   it('an approval is used once, whoever is faster', async () => {
     const s = make();
-    const q: Question = {
-      fleet: 'd',
-      verb: 'up',
-      args: {},
-      app: null,
-      clusters: ['sao'],
-      requester: 'anna',
-      config: 'c',
-      policy: 'p',
-      plan: 'p-1',
-    };
+    const q = WISH;
     const { approval } = await open(s, q, { rule: { quorum: 1, notRequester: true, ttlMs: 100 }, now: 0 });
     await cast(s, approval.id, { person: { name: 'bob', groups: [] }, vote: { says: 'yes', at: 1 }, now: 1 });
     const two = await Promise.allSettled(
@@ -193,6 +173,18 @@ const step = fc.record({
     'after work',
   ),
 });
+
+const WISH: Question = {
+  fleet: 'd',
+  verb: 'up',
+  args: {},
+  app: null,
+  clusters: ['sao'],
+  requester: 'anna',
+  config: 'c',
+  policy: 'p',
+  plan: 'p-1',
+};
 
 describe('replay, duplicate, reorder and crash', () => {
   it('nothing twice, nothing lost', async () => {

@@ -4,11 +4,11 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, wri
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
-import { type Clock, fault, type Journal, toJson } from '../../kernel/index.ts';
+import { type Clock, fault, type Journal, startOf, toJson } from '../../kernel/index.ts';
 import { type Place, type RootId, type RunRef, rootName } from '../model.ts';
 import type { QueryResult, RunHandle, RunResult, RunSpec, TerraformPort } from '../ports.ts';
 import { lineCutter, parseLine, type TfEvent } from '../stream.ts';
-import { startOf, terraformEnv } from './process.ts';
+import { terraformEnv } from './process.ts';
 import { pruneRuns } from './runs.ts';
 
 const POLL_MS = 100;

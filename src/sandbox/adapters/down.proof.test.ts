@@ -1,10 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
+import { startOf } from '../../kernel/index.ts';
 import { layout } from '../plan/layout.ts';
 import { type Fakes, fakes } from '../testing/fakes.ts';
 import { localSandbox } from './local.ts';
-import { holdSpaces, insideNamespaces, killAll, killMarked, MARK, scanMarked, startOf } from './marks.ts';
+import { holdSpaces, insideNamespaces, killAll, killMarked, MARK, scanMarked } from './marks.ts';
 import { unixHttp } from './unix-http.ts';
 
 const seed = {

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { processStat, startOf } from '../../kernel/index.ts';
 
 /** Environment variable every process of a sandbox carries; its value is the sandbox's id. */
 export const MARK = 'TW_SANDBOX';
@@ -12,29 +13,6 @@ export interface Marked {
   /** Clock ticks after boot (proc(5) stat field 22): with the pid it names one process for ever. */
   start: string;
   role: string;
-}
-
-interface Stat {
-  ppid: number;
-  start: string;
-  state: string;
-}
-
-function statOf(pid: number | string): Stat | undefined {
-  try {
-    const line = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The command name is in brackets and may hold spaces and brackets itself.
-    const f = line.slice(line.lastIndexOf(')') + 2).split(' ');
-    return { state: f[0] ?? '', ppid: Number(f[1]), start: f[19] ?? '' };
-  } catch {
-    return undefined;
-  }
-}
-
-/** Start time of a live process (zombies are dead), or undefined. */
-export function startOf(pid: number): string | undefined {
-  const s = statOf(pid);
-  return s === undefined || s.state === 'Z' || s.state === 'X' ? undefined : s.start;
 }
 
 function environOf(pid: number | string): Map<string, string> {
@@ -53,7 +31,7 @@ function lineage(): Set<number> {
   const own = new Set<number>();
   for (let pid = process.pid; pid > 1 && !own.has(pid); ) {
     own.add(pid);
-    pid = statOf(pid)?.ppid ?? 0;
+    pid = processStat(pid)?.ppid ?? 0;
   }
   return own;
 }
@@ -64,7 +42,7 @@ export function scanMarked(id: string): Marked[] {
   return pids().flatMap((pid) => {
     if (own.has(pid)) return [];
     const env = environOf(pid);
-    const stat = env.get(MARK) === id ? statOf(pid) : undefined;
+    const stat = env.get(MARK) === id ? processStat(pid) : undefined;
     if (stat === undefined || stat.state === 'Z' || stat.state === 'X') return [];
     return [{ pid, ppid: stat.ppid, start: stat.start, role: env.get(ROLE) ?? '' }];
   });
@@ -85,7 +63,7 @@ export function killMarked(id: string, m: { pid: number; start: string }, signal
 export function descendants(root: number): number[] {
   const kids = new Map<number, number[]>();
   for (const pid of pids()) {
-    const ppid = statOf(pid)?.ppid;
+    const ppid = processStat(pid)?.ppid;
     if (ppid !== undefined) kids.set(ppid, [...(kids.get(ppid) ?? []), pid]);
   }
   const out: number[] = [];
