@@ -1,4 +1,4 @@
-import { type Clock, casOnce, fault, type Journal, type Json, type Store, toJson } from '../kernel/index.ts';
+import { type Clock, casOnce, fault, type Journal, type Store, toJson } from '../kernel/index.ts';
 import { type AppId, isOpen, type ReleaseRecord, type ReleaseRequest } from './model.ts';
 import type { ReleasePlan } from './plan.ts';
 
