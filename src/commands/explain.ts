@@ -1,4 +1,4 @@
-import { CATALOGUE, type Code, entryOf, fault, nearest, type Row, text, toJson } from '../kernel/index.ts';
+import { CATALOGUE, type Code, entryOf, fault, nearest, own, type Row, text, toJson } from '../kernel/index.ts';
 import type { Outcome } from './model.ts';
 
 interface Schema {
@@ -42,7 +42,7 @@ const keysOf = (s: Schema): string[] => Object.keys(s.properties ?? s.items?.pro
 /** One word of a path: a field, an index, or any name where the field is a record. */
 function step(schema: Schema, key: string): Schema | undefined {
   if (/^\d+$/.test(key)) return schema.items;
-  return schema.properties?.[key] ?? valuesOf(schema) ?? schema.items?.properties?.[key];
+  return own(schema.properties ?? {}, key) ?? valuesOf(schema) ?? own(schema.items?.properties ?? {}, key);
 }
 
 async function fieldAt(topic: string): Promise<Schema> {

@@ -1,4 +1,4 @@
-import type { Fact } from '../kernel/index.ts';
+import { type Fact, own } from '../kernel/index.ts';
 import type { Phase, RootState, RunRef } from './model.ts';
 import { type Diagnostic, knownStream, type TfEvent } from './stream.ts';
 
@@ -66,7 +66,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
 
 /** What people call the step that a resource of this type belongs to. */
 function phaseOfType(kind: string): Phase {
-  return Object.hasOwn(PHASES, kind) ? (PHASES[kind] ?? 'network') : 'network';
+  return own(PHASES, kind) ?? 'network';
 }
 
 /** One operation that runs now. */

@@ -13,7 +13,7 @@ export {
   type Where,
 } from './errors/fault.ts';
 export { type Entry, type Fact, type Journal, type JournalQuery, memoryJournal, openJournal } from './journal.ts';
-export { canonical, digest, type Json, toJson } from './json.ts';
+export { canonical, digest, type Json, own, toJson } from './json.ts';
 export { type Cloud, type ClusterName, LABEL_PREFIX } from './names.ts';
 export { processStat, startOf } from './process.ts';
 export type {

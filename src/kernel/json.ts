@@ -22,3 +22,7 @@ export function toJson(value: unknown): Json {
   if (text === undefined) throw new TypeError('value has no JSON form');
   return JSON.parse(text) as Json;
 }
+
+/** A table's own entry: `toString` and its kin, which every object inherits, are none. For keys that come from outside. */
+export const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(table, key) ? table[key] : undefined;

@@ -1,3 +1,4 @@
+import { own } from '../../kernel/index.ts';
 import type { Dict } from './objects.ts';
 
 /** One step of a path: a field, an item of a keyed list, or a position in an atomic one. */
@@ -33,7 +34,7 @@ export function listKeys(kind: string, path: readonly Step[]): readonly string[]
     if (kind === 'Service') return ['port', 'protocol'];
     return fields.some((f) => /[cC]ontainers$/.test(f)) ? ['containerPort', 'protocol'] : undefined;
   }
-  return BY_NAME[last];
+  return own(BY_NAME, last);
 }
 
 const DEFAULTS: Readonly<Record<string, string>> = { protocol: 'TCP' };

@@ -1,4 +1,5 @@
 import type { Placement } from '../../config/index.ts';
+import { own } from '../../kernel/index.ts';
 import type { ClusterFacts, Decision, Presence } from '../model.ts';
 
 /** Returns the reason why the cluster does not fit, or nothing. */
@@ -19,7 +20,7 @@ const byRegion: Predicate = (c, p) =>
 
 const byLabels: Predicate = (c, p) => {
   for (const [key, want] of Object.entries(p.selector ?? {})) {
-    const has = c.labels[key];
+    const has = own(c.labels, key);
     if (has === undefined) return `has no label ${key}`;
     if (has !== want) return `label ${key} is ${has}, not ${want}`;
   }

@@ -1,3 +1,4 @@
+import { own } from '../../kernel/index.ts';
 import type { KubeObject } from '../model.ts';
 import { versionedName } from './names.ts';
 import { containersOf, copy, type Dict, dictOf, isDict, listOf, podTemplateOf, textOf } from './objects.ts';
@@ -38,7 +39,7 @@ function renameInside(value: unknown, r: Renames): void {
   if (Array.isArray(value)) for (const v of value) renameInside(v, r);
   if (!isDict(value)) return;
   for (const [field, inner] of Object.entries(value)) {
-    const kind = NAMES[field];
+    const kind = own(NAMES, field);
     if (kind !== undefined && isDict(inner)) renameHere(inner, kind, r);
     renameInside(inner, r);
   }

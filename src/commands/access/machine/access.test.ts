@@ -5,7 +5,7 @@ import { boundOf, opened, type Question, standing, usable, vote } from './approv
 import { passes } from './barrier.ts';
 import { firstBroken, GENESIS, linked } from './chain.ts';
 import { admit, keysOf, type Waiter } from './lanes.ts';
-import { authorise, rightsFor, whoMay } from './rights.ts';
+import { authorise, personOf, rightsFor, whoMay } from './rights.ts';
 
 const sao = { name: 'sao', cloud: 'aws', region: 'sa-east-1' };
 const mtl = { name: 'mtl', cloud: 'gcp', region: 'northamerica-northeast1' };
@@ -53,6 +53,7 @@ describe('rights', () => {
   it('classes of verbs', () => {
     expect(rightsFor('forward', true)).toEqual(['forward', 'destroy']);
     expect(rightsFor('decide', false)).toEqual(['approve']);
+    expect(personOf(policy, 'constructor')).toBeUndefined();
     expect(whoMay(policy, 'approve', target('guestbook', [sao]))).toEqual(['bob']);
   });
 });

@@ -1,3 +1,4 @@
+import { own } from '../../../kernel/index.ts';
 import type { CommandKind } from '../../model.ts';
 import type { Person, Policy, Right, Target, Verdict } from '../model.ts';
 import { covers, sayTarget } from './reach.ts';
@@ -13,7 +14,7 @@ export const isMeant = (names: readonly string[], p: Person): boolean =>
   names.some((n) => n === p.name || p.groups.includes(n));
 
 export const personOf = (policy: Policy, name: string): Person | undefined => {
-  const found = policy.people[name];
+  const found = own(policy.people, name);
   return found === undefined ? undefined : { name, groups: found.groups };
 };
 

@@ -1,3 +1,4 @@
+import { own } from '../../../kernel/index.ts';
 /** An element of an AWS query answer: text, or children by name. */
 export interface Xml {
   text: string;
@@ -7,7 +8,7 @@ export interface Xml {
 const ENTITY: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 const plain = (s: string): string =>
   s.replaceAll(/&(#x?[\da-fA-F]+|\w+);/g, (all, name: string) => {
-    if (!name.startsWith('#')) return ENTITY[name] ?? all;
+    if (!name.startsWith('#')) return own(ENTITY, name) ?? all;
     return String.fromCodePoint(name[1] === 'x' ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1)));
   });
 
