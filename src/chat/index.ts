@@ -1,2 +1,2 @@
-export type { Transport } from './ports.ts';
+export type { RawRequest, RawResponse, Transport } from './ports.ts';
 export { type ChatDeps, runChat } from './run.ts';

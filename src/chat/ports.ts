@@ -23,6 +23,18 @@ export interface Desk {
   submit(i: Inbound): Promise<{ id: string; first: boolean }>;
 }
 
+/** A request as it came in: nothing parsed, header names in lower case. */
+export interface RawRequest {
+  headers: Readonly<Record<string, string>>;
+  body: string;
+}
+export interface RawResponse {
+  status: number;
+  /** Content type; absent = plain text. */
+  type?: string;
+  body?: string;
+}
+
 /** One chat platform. Nothing is stored in it: what it shows can be made anew at any time. */
 export interface Transport {
   name: string;
@@ -36,5 +48,10 @@ export interface Transport {
   update(room: string, ref: MessageRef, card: CardView): Promise<void>;
   /** The message of this card, if a process that died has posted it. Throws ChatFault. */
   find(room: string, card: string): Promise<MessageRef | undefined>;
+  /**
+   * Takes what the platform posts to `/hooks/<name>`; verifies before it reads, and answers 503 before `listen` was
+   * called. Absent = this transport needs none.
+   */
+  hook?(r: RawRequest): Promise<RawResponse>;
   close(): Promise<void>;
 }

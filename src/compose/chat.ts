@@ -1,5 +1,5 @@
 import { ulid } from 'ulid';
-import { runChat, type Transport } from '../chat/index.ts';
+import { type RawRequest, type RawResponse, runChat, type Transport } from '../chat/index.ts';
 import { COMMANDS, type Context, type Invocation, redactorOf, runCommand } from '../commands/index.ts';
 import { readSecret } from '../config/index.ts';
 
@@ -20,10 +20,15 @@ async function transportsOf(c: Context, log: (line: string) => void): Promise<Tr
   return [slackTransport({ appToken: appToken ?? '', botToken: botToken ?? '', team, slash, api, log })];
 }
 
-/** The chats of the config, ready to listen; undefined where it names none. Throws what a missing secret throws. */
-export async function chatOf(w: ChatWiring): Promise<((signal: AbortSignal) => Promise<void>) | undefined> {
+interface Chats {
+  /** Until the signal fires. */
+  run(signal: AbortSignal): Promise<void>;
+  hook(name: string): ((r: RawRequest) => Promise<RawResponse>) | undefined;
+}
+
+/** The chats of the config, ready to listen. Throws what a missing secret throws. */
+export async function chatOf(w: ChatWiring): Promise<Chats> {
   const transports = await transportsOf(w.c, w.log);
-  if (transports.length === 0) return undefined;
   const alone = async <T>(call: Invocation, work: (c: Context) => Promise<T>): Promise<T> => {
     const c = w.engine(call);
     try {
@@ -48,5 +53,13 @@ export async function chatOf(w: ChatWiring): Promise<((signal: AbortSignal) => P
     run: (call: Invocation, io: Parameters<typeof runCommand>[2]) => alone(call, (c) => runCommand(c, call, io)),
     redact: (line: string) => alone(look, async (c) => (await redactorOf(c)).text(line)),
   };
-  return (signal) => runChat(deps, signal);
+  return {
+    run: async (signal) => {
+      if (transports.length > 0) await runChat(deps, signal);
+    },
+    hook: (name) => {
+      const t = transports.find((x) => x.name === name);
+      return t?.hook?.bind(t);
+    },
+  };
 }

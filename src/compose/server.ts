@@ -49,8 +49,8 @@ export function serverDoor(c: Context, config: string | undefined, engine: (call
       const chat = await chatOf({ c, engine: (call) => engine(named(call)), log });
       // A chat ends with the server, whichever way that ends.
       const stop = new AbortController();
-      const chats = chat?.(AbortSignal.any([signal, stop.signal]));
-      chats?.catch((error: unknown) => log(`chat: ${error instanceof Error ? error.message : String(error)}`));
+      const chats = chat.run(AbortSignal.any([signal, stop.signal]));
+      chats.catch((error: unknown) => log(`chat: ${error instanceof Error ? error.message : String(error)}`));
       await serve(
         {
           stateDir: c.stateDir,
@@ -65,12 +65,13 @@ export function serverDoor(c: Context, config: string | undefined, engine: (call
           stamp: () => stampOf(c, config),
           place: () => readProject(c.stateDir)?.place,
           alive,
+          hook: chat.hook,
           web: webFiles,
         },
         wish,
         { ready, signal },
       ).finally(() => stop.abort());
-      await chats?.catch(() => undefined);
+      await chats.catch(() => undefined);
     },
   };
 }

@@ -1,5 +1,7 @@
 import { Hono, type Next } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { getCookie, setCookie } from 'hono/cookie';
+import type { RawResponse } from '../chat/index.ts';
 import { COMMANDS } from '../commands/index.ts';
 import { fault, problemOf, within } from '../kernel/index.ts';
 import { checkHost, checkWrite, SECURITY_HEADERS } from './guard.ts';
@@ -12,9 +14,13 @@ import { factsHandler, runHandler, verbHandler } from './verbs.ts';
 
 const bearerOf = (c: Http1): string | undefined => /^Bearer (\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
 
+/** What platforms post: no browser sends it, and whoever takes it checks the signature of the bytes. */
+const HOOKS = '/hooks/';
+
 function guards(p: AppParts): (c: Http1, next: Next) => Promise<void> {
   return async (c, next) => {
     checkHost(c.req.header('host'), p.allowed);
+    if (c.req.path.startsWith(HOOKS)) return await next();
     const bearer = bearerOf(c);
     const writes = !['GET', 'HEAD'].includes(c.req.method);
     if (writes) {
@@ -34,11 +40,16 @@ function setSession(c: Http1, p: AppParts, value: string, maxAge = IDLE_MS / 100
   setCookie(c, COOKIE, value, { httpOnly: true, sameSite: 'Strict', secure: p.secure, path: '/', maxAge });
 }
 
+function routeOf(path: string): string {
+  if (path.startsWith(HOOKS)) return '/hooks/:name';
+  return path.startsWith('/api/') ? path.replace(/\/runs\/.*/, '/runs/:id') : 'web';
+}
+
 async function timed(c: Http1, next: Next, p: AppParts): Promise<void> {
   const since = performance.now();
   await next();
   for (const [k, v] of Object.entries(SECURITY_HEADERS)) c.res.headers.set(k, v);
-  const path = c.req.path.startsWith('/api/') ? c.req.path.replace(/\/runs\/.*/, '/runs/:id') : 'web';
+  const path = routeOf(c.req.path);
   const route = c.res.status === 404 ? 'none' : path;
   p.metrics.requests.observe(
     { method: c.req.method, route, status: String(c.res.status) },
@@ -125,6 +136,18 @@ function addProbes(app: Hono<Env>, p: AppParts): void {
   });
 }
 
+function addHooks(app: Hono<Env>, p: AppParts): void {
+  const limit = bodyLimit({ maxSize: MOST_BYTES, onError: (c) => c.text('too long\n', 413) });
+  app.post(`${HOOKS}:name`, limit, async (c) => {
+    const hook = p.deps.hook(c.req.param('name'));
+    if (hook === undefined) throw fault('TW8026', { value: c.req.path });
+    // Whoever posts here is not known: a failure is told without its reasons, and the platform may send it again.
+    const said = await hook({ headers: c.req.header(), body: await c.req.text() }).catch(() => ({ status: 503 }));
+    const { status, type = 'text/plain; charset=utf-8', body = '' }: RawResponse = said;
+    return c.body(body, status as 200, { 'content-type': type });
+  });
+}
+
 const PAGES = new Set(['/', '/fleet', '/releases', '/traffic', '/plan', '/history', '/settings']);
 
 function addWeb(app: Hono<Env>, web: ReadonlyMap<string, WebFile>): void {
@@ -155,6 +178,7 @@ export function createApp(p: AppParts): Hono<Env> {
     if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store');
   });
   addProbes(app, p);
+  addHooks(app, p);
   addLogin(app, p);
   addApi(app, p);
   addWeb(app, p.web);

@@ -76,6 +76,8 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
     stamp: () => '',
     place: () => 'sandbox',
     alive: () => false,
+    hook: (name) =>
+      name === 'echo' ? async (r) => ({ status: 200, body: `${r.headers['x-sign']} ${r.body}` }) : undefined,
     web: async () => new Map(),
   };
   const contexts = new LookContexts(deps);

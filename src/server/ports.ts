@@ -1,3 +1,4 @@
+import type { RawRequest, RawResponse } from '../chat/index.ts';
 import type { Context, Invocation } from '../commands/index.ts';
 import type { Clock, Journal } from '../kernel/index.ts';
 
@@ -26,6 +27,8 @@ export interface ServerDeps {
   place(): 'sandbox' | 'real' | undefined;
   /** A process with this id runs. */
   alive(pid: number): boolean;
+  /** Who takes what a platform posts to `/hooks/<name>`; it verifies the bytes itself. */
+  hook(name: string): ((r: RawRequest) => Promise<RawResponse>) | undefined;
   /** Path (`/assets/index-x.js`) to file; built when it is not there yet. Throws TW8013. */
   web(): Promise<ReadonlyMap<string, WebFile>>;
 }
