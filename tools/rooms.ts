@@ -28,7 +28,7 @@ const MAY: Readonly<Record<string, Readonly<Record<string, 'any' | 'type'>>>> = 
   },
   cli: { kernel: 'any', config: 'any', commands: 'any' },
   chat: { kernel: 'any', config: 'any', commands: 'any' },
-  server: { kernel: 'any', config: 'any', commands: 'any' },
+  server: { kernel: 'any', config: 'any', commands: 'any', chat: 'type' },
   sandbox: { kernel: 'any', config: 'any', infra: 'any', commands: 'any' },
 };
 
