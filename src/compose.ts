@@ -13,6 +13,7 @@ async function engineOf(c: Context, place: 'sandbox' | 'real'): Promise<Engine> 
     import('./compose/engine.ts'),
     import('./compose/place.ts'),
   ]);
+  if (place === 'real') refuseLab(config);
   rememberProject(c.stateDir, { config: config.file, place });
   const common = { config, journal: c.journal(), clock: c.clock, stateDir: c.stateDir };
   if (place === 'real') return await createEngine({ ...common, place: realPlace(c.stateDir, config.dir), known: {} });
@@ -61,7 +62,10 @@ function contextOf(call: Invocation): Context {
 
 async function runProcess(argv: readonly string[]): Promise<void> {
   const [name = '', ...args] = argv;
-  if (name !== 'nameserver') throw fault('TW6001', { value: `run ${name}`, why: ['processes: nameserver'] });
+  if (name === 'state-agent') return await (await import('./compose/dataplane.ts')).runStateAgent(args);
+  if (name === 'state-gateway') return await (await import('./compose/dataplane.ts')).runStateGateway(args);
+  if (name !== 'nameserver')
+    throw fault('TW6001', { value: `run ${name}`, why: ['processes: nameserver, state-agent, state-gateway'] });
   const { nameserverOptions, runNameserver } = await import('./traffic/index.ts');
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());

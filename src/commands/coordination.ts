@@ -16,7 +16,7 @@ import {
 import type { Board } from './board.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
-import type { CoordinationDoor, Engine } from './ports.ts';
+import type { CoordinationDoor, Engine, Step } from './ports.ts';
 
 /** What a fleet does without: said where the majority is gone. */
 const noMajority = (states: readonly MemberState[]): TwError =>
@@ -29,23 +29,49 @@ const noMajority = (states: readonly MemberState[]): TwError =>
     ],
   });
 
-/** Lets the members meet; nothing to do where the store is not of etcd. */
-export async function meetMembers(e: Engine, outputs: Outputs, b: Board, signal: AbortSignal): Promise<Problem[]> {
-  if (e.coordination === undefined) return [];
+interface Meeting {
+  key: string;
+  label: string;
+  steps: AsyncIterable<Step>;
+  fault(detail: string): Problem;
+}
+
+/** Shows the steps of clusters that meet; what failed. */
+async function meet(m: Meeting, b: Board, signal: AbortSignal): Promise<Problem[]> {
   const problems: Problem[] = [];
   try {
-    for await (const s of e.coordination.introduce(outputs, signal)) {
+    for await (const s of m.steps) {
       const tone = ({ start: 'busy', done: 'ok', failed: 'bad', note: 'warn' } as const)[s.state];
-      b.set(['coordination'], { tone, label: 'coordination (etcd)' });
-      b.set(['coordination', s.step], { tone, ...(s.detail === undefined ? {} : { why: s.detail }) });
-      if (s.state === 'failed') problems.push(fault('TW5111', { value: s.detail ?? '' }).problem);
+      b.set([m.key], { tone, label: m.label });
+      b.set([m.key, s.step], { tone, ...(s.detail === undefined ? {} : { why: s.detail }) });
+      if (s.state === 'failed') problems.push(m.fault(s.detail ?? ''));
     }
   } catch (error) {
     if (signal.aborted) return problems;
-    b.set(['coordination'], { tone: 'bad', label: 'coordination (etcd)' });
+    b.set([m.key], { tone: 'bad', label: m.label });
     problems.push(problemOf(error));
   }
   return problems;
+}
+
+/** Lets the members meet; nothing to do where the store is not of etcd. */
+export async function meetMembers(e: Engine, outputs: Outputs, b: Board, signal: AbortSignal): Promise<Problem[]> {
+  if (e.coordination === undefined) return [];
+  const steps = e.coordination.introduce(outputs, signal);
+  const label = 'coordination (etcd)';
+  return await meet(
+    { key: 'coordination', label, steps, fault: (value) => fault('TW5111', { value }).problem },
+    b,
+    signal,
+  );
+}
+
+/** Lets the copies of shared state meet and waits for a home. */
+export async function meetState(e: Engine, outputs: Outputs, b: Board, signal: AbortSignal): Promise<Problem[]> {
+  if (e.state === undefined) return [];
+  const steps = e.state.introduce(outputs, signal);
+  const label = 'state (Redis)';
+  return await meet({ key: 'state', label, steps, fault: (value) => fault('TW5114', { value }).problem }, b, signal);
 }
 
 async function doorOf(c: Context): Promise<CoordinationDoor> {

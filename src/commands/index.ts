@@ -14,6 +14,7 @@ export {
   type SandboxFacts,
   type ServerDoor,
   type ServeWish,
+  type StateDoor,
   type Step,
   TEARDOWN,
   type TrafficDoor,

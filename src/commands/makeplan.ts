@@ -1,7 +1,7 @@
 import { appsOf, type FleetApp, type FleetPlan, fleetPlan, type Versions } from '../fleet/index.ts';
 import { type InfraPlan, infraPlan, type Outputs, type Presence, refusedBy } from '../infra/index.ts';
-import type { Cloud } from '../kernel/index.ts';
-import { refuseShared } from '../state/index.ts';
+import { type Cloud, TwError } from '../kernel/index.ts';
+import { stateNames } from '../state/index.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 import { type Live, liveVersions } from './release/live.ts';
@@ -9,7 +9,21 @@ import { type Live, liveVersions } from './release/live.ts';
 /** Apps of the config and the product's own. */
 async function allApps(e: Engine, outputs: Outputs, versions: Versions): Promise<FleetApp[]> {
   const own = [e.traffic.systemApp(outputs), e.gateway.systemApp(), await e.coordination?.systemApp(outputs)];
-  return [...own.filter((a) => a !== undefined), ...appsOf(e.config, versions)];
+  const state = (await e.state?.systemApps(outputs)) ?? [];
+  return [...own.filter((a) => a !== undefined), ...state, ...appsOf(e.config, versions).map((a) => named(e, a))];
+}
+
+/** An app with shared state finds it under names of its own namespace. */
+function named(e: Engine, unit: FleetApp): FleetApp {
+  const app = e.config.apps.find((a) => a.name === unit.name);
+  if (app === undefined || app.state.mode === 'isolated') return unit;
+  return { ...unit, extra: stateNames({ ...app, state: app.state }) };
+}
+
+/** Throws what makes the state of an app impossible to have. */
+function refuseState(e: Engine): void {
+  const [problem] = (e.state?.plans() ?? []).flatMap((p) => p.faults);
+  if (problem !== undefined) throw new TwError(problem);
 }
 
 export interface PlanScope {
@@ -114,7 +128,7 @@ function planInfra(e: Engine, outputs: Outputs, scope: PlanScope): Promise<Infra
 /** Plans clouds, clusters and DNS side by side into one value. Throws the faults of what a person wrote. */
 export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
   const { only } = scope;
-  refuseShared(e.config);
+  refuseState(e);
   const outputs = await e.outputs();
   const guess = expected(e, outputs);
   // first the slowest: terraform works while this process loads what talks to the clusters

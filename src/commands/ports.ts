@@ -3,6 +3,7 @@ import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
 import type { ExitCode, Json, MemberState } from '../kernel/index.ts';
 import type { Evidence, ReleasePorts } from '../release/index.ts';
+import type { StatePlan } from '../state/index.ts';
 import type { WorldMap } from '../traffic/index.ts';
 
 /** Progress of one step of a long verb. */
@@ -154,6 +155,16 @@ export interface CoordinationDoor {
   snapshot(path: string, signal: AbortSignal): Promise<void>;
 }
 
+/** The state that clusters share, as commands see it. */
+export interface StateDoor {
+  /** What the users buy, per app; from the config alone. */
+  plans(): StatePlan[];
+  /** The data planes as apps of the fleet. */
+  systemApps(outputs: Outputs): Promise<FleetApp[]>;
+  /** Tells the clusters of each other and waits until there is a home. */
+  introduce(outputs: Outputs, signal: AbortSignal): AsyncIterable<Step>;
+}
+
 /** Everything a verb needs of one fleet in one place. */
 export interface Engine {
   config: Config;
@@ -166,6 +177,8 @@ export interface Engine {
   release: ReleaseDoor;
   /** Absent: one machine agrees with itself. */
   coordination?: CoordinationDoor;
+  /** Absent: every cluster keeps its own state. */
+  state?: StateDoor;
   outputs(): Promise<Outputs>;
   /** The API of a cluster; undefined when nothing is known of it. */
   kube(cluster: string, outputs: Outputs): KubeApi | undefined;

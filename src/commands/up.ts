@@ -3,7 +3,7 @@ import { foldInfra, type InfraFold, infraApply, infraView, type Outputs, writeKu
 import { EXIT, fault, type Problem, toJson } from '../kernel/index.ts';
 import { type Board, board } from './board.ts';
 import type { Context, Io } from './context.ts';
-import { meetMembers } from './coordination.ts';
+import { meetMembers, meetState } from './coordination.ts';
 import { earlierRuns, settle } from './earlier.ts';
 import { takeLock } from './lock.ts';
 import { makePlan, planFleet } from './makeplan.ts';
@@ -182,13 +182,19 @@ function verdict(u: Up, outputs: Outputs): Pick<Outcome, 'problem' | 'warnings' 
   };
 }
 
+/** What must meet across clusters meets while the rest comes up: an app is ready only once its state is. */
+async function together(u: Up, plan: FleetPlan, outputs: Outputs): Promise<void> {
+  const met = Promise.all([meetMembers(u.e, outputs, u.b, u.io.signal), meetState(u.e, outputs, u.b, u.io.signal)]);
+  await deploy(u, plan, outputs);
+  u.problems.push(...(await met).flat());
+}
+
 async function perform(u: Up, plan: Plan): Promise<Outputs> {
   const outputs = await build(u, plan);
   if (Object.keys(outputs).length > 0) writeKubeconfig(outputs, u.e.place, u.e.kubeconfig, { fleet: u.e.config.fleet });
   if (u.io.signal.aborted || Object.keys(outputs).length === 0) return outputs;
   u.problems.push(...withheld(plan));
-  await deploy(u, await completed(u, plan, outputs), outputs);
-  if (!u.io.signal.aborted) u.problems.push(...(await meetMembers(u.e, outputs, u.b, u.io.signal)));
+  await together(u, await completed(u, plan, outputs), outputs);
   if (!u.io.signal.aborted) await switchOn(u, outputs);
   if (!u.io.signal.aborted) await route(u, outputs);
   return outputs;

@@ -6,7 +6,6 @@ import { pipeline } from 'node:stream/promises';
 import type { CoordinationDoor } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
 import {
-  type Certificate,
   CLIENT_HOST,
   CLIENT_SECRET,
   coordinationApp,
@@ -17,10 +16,11 @@ import {
   PORTS,
   peerHost,
 } from '../coordination/index.ts';
-import { dictOf, type FleetApp, type KubeApi, textOf } from '../fleet/index.ts';
+import { type FleetApp, type KubeApi, place } from '../fleet/index.ts';
 import { type FleetCa, knownCa, type Outputs, openFleetCa } from '../infra/index.ts';
 import { type Clock, type ClusterName, fault, openStore, type Store } from '../kernel/index.ts';
 import type { EtcdAdmin, EtcdEndpoint, EtcdOptions } from '../kernel/store-etcd/index.ts';
+import { type Certificate, certificateIn, certificateOf, type Issuer, secretIn } from './certificates.ts';
 import { laterStore } from './later-store.ts';
 
 export interface CoordinationWiring {
@@ -39,17 +39,8 @@ const CALL_MS = 5000;
 
 const etcd = () => import('../kernel/store-etcd/index.ts');
 
-/** A certificate that lies in a cluster. Throws KubeError. */
-async function storedIn(api: KubeApi, name: string): Promise<Certificate | undefined> {
-  const found = await api.get({ group: '', kind: 'Secret', namespace: NAMESPACE, name });
-  const data = dictOf(found?.['data']);
-  const part = (key: string): string | undefined => {
-    const text = textOf(data[key]);
-    return text === undefined ? undefined : Buffer.from(text, 'base64').toString();
-  };
-  const [ca, cert, key] = [part('ca.crt'), part('tls.crt'), part('tls.key')];
-  return ca === undefined || cert === undefined || key === undefined ? undefined : { ca, cert, key };
-}
+const storedIn = async (api: KubeApi, name: string): Promise<Certificate | undefined> =>
+  certificateIn(await secretIn(api, { namespace: NAMESPACE, name }));
 
 const rootOf = (config: Config): string => `/tradewind/${config.fleet}/`;
 
@@ -66,21 +57,24 @@ function pem(dir: string, ref: External['ca']): string | undefined {
   }
 }
 
+/** What is shown to an etcd that is there already; undefined: nothing. Throws TW1004. */
+export function externalPems(config: Config, x: External): Partial<Certificate> | undefined {
+  const [ca, cert, key] = [x.ca, x.cert, x.key].map((ref) => pem(config.dir, ref));
+  if (ca === undefined && cert === undefined) return undefined;
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+  };
+}
+
 /** An etcd that is there already. */
 function externalOptions(w: CoordinationWiring, x: External): EtcdOptions {
-  const [ca, cert, key] = [x.ca, x.cert, x.key].map((ref) => pem(w.config.dir, ref));
+  const tls = externalPems(w.config, x);
   return {
     endpoints: x.endpoints.map((url) => ({ name: new URL(url).host, url })),
     root: rootOf(w.config),
     clock: w.clock,
-    ...(ca === undefined && cert === undefined
-      ? {}
-      : {
-          tls: {
-            ...(ca === undefined ? {} : { ca }),
-            ...(cert === undefined || key === undefined ? {} : { cert, key }),
-          },
-        }),
+    ...(tls === undefined ? {} : { tls }),
   };
 }
 
@@ -124,35 +118,47 @@ export function fleetStore(w: CoordinationWiring): Store {
   return laterStore(async () => new (await etcd()).EtcdStore(await optionsOf(w)));
 }
 
-/** What a cluster has already, or what this folder's authority issues. */
-async function certificateOf(
-  api: KubeApi | undefined,
-  secret: string,
-  x: { ca: () => Promise<FleetCa>; known: string | undefined; name: string; hosts: readonly string[] },
-): Promise<Certificate> {
-  const there = api === undefined ? undefined : await storedIn(api, secret).catch(() => undefined);
-  // Whoever has no authority of his own leaves what another folder issued.
-  if (there !== undefined && x.known === undefined) return there;
-  const ca = await x.ca();
-  return { ca: ca.cert, ...(await ca.issue({ name: x.name, hosts: x.hosts })) };
+/** The fleet's authority in this folder; opened, or made, when it is first needed. */
+export function issuerOf(w: Pick<CoordinationWiring, 'stateDir' | 'config' | 'clock'>): Issuer {
+  const path = join(w.stateDir, 'ca.json');
+  let opened: Promise<FleetCa> | undefined;
+  return {
+    known: knownCa(path) !== undefined,
+    ca: () => (opened ??= openFleetCa(path, w.config.fleet, w.clock)),
+  };
+}
+
+/** What the clients of the store show; every cluster has the same. */
+export async function clientCertificate(w: CoordinationWiring, outputs: Outputs, issuer: Issuer): Promise<Certificate> {
+  const c = w.config.coordination;
+  const [first] = c?.kind === 'members' ? c.members : [];
+  const api = first === undefined ? undefined : w.kube(first, outputs);
+  const there = api === undefined ? undefined : await storedIn(api, CLIENT_SECRET).catch(() => undefined);
+  return await certificateOf(there, issuer, { name: 'tw', hosts: [] });
+}
+
+/** Clusters without a member whose state asks the members elsewhere. */
+function guestsOf(config: Config, m: Members): ClusterName[] {
+  const facts = config.clusters.map((c) => ({ facts: c, presence: 'present' as const }));
+  const shared = config.apps.filter((a) => a.state.mode !== 'isolated');
+  const wanted = shared.flatMap((a) => place(a.name, a.placement, facts).filter((d) => d.placed));
+  const names = new Set(wanted.map((d) => d.cluster));
+  return config.clusters.map((c) => c.name).filter((c) => names.has(c) && !m.members.includes(c));
 }
 
 async function systemApp(w: CoordinationWiring, m: Members, outputs: Outputs): Promise<FleetApp> {
-  const path = join(w.stateDir, 'ca.json');
-  const known = knownCa(path);
-  let opened: Promise<FleetCa> | undefined;
-  const ca = (): Promise<FleetCa> => (opened ??= openFleetCa(path, w.config.fleet, w.clock));
+  const issuer = issuerOf(w);
   const certificates: Record<ClusterName, Certificate> = {};
-  let client: Certificate | undefined;
   for (const cluster of m.members) {
     const api = w.kube(cluster, outputs);
+    const there = api === undefined ? undefined : await storedIn(api, MEMBER_SECRET).catch(() => undefined);
     const hosts = [peerHost(cluster), CLIENT_HOST];
-    certificates[cluster] = await certificateOf(api, MEMBER_SECRET, { ca, known, name: `etcd ${cluster}`, hosts });
-    client ??= await certificateOf(api, CLIENT_SECRET, { ca, known, name: 'tw', hosts: [] });
+    certificates[cluster] = await certificateOf(there, issuer, { name: `etcd ${cluster}`, hosts });
   }
   const members = w.config.clusters.filter((c) => m.members.includes(c.name));
-  if (client === undefined) throw fault('TW5112', { why: ['no cluster runs a member'] });
-  return coordinationApp({ fleet: w.config.fleet, members, certificates, client });
+  if (members.length === 0) throw fault('TW5112', { why: ['no cluster runs a member'] });
+  const client = await clientCertificate(w, outputs, issuer);
+  return coordinationApp({ fleet: w.config.fleet, members, guests: guestsOf(w.config, m), certificates, client });
 }
 
 async function withAdmin<T>(w: CoordinationWiring, work: (admin: EtcdAdmin) => Promise<T>): Promise<T> {
@@ -176,6 +182,7 @@ export function coordinationDoor(w: CoordinationWiring): CoordinationDoor | unde
       const { clock } = w;
       yield* introduce({
         members: c.members,
+        told: [...c.members, ...guestsOf(w.config, c)],
         api: (cluster) => w.kube(cluster, outputs),
         status: async () =>
           await status().catch((e: unknown) =>

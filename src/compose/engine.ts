@@ -23,6 +23,7 @@ import { coordinationDoor, fleetStore } from './coordination.ts';
 import { type FleetKeys, fleetKeys } from './keys.ts';
 import { ROOT } from './place.ts';
 import { releaseDoor } from './release.ts';
+import { stateDoor } from './state.ts';
 import { trafficDoor } from './traffic.ts';
 
 export interface EngineWiring {
@@ -73,7 +74,7 @@ function kubeDoor(w: EngineWiring): { get: Engine['kube']; close(): Promise<void
   };
 }
 
-interface Doors extends Pick<Engine, 'fleet' | 'traffic' | 'release' | 'coordination'> {
+interface Doors extends Pick<Engine, 'fleet' | 'traffic' | 'release' | 'coordination' | 'state'> {
   close(): Promise<void>;
 }
 
@@ -92,11 +93,13 @@ function doorsOf(w: EngineWiring, keys: FleetKeys, kube: Engine['kube'], outputs
   const wiring = { config, clock, stateDir: w.stateDir, kube, outputs };
   const store = fleetStore(wiring);
   const coordination = coordinationDoor(wiring);
+  const state = stateDoor({ ...wiring, secret: keys.values, image: IMAGE });
   return {
     fleet,
     traffic,
     release: releaseDoor({ ...common, store, fleet, brakes: traffic.brakes }),
     ...(coordination === undefined ? {} : { coordination }),
+    ...(state === undefined ? {} : { state }),
     close: async () => {
       await Promise.all([traffic.close(), store.close()]);
     },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { duration } from './schema-duration.ts';
 
 const shared = 'Only for state that is shared.';
+const service = z.string().regex(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name of a Service');
 const given = {
   engine: z.enum(['redis']).optional().describe(`${shared} What keeps the state. Default: redis.`),
   ack: z
@@ -31,6 +32,18 @@ const given = {
     })
     .optional()
     .describe(`${shared} Snapshots. Default: none.`),
+  services: z
+    .strictObject({
+      write: service.describe('Service for writes and for reads that must be new. Default: redis-master.'),
+      read: service.describe('Service for reads of the copy in this cluster. Default: redis-slave.'),
+    })
+    .optional()
+    .describe(`${shared} Names under which the app finds its Redis. Default: redis-master and redis-slave.`),
+  memory: z
+    .string()
+    .regex(/^[1-9]\d*(Mi|Gi)$/, 'such as 256Mi or 2Gi')
+    .optional()
+    .describe(`${shared} Most memory of the data in each cluster; writes beyond it are refused. Default: 256Mi.`),
   hold: duration
     .optional()
     .describe(`${shared} How long a write waits while there is no home. Default: the printed failover time and 1 s.`),
@@ -54,8 +67,18 @@ export const stateSchema = z
   })
   .transform((v) => {
     if (v.mode === 'isolated') return { mode: v.mode };
-    const { mode, engine = 'redis', ack = 'quorum', home = 'auto', read = 'local', persist = true, ...rest } = v;
-    return { mode, engine, ack, home, read, persist, ...rest };
+    const {
+      mode,
+      engine = 'redis',
+      ack = 'quorum',
+      home = 'auto',
+      read = 'local',
+      persist = true,
+      memory = '256Mi',
+      ...rest
+    } = v;
+    const { services = { write: 'redis-master', read: 'redis-slave' }, ...more } = rest;
+    return { mode, engine, ack, home, read, persist, memory, services, ...more };
   })
   .prefault({})
   .describe('How the state of the app is kept. Default: isolated.');

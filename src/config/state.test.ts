@@ -21,6 +21,8 @@ describe('state', () => {
       home: 'auto',
       read: 'local',
       persist: true,
+      memory: '256Mi',
+      services: { write: 'redis-master', read: 'redis-slave' },
       hold: 5000,
     });
     expect(stateSchema.parse({ mode: 'single-writer', backup: { every: '1h', to: 's3://b' } })).toMatchObject({

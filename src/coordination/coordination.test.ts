@@ -32,6 +32,7 @@ const certificate = (name: string) => ({ ca: 'CA', cert: `${name} cert`, key: `$
 const app = coordinationApp({
   fleet: 'shop',
   members: MEMBERS,
+  guests: ['fra'],
   certificates: { sao: certificate('sao'), mtl: certificate('mtl'), syd: certificate('syd') },
   client: certificate('tw'),
 });
@@ -65,8 +66,9 @@ describe('the coordination store as an app', () => {
     expect(dictOf(find('sao', 'Service', PEERS_SERVICE)?.['spec'])).toMatchObject({
       type: 'LoadBalancer',
       publishNotReadyAddresses: true,
-      ports: [{ port: 2380 }],
+      ports: [{ port: 2380 }, { port: 2379 }],
     });
+    expect(objects('fra').map((o) => o.metadata.name)).toEqual(['etcd-client']);
     expect(dictOf(find('sao', 'Service', 'etcd')?.['spec'])).toMatchObject({
       type: 'ClusterIP',
       ports: [{ port: 2379 }],
@@ -135,6 +137,7 @@ describe('members meet', () => {
     const steps = [];
     const deps = {
       members: Object.keys(ips),
+      told: Object.keys(ips),
       api: (c: ClusterName) => t[c],
       status: async () => states(),
       clock: manualClock(),

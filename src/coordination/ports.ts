@@ -10,6 +10,8 @@ export interface Step {
 
 export interface IntroduceDeps {
   members: readonly ClusterName[];
+  /** Clusters that are told where the members are. */
+  told: readonly ClusterName[];
   /** `undefined`: the cluster does not stand. */
   api(cluster: ClusterName): KubeApi | undefined;
   /** What every member says, in the order of `members`. */

@@ -96,6 +96,8 @@ export interface FleetApp {
   overrides: readonly Override[];
   replicas: Replicas;
   pull: readonly PullSecret[];
+  /** Objects of the product beside what `source` gives. */
+  extra?: readonly KubeObject[];
   unit?: UnitOf;
 }
 

@@ -85,7 +85,8 @@ async function renderApp(app: FleetApp, ports: FleetPorts): Promise<readonly Ren
 
 /** The rendered objects plus what the app has for this cluster alone. */
 function renderedFor(d: Draft, app: FleetApp, cluster: string): readonly Rendered[] {
-  const common = d.rendered.get(appName(app)) ?? [];
+  const extra = (app.extra ?? []).map((body) => ({ body, origin: { file: `(state of ${app.name})` } }));
+  const common = [...(d.rendered.get(appName(app)) ?? []), ...extra];
   if (!('objects' in app.source)) return common;
   const own = app.source.perCluster?.[cluster] ?? [];
   return [...common, ...own.map((body) => ({ body, origin: { file: `(app ${app.name}, ${cluster})` } }))];

@@ -12,6 +12,7 @@ export {
   TwError,
   type Where,
 } from './errors/fault.ts';
+export { estimatedRtt, km, type LatLon } from './geo.ts';
 export { type Entry, type Fact, type Journal, type JournalQuery, memoryJournal, openJournal } from './journal.ts';
 export { canonical, digest, type Json, own, toJson } from './json.ts';
 export { type Cloud, type ClusterName, LABEL_PREFIX } from './names.ts';

@@ -1,9 +1,9 @@
 import { type Clock, type Lease, type Store, type Txn, within } from '../kernel/index.ts';
 import { circumstances, isAnswer, PING_MS, type Watched, watch, watching } from './machine/detect.ts';
-import { decided, foldView, type StateEntry } from './machine/keys.ts';
+import { decided, foldView, openBallot, type StateEntry } from './machine/keys.ts';
 import { started, step } from './machine/step.ts';
 import type { AgentEvent, AgentState, Ballot, Command, EpochValue, Look, Setup, StateTxn, StoreView } from './model.ts';
-import type { AgentDoor, LocalRedis, Pong, Tunnel, Wire } from './ports.ts';
+import type { AgentDoor, AgentReport, LocalRedis, Pong, Tunnel, Via, Wire } from './ports.ts';
 
 export interface AgentParts {
   setup: Setup;
@@ -42,6 +42,7 @@ export class Agent implements AgentDoor {
   #watched: Watched;
   #tunnel: Tunnel | undefined;
   #lease: Lease | undefined;
+  #via: Via | undefined;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers<void>();
 
   constructor(parts: AgentParts) {
@@ -61,6 +62,24 @@ export class Agent implements AgentDoor {
     // Of a primary the data says the epoch, whatever this agent knows yet.
     const epoch = look.role === 'primary' ? (look.marker?.epoch ?? 0) : this.#state.applied;
     return { epoch, role: look.role, offset: look.offset };
+  }
+  /** What it sees and remembers now, for people. */
+  report(): Omit<AgentReport, 'events'> {
+    const { setup, wire } = this.#p;
+    const view = this.#view;
+    const ballot = openBallot(view);
+    const rtts = setup.voters.flatMap((v) => (wire.rtt(v) === undefined ? [] : [[v, wire.rtt(v) ?? 0] as const]));
+    return {
+      cluster: setup.me,
+      ...(this.#look === undefined ? {} : { look: this.#look }),
+      applied: this.epoch(),
+      ...(view.epoch === undefined ? {} : { epoch: view.epoch.value }),
+      ...(ballot === undefined ? {} : { ballot: { n: ballot.n, by: ballot.by, why: ballot.why } }),
+      fences: view.fences,
+      gone: Object.keys(view.opinions).filter((c) => view.opinions[c]?.gone === true),
+      rtts: Object.fromEntries(rtts),
+      ...(this.#via === undefined ? {} : { via: this.#via }),
+    };
   }
   /** Orderly stop: Redis is fenced, saved, sealed and ended; `run` returns then. */
   leave(): void {
@@ -206,7 +225,7 @@ export class Agent implements AgentDoor {
     const pong = await this.#ask(c.primary, MEASURE_MS);
     return pong !== undefined && pong.epoch === c.epoch && pong.role === 'primary' ? pong.offset : undefined;
   }
-  async #ask(to: string, ms: number): Promise<Omit<Pong, 'via'> | undefined> {
+  async #ask(to: string, ms: number): Promise<Omit<Pong, 'via'> | Pong | undefined> {
     if (to === this.#p.setup.me) return await this.pong();
     const stop = new AbortController();
     try {
@@ -287,6 +306,7 @@ export class Agent implements AgentDoor {
       if (v !== undefined) {
         const pong = await this.#ask(v.primary, MEASURE_MS);
         const at = clock.monotonic();
+        if (pong !== undefined && 'via' in pong) this.#via = pong.via;
         if (pong !== undefined && isAnswer(v, pong) && this.#watched.epoch === v.epoch)
           this.#watched = { ...this.#watched, answered: at };
       }

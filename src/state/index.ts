@@ -1,2 +1,21 @@
 export { Agent, type AgentParts } from './agent.ts';
-export { type Rtt, refuseShared, type StateInput, type StatePlan, statePlan } from './plan.ts';
+export { type SharedState, type StateAppInput, stateApp, stateNames } from './deploy/app.ts';
+export {
+  AGENT_POD,
+  gatewaysHost,
+  KEYS,
+  namespaceOf,
+  PORTS,
+  peerHost,
+  peerService,
+  prefixOf,
+  redisHost,
+  WIRE,
+} from './deploy/names.ts';
+export { readTold } from './deploy/read.ts';
+export { type DataKeys, FILES, type Settings } from './deploy/settings.ts';
+export { clusterGateway } from './gateway/run.ts';
+export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts';
+export type { AgentNote, AgentReport } from './ports.ts';
+export type { RedisSecrets } from './redisconf.ts';
+export { wireHost } from './wire/header.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { refuseShared, type StateInput, statePlan } from './plan.ts';
+import { type StateInput, statePlan } from './plan.ts';
 
 /** The round trips of the design page: sa-ca 120, sa-au 310, ca-au 205. */
 const RTTS: Readonly<Record<string, number>> = {
@@ -103,8 +103,7 @@ describe('copies', () => {
   });
 });
 
-it('TW5003: shared state is refused until its data plane is deployed', () => {
-  const app = (state: object): never => ({ name: 'g', state }) as never;
-  expect(() => refuseShared({ apps: [app({ mode: 'isolated' })] })).not.toThrow();
-  expect(() => refuseShared({ apps: [app(one)] })).toThrow(/TW5003|does not run yet/);
+it('TW5003: clusters that all take writes are refused until something brings them together', () => {
+  expect(codes(input({ mode: 'active-active' }))).toEqual(['TW5003']);
+  expect(codes(input(one))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import type { AppConfig, Config } from '../config/index.ts';
+import type { AppConfig } from '../config/index.ts';
 import { type ClusterName, fault, type Problem } from '../kernel/index.ts';
 import { goneAfterMs } from './machine/detect.ts';
 
@@ -52,7 +52,6 @@ const CONVERGENT =
   'every command but RPUSH LPUSH LRANGE LLEN LINDEX, SET GET, INCR INCRBY DECR DECRBY, HSET HGET HGETALL HINCRBY, SADD SREM SMEMBERS SISMEMBER SCARD, DEL EXPIRE EXISTS TYPE TTL';
 const REFUSED = ['admin commands', 'FUNCTION', 'REPLICAOF', 'keys that begin with tw:'];
 
-const isShared = (mode: string): boolean => mode !== 'isolated';
 const sum = (ns: readonly number[]): number => ns.reduce((a, b) => a + b, 0);
 
 class Prices {
@@ -154,7 +153,7 @@ function everyCluster(x: StateInput, voters: readonly ClusterName[], p: Prices):
     survives: quorum ? 'any one cluster' : 'all clusters but one',
     estimated: false,
     refused: [CONVERGENT],
-    faults: clusters.length < 2 ? [tooFew(x, voters)] : [],
+    faults: [notYet(x)],
   };
 }
 
@@ -185,6 +184,14 @@ function oneHome(x: StateInput, voters: readonly ClusterName[], p: Prices): Stat
     faults: tooFewFaults,
   };
 }
+
+/** Senders that bring every cluster's writes to all others are not built. */
+const notYet = (x: StateInput): Problem =>
+  problem('TW5003', {
+    value: `apps.${x.app.name}.state.mode: active-active`,
+    why: ['clusters that all take writes are not brought together by this version'],
+    fix: [{ say: 'Use mode single-writer: one cluster takes the writes, all have the data.' }],
+  });
 
 /** The home that is wished for, or the one where the writes of all users together are fastest. */
 function homeOf(
@@ -227,16 +234,5 @@ function noHome(x: StateInput, home: ClusterName | undefined, allowed: readonly 
         : 'residency or the number of copies leaves it out',
       `allowed: ${names}`,
     ],
-  });
-}
-
-/** Throws TW5003 for an app whose state is shared: agents and gateways are not deployed yet. */
-export function refuseShared(config: Pick<Config, 'apps'>): void {
-  const app = config.apps.find((a) => isShared(a.state.mode));
-  if (app === undefined) return;
-  throw fault('TW5003', {
-    value: `apps.${app.name}.state.mode: ${app.state.mode}`,
-    why: ['the agents and gateways of shared state are not deployed by this version'],
-    fix: [{ say: 'Use mode isolated: every cluster keeps its own state.' }],
   });
 }

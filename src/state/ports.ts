@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ClusterName } from '../kernel/index.ts';
-import type { Ballot, Done, EpochValue, Fenced, Look, RunId, Unconfirmed } from './model.ts';
+import type { Ballot, Done, EpochValue, Fenced, FenceReport, Look, RunId, Unconfirmed } from './model.ts';
 
 /**
  * The Redis beside the agent. One connection, one call at a time; nothing is tried again on a new connection. Redis
@@ -65,4 +65,29 @@ export interface AgentDoor {
   epoch(): Ballot;
   /** Answer to a ping; undefined = no answer. */
   pong(): Promise<Omit<Pong, 'via'> | undefined>;
+}
+
+/** What an agent says of itself to whoever asks its pod. */
+export interface AgentReport {
+  cluster: ClusterName;
+  look?: Look;
+  /** Epoch that its Redis was promoted or attached for, 0 = none. */
+  applied: Ballot;
+  /** What it knows of the store, perhaps stale. */
+  epoch?: EpochValue;
+  ballot?: { n: Ballot; by: ClusterName; why: string };
+  fences: Readonly<Record<ClusterName, FenceReport>>;
+  gone: readonly ClusterName[];
+  /** p50 to the others, milliseconds. */
+  rtts: Readonly<Record<ClusterName, number>>;
+  /** The way by which the primary was last reached. */
+  via?: Via;
+  /** Newest last. */
+  events: readonly AgentNote[];
+}
+export interface AgentNote {
+  /** Milliseconds since the epoch of Unix. */
+  at: number;
+  did: string;
+  end: string;
 }

@@ -1,4 +1,4 @@
-import type { Cloud, ClusterName } from '../kernel/index.ts';
+import type { Cloud, ClusterName, LatLon } from '../kernel/index.ts';
 
 export type AppName = string;
 /** A DNS name without the final dot, lower case. */
@@ -13,10 +13,7 @@ type Millis = number;
 type Rate = number;
 type Id = string;
 
-export interface LatLon {
-  lat: number;
-  lon: number;
-}
+export type { LatLon };
 
 /** What the user wants of one name. */
 export type Serve =

@@ -24,6 +24,8 @@ export interface CoordinationInput {
   fleet: string;
   /** Clusters that run a member, in the order of the config. */
   members: readonly ClusterConfig[];
+  /** Clusters without a member whose pods ask the members elsewhere. */
+  guests: readonly ClusterName[];
   certificates: Readonly<Record<ClusterName, Certificate>>;
   /** What clients show; the same in every cluster. */
   client: Certificate;
@@ -157,7 +159,12 @@ function services(me: ClusterConfig): KubeObject[] {
     service(
       PEERS_SERVICE,
       // Members must meet before any of them is ready.
-      { type: 'LoadBalancer', publishNotReadyAddresses: true, selector: SELECTOR, ports: [port('peer')] },
+      {
+        type: 'LoadBalancer',
+        publishNotReadyAddresses: true,
+        selector: SELECTOR,
+        ports: [port('peer'), port('client')],
+      },
       me.cloud === 'aws' ? PUBLIC : {},
     ),
   ];
@@ -169,14 +176,15 @@ export function coordinationApp(i: CoordinationInput): FleetApp {
   const perCluster = i.members.map((m) => {
     const certificate = i.certificates[m.name];
     const secrets = [secret(CLIENT_SECRET, i.client), ...(certificate ? [secret(MEMBER_SECRET, certificate)] : [])];
-    return [m.name, [...secrets, ...services(m), statefulSet(i, m.name, timing)]];
+    return [m.name, [...secrets, ...services(m), statefulSet(i, m.name, timing)]] as const;
   });
+  const guests = i.guests.map((g) => [g, [secret(CLIENT_SECRET, i.client)]] as const);
   return {
     name: NAMESPACE,
     namespace: NAMESPACE,
     version: ETCD_VERSION,
-    source: { objects: [], perCluster: Object.fromEntries(perCluster) as Record<ClusterName, KubeObject[]> },
-    placement: { clusters: i.members.map((m) => m.name) },
+    source: { objects: [], perCluster: Object.fromEntries([...perCluster, ...guests]) },
+    placement: { clusters: [...i.members.map((m) => m.name), ...i.guests] },
     overrides: [],
     replicas: 'same',
     pull: [],

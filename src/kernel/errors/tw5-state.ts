@@ -7,4 +7,6 @@ export const TW5 = {
   TW5003: { title: 'this mode of state does not run yet', kind: 'user', exit: 4 },
   TW5111: { title: 'the coordination store has no majority', kind: 'transient', exit: 4 },
   TW5112: { title: 'no member of the coordination store can be reached', kind: 'transient', exit: 4 },
+  TW5114: { title: 'the state of an app has no home', kind: 'transient', exit: 4 },
+  TW5160: { title: 'a process of the state was not told what it needs', kind: 'user', exit: 2 },
 } as const satisfies Block;

@@ -17,19 +17,22 @@ import {
 import { Pinger } from './wire-ping.ts';
 import { type Address, greet, join, KEEP_ALIVE_MS, readLine, secure, type WireTls } from './wire-streams.ts';
 
-export interface WireOptions {
+export interface WayOptions {
   me: ClusterName;
   /** Where the wire of each other cluster is reached. */
   peers: Readonly<Record<ClusterName, Address>>;
-  /** Door of this cluster; port 0 takes a free one. */
-  listen: Address;
   tls: WireTls;
-  door: AgentDoor;
-  /** The Redis here. */
-  redis: Address;
   clock?: Clock;
   log?: (line: string) => void;
 }
+interface Inbound {
+  /** Door of this cluster; port 0 takes a free one. */
+  listen: Address;
+  door: AgentDoor;
+  /** The Redis here. */
+  redis: Address;
+}
+export type WireOptions = WayOptions & Inbound;
 
 /** How long a connection may wait before it says what it is. */
 const SILENT_MS = 180_000;
@@ -54,7 +57,7 @@ const reason = (error: unknown): string => (error instanceof Error ? error.messa
 const NEVER = new Promise<never>(() => undefined);
 
 class TlsWire implements OpenWire {
-  readonly #o: WireOptions;
+  readonly #o: WayOptions;
   readonly #clock: Clock;
   readonly #warm = new Map<ClusterName, Promise<TLSSocket>>();
   readonly #rtts = new Map<ClusterName, Rtts>();
@@ -65,7 +68,7 @@ class TlsWire implements OpenWire {
   #closed = false;
   port = 0;
 
-  constructor(o: WireOptions) {
+  constructor(o: WayOptions, inbound?: Inbound) {
     this.#o = o;
     this.#clock = o.clock ?? systemClock;
     this.#server = tlsServer({
@@ -75,7 +78,8 @@ class TlsWire implements OpenWire {
       ALPNProtocols: [ALPN],
       minVersion: 'TLSv1.3',
     });
-    this.#server.on('secureConnection', (s) => void this.#arrived(s).catch(() => s.destroy()));
+    if (inbound !== undefined)
+      this.#server.on('secureConnection', (s) => void this.#arrived(s, inbound).catch(() => s.destroy()));
     this.#server.on('connection', (s: Socket) => {
       s.on('error', () => undefined);
       this.#keep(s);
@@ -83,11 +87,11 @@ class TlsWire implements OpenWire {
     this.#server.on('tlsClientError', () => undefined);
   }
 
-  async listen(): Promise<this> {
-    this.#server.listen(this.#o.listen.port, this.#o.listen.host);
+  async listen({ listen }: Inbound): Promise<this> {
+    this.#server.listen(listen.port, listen.host);
     await once(this.#server, 'listening');
     const at = this.#server.address();
-    this.port = at === null || typeof at === 'string' ? this.#o.listen.port : at.port;
+    this.port = at === null || typeof at === 'string' ? listen.port : at.port;
     return this;
   }
 
@@ -100,7 +104,7 @@ class TlsWire implements OpenWire {
 
   // Inbound
 
-  async #arrived(s: TLSSocket): Promise<void> {
+  async #arrived(s: TLSSocket, { door, redis }: Inbound): Promise<void> {
     this.#keep(s).setKeepAlive(true, KEEP_ALIVE_MS);
     s.setNoDelay(true);
     const line = await within(this.#clock, SILENT_MS, readLine(s), () => '');
@@ -109,11 +113,11 @@ class TlsWire implements OpenWire {
       s.end('no header\n');
       return;
     }
-    const { me, peers, door, redis } = this.#o;
+    const { me, peers } = this.#o;
     const view = { me, peers: new Set(Object.keys(peers)), epoch: door.epoch(), certified: certifies(s) };
     const step = doorStep(h, view);
     if (step.do === 'refuse') s.end(`${step.why}\n`);
-    else if (step.do === 'ping') await this.#pongs(s);
+    else if (step.do === 'ping') await this.#pongs(s, door);
     else if (step.do === 'redis') await this.#pass(s, redis, 'Redis does not answer');
     else await this.#pass(s, this.#addressOf(step.to), `${step.to} cannot be reached from ${me}`);
   }
@@ -132,11 +136,11 @@ class TlsWire implements OpenWire {
     join(s, target);
   }
 
-  async #pongs(s: TLSSocket): Promise<void> {
+  async #pongs(s: TLSSocket, door: AgentDoor): Promise<void> {
     s.write('ok\n');
     for (;;) {
       await readLine(s);
-      const pong = await this.#o.door.pong().catch(() => undefined);
+      const pong = await door.pong().catch(() => undefined);
       s.write(`${JSON.stringify(pong ?? null)}\n`);
     }
   }
@@ -300,5 +304,8 @@ class TlsWire implements OpenWire {
 
 /** Opens this cluster's door and the ways to the others. */
 export async function tlsWire(o: WireOptions): Promise<OpenWire> {
-  return await new TlsWire(o).listen();
+  return await new TlsWire(o, o).listen(o);
 }
+
+/** The ways to the other clusters alone: nobody comes in. */
+export const outboundWire = (o: WayOptions): Wire & { close(): Promise<void> } => new TlsWire(o);

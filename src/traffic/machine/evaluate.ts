@@ -1,5 +1,5 @@
+import { km } from '../../kernel/index.ts';
 import type { Candidate, Client, Decision, DnsAnswer, Intent, Query, Reason, Site, Stage, World } from '../model.ts';
-import { km } from './geo.ts';
 import { hashAddr, hashText, SLOTS, slotOf, slotsOf } from './hash.ts';
 import { type Addr, parseCidr, parseIp } from './ip.ts';
 import { locate, type Resolved, rowsOf, rttTo } from './map.ts';

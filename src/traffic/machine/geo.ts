@@ -1,16 +1,3 @@
-import type { LatLon } from '../model.ts';
-
-const EARTH_KM = 6371;
-const rad = (deg: number): number => (deg * Math.PI) / 180;
-
-/** Great-circle distance in km (haversine formula). */
-export function km(a: LatLon, b: LatLon): number {
-  const h =
-    Math.sin(rad(b.lat - a.lat) / 2) ** 2 +
-    Math.cos(rad(a.lat)) * Math.cos(rad(b.lat)) * Math.sin(rad(b.lon - a.lon) / 2) ** 2;
-  return 2 * EARTH_KM * Math.asin(Math.min(1, Math.sqrt(h)));
-}
-
 const EU = 'AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK'.split(' ');
 const EEA = [...EU, 'IS', 'LI', 'NO'];
 

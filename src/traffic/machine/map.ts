@@ -1,7 +1,6 @@
 import type { ClusterName } from '../../kernel/index.ts';
-import { digest, toJson } from '../../kernel/index.ts';
+import { digest, km, toJson } from '../../kernel/index.ts';
 import type { Intent, LatencyMap, LatLon, MapRow, Prefix, Rtt, Site } from '../model.ts';
-import { km } from './geo.ts';
 import { type Addr, type Cidr, common, contains, parseCidr } from './ip.ts';
 
 /** Milliseconds for the last mile, and per km of great circle: 10 us of light in glass with a detour of 1.6. */

@@ -1,5 +1,5 @@
+import { km } from '../../../kernel/index.ts';
 import type { Serve, Site } from '../../model.ts';
-import { km } from '../geo.ts';
 import { rttTo } from '../map.ts';
 import type { Case } from './filters.ts';
 

@@ -1,0 +1,142 @@
+/** The processes of the state's data plane inside a cluster: agent and gateway. */
+
+import { resolve4 } from 'node:dns/promises';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { hostname, networkInterfaces } from 'node:os';
+import { type ClusterName, type Store, systemClock } from '../kernel/index.ts';
+import { EtcdStore } from '../kernel/store-etcd/index.ts';
+import { localRedis } from '../state/adapters/local-redis.ts';
+import { outboundWire, tlsWire } from '../state/adapters/wire.ts';
+import {
+  Agent,
+  type AgentNote,
+  clusterGateway,
+  type DataKeys,
+  gatewaysHost,
+  PORTS,
+  peerHost,
+  prefixOf,
+  readTold,
+  redisHost,
+  type Settings,
+} from '../state/index.ts';
+
+const EVENTS = 200;
+type Log = (line: string) => void;
+
+const log: Log = (line) => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+
+function storeOf(s: Settings, keys: DataKeys): Store {
+  return new EtcdStore({
+    endpoints: s.store.endpoints,
+    root: s.store.root,
+    clock: systemClock,
+    ...(keys.store === undefined ? {} : { tls: keys.store }),
+  });
+}
+
+const peersOf = (s: Settings): Record<ClusterName, { host: string; port: number }> =>
+  Object.fromEntries(
+    s.voters.filter((v) => v !== s.cluster).map((v) => [v, { host: peerHost(s.app, v), port: PORTS.wire }]),
+  );
+
+/** `/healthz`, and `/status` as JSON. */
+async function serveStatus(port: number, ready: () => boolean, status: () => unknown): Promise<Server> {
+  const server = createServer((req, res) => {
+    const health = req.url === '/healthz';
+    res.statusCode = health ? (ready() ? 200 : 503) : req.url === '/status' ? 200 : 404;
+    res.setHeader('content-type', 'application/json');
+    res.end(health ? '{}' : req.url === '/status' ? JSON.stringify(status()) : '{}');
+  });
+  server.listen(port);
+  await once(server, 'listening');
+  return server;
+}
+
+/** The agent of one voter, until SIGTERM: then Redis is fenced, saved, sealed and ended. Throws TW5160. */
+export async function runStateAgent(args: string[]): Promise<void> {
+  const { settings: s, keys } = await readTold(args);
+  const events: AgentNote[] = [];
+  const redis = localRedis({ host: '127.0.0.1', port: PORTS.redis, password: keys.users.agent });
+  const store = storeOf(s, keys);
+  let agent: Agent | undefined;
+  const wire = await tlsWire({
+    me: s.cluster,
+    peers: peersOf(s),
+    listen: { host: '0.0.0.0', port: PORTS.wire },
+    tls: keys.wire,
+    door: { epoch: () => agent?.epoch() ?? 0, pong: async () => await agent?.pong() },
+    redis: { host: '127.0.0.1', port: PORTS.redis },
+    log,
+  });
+  agent = new Agent({
+    setup: {
+      me: s.cluster,
+      voters: s.voters,
+      judges: s.judges,
+      ...(s.home === undefined ? {} : { home: s.home }),
+    },
+    prefix: prefixOf(s.app),
+    clock: systemClock,
+    store,
+    redis,
+    wire,
+    note: ({ command, end }) => {
+      if (command.do === 'read') return;
+      const did = command.do === 'txn' ? `txn ${command.why}` : command.do;
+      events.push({ at: systemClock.now(), did, end });
+      if (events.length > EVENTS) events.shift();
+      log(`${did} ${end}`);
+    },
+  });
+  const here = agent;
+  const http = await serveStatus(
+    PORTS.http,
+    () => true,
+    () => ({ ...here.report(), events }),
+  );
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => here.leave());
+  await here.run(new AbortController().signal);
+  http.close();
+  redis.close();
+  await Promise.all([wire.close(), store.close()]);
+}
+
+const ownAddresses = (): Set<string> =>
+  new Set(Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((a) => a.address)));
+
+/** The other gateways of this cluster. */
+const otherGateways = (s: Settings) => async (): Promise<string[]> => {
+  const mine = ownAddresses();
+  return (await resolve4(`${gatewaysHost(s.app)}.cluster.local`)).filter((a) => !mine.has(a));
+};
+
+/** A gateway of one cluster, until SIGTERM. Throws TW5160. */
+export async function runStateGateway(args: string[]): Promise<void> {
+  const { settings: s, keys } = await readTold(args);
+  const store = storeOf(s, keys);
+  const wire = outboundWire({ me: s.cluster, peers: peersOf(s), tls: keys.wire, log });
+  const gateway = await clusterGateway({
+    me: s.cluster,
+    prefix: prefixOf(s.app),
+    store,
+    wire,
+    redis: { host: redisHost(s.app), port: PORTS.redis },
+    secrets: keys.users,
+    clock: systemClock,
+    holdMs: s.holdMs,
+    listen: { write: PORTS.write, read: PORTS.read },
+  });
+  const http = await serveStatus(
+    PORTS.http,
+    () => true,
+    () => ({ cluster: s.cluster, pod: hostname(), clients: gateway.clients, counts: gateway.counts }),
+  );
+  const stopped = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.resolve());
+  await stopped.promise;
+  await gateway.close();
+  http.close();
+  await Promise.all([wire.close(), store.close()]);
+}
