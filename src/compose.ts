@@ -8,7 +8,7 @@ import type { Config } from './config/index.ts';
 import { fault, type Journal, openJournal, openStore, type Store, systemClock } from './kernel/index.ts';
 
 async function engineOf(c: Context, place: 'sandbox' | 'real'): Promise<Engine> {
-  const [config, { createEngine }, { realPlace }] = await Promise.all([
+  const [config, { createEngine }, { realPlace, refuseLab }] = await Promise.all([
     c.config(),
     import('./compose/engine.ts'),
     import('./compose/place.ts'),

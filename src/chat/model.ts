@@ -27,4 +27,54 @@ export interface CardView {
   /** Reasons and what would pass. */
   notes: readonly string[];
   buttons: readonly Button[];
+  /** Set while the card is about one release. */
+  release?: CardRelease;
+}
+
+/** A release as platforms that know deployments show it. */
+export interface CardRelease {
+  id: string;
+  app: string;
+  version: string;
+  clusters: readonly { name: string; state: 'queued' | 'in_progress' | 'success' | 'failure' }[];
+}
+
+/** What goes wrong in the chat lab on purpose. */
+export interface LabSwitches {
+  /** Nothing comes in, nothing goes out. */
+  outage: boolean;
+  /** Everything takes 5 s. */
+  slow: boolean;
+  /** Every write is answered "not now" (429). */
+  limited: boolean;
+  /** Every line is delivered twice. */
+  duplicate: boolean;
+  /** Of two lines the second is delivered first. */
+  reorder: boolean;
+}
+
+export type LabEntry =
+  | {
+      is: 'line';
+      id: string;
+      at: number;
+      from: string;
+      text: string;
+      /** Label of the button that typed it. */
+      pressed?: string;
+      /** talk: no command. waits: not delivered yet. */
+      state: 'talk' | 'waits' | 'taken';
+      /** How often it was delivered. */
+      copies: number;
+    }
+  | { is: 'card'; id: string; at: number; edits: number; card: CardView };
+
+/** The room of the lab as everybody in it sees it, oldest first. */
+export interface LabView {
+  room: string;
+  persons: readonly string[];
+  switches: LabSwitches;
+  entries: readonly LabEntry[];
+  /** Writes that the platform refused since it last took one. */
+  refused: number;
 }

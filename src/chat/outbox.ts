@@ -19,7 +19,8 @@ interface Held extends Row {
 }
 
 const FIRST_MS = 500;
-const LAST_MS = 5000;
+/** Less than the 5 s within which a card is right again. */
+const LAST_MS = 3000;
 const backoff = (failures: number): number => Math.min(LAST_MS, FIRST_MS * 2 ** Math.min(failures, 6));
 
 export interface OutboxDeps {
@@ -60,7 +61,9 @@ export class Outbox {
   put(card: Card): void {
     const old = this.#rows.get(card.id);
     const row = old ?? { wanted: 0, sent: 0, ref: null, nextTry: 0, failures: 0, search: false };
-    this.#rows.set(card.id, { ...row, card, wanted: row.wanted + 1 });
+    // A tick can wait where edits are dear, a turn cannot.
+    const nextTry = row.failures === 0 && old?.card.state !== card.state ? 0 : row.nextTry;
+    this.#rows.set(card.id, { ...row, card, nextTry, wanted: row.wanted + 1 });
     this.#wake();
   }
 
@@ -118,13 +121,21 @@ export class Outbox {
       await this.#keep(row);
       const ref = await this.#place(row);
       const now = this.#rows.get(id) ?? row;
-      const sent = { ...now, ref, sent: row.wanted, failures: 0, search: false };
+      const turned = now.card.state !== row.card.state;
+      const nextTry = turned ? 0 : this.#deps.clock.now() + (this.#deps.transport.cardGapMs ?? 0);
+      const sent = { ...now, ref, sent: row.wanted, nextTry, failures: 0, search: false };
       this.#rows.set(id, sent);
+      if (now.failures > 0) this.#back();
       await this.#keep(sent);
       if (row.card.state === 'ended' && now.wanted === row.wanted) await this.#forget(id);
     } catch (error) {
       this.#failed(this.#rows.get(id) ?? row, error);
     }
+  }
+
+  /** A platform that takes one card again takes the others too. */
+  #back(): void {
+    for (const [id, r] of this.#rows) if (r.failures > 0) this.#rows.set(id, { ...r, nextTry: 0, failures: 0 });
   }
 
   async #place(row: Held): Promise<MessageRef> {

@@ -18,15 +18,22 @@ export class MemoryChat implements Transport {
   writes = 0;
   /** Every write meets this. */
   fault: ((write: number) => ChatFault | 'answer lost' | undefined) | undefined;
-  #desk: Desk | undefined;
+  protected desk: Desk | undefined;
+  readonly #prefix: string;
   #count = 0;
 
-  constructor(gapMs = 0) {
+  /** Ids begin with `prefix`: what an outbox remembers of a process before must not be found. */
+  constructor(gapMs = 0, prefix = '') {
     this.gapMs = gapMs;
+    this.#prefix = prefix;
+  }
+
+  protected nextId(): string {
+    return `${this.#prefix}m${++this.#count}`;
   }
 
   async listen(desk: Desk, signal: AbortSignal): Promise<void> {
-    this.#desk = desk;
+    this.desk = desk;
     await new Promise<void>((go) => {
       if (signal.aborted) go();
       signal.addEventListener('abort', () => go(), { once: true });
@@ -36,8 +43,8 @@ export class MemoryChat implements Transport {
   /** A person types a line; a copy has the same key. */
   async type(person: string, room: string, line: string, o: { key?: string; typedAt: number }): Promise<void> {
     const caller: Caller = { door: 'lab', identity: { platform: 'lab', tenant: '', actor: person } };
-    const key = o.key ?? `message:${++this.#count}`;
-    await this.#desk?.submit({ keys: [key], line, caller, room, typedAt: o.typedAt });
+    const key = o.key ?? `message:${this.nextId()}`;
+    await this.desk?.submit({ keys: [key], line, caller, room, typedAt: o.typedAt });
   }
 
   async #write(work: () => MessageRef): Promise<MessageRef> {
@@ -51,7 +58,7 @@ export class MemoryChat implements Transport {
 
   post(room: string, card: CardView): Promise<MessageRef> {
     return this.#write(() => {
-      const ref = `m${++this.#count}`;
+      const ref = this.nextId();
       this.messages.push({ ref, room, card });
       return ref;
     });
@@ -77,6 +84,6 @@ export class MemoryChat implements Transport {
   }
 
   async close(): Promise<void> {
-    this.#desk = undefined;
+    this.desk = undefined;
   }
 }

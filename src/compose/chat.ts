@@ -1,34 +1,53 @@
 import { ulid } from 'ulid';
+import { Lab } from '../chat/adapters/lab.ts';
 import { type RawRequest, type RawResponse, runChat, type Transport } from '../chat/index.ts';
 import { COMMANDS, type Context, type Invocation, redactorOf, runCommand } from '../commands/index.ts';
-import { readSecret } from '../config/index.ts';
+import { type Config, readSecret, type SecretRef } from '../config/index.ts';
+import { LabDoor } from './lab.ts';
 
 export interface ChatWiring {
   c: Context;
   /** A context of its own for each command, with the config as it is then. */
   engine: (call: Invocation) => Context;
   log: (line: string) => void;
+  /** Where the fleet stands now. */
+  place: () => 'sandbox' | 'real' | undefined;
 }
 
-async function transportsOf(c: Context, log: (line: string) => void): Promise<Transport[]> {
-  const config = await c.config().catch(() => undefined);
-  const slack = config?.chat?.slack;
-  if (slack === undefined) return [];
+/** A platform of the config; undefined = the config does not name it. Secrets come from the environment. */
+type Maker = (chat: NonNullable<Config['chat']>, w: ChatWiring) => Promise<Transport | undefined>;
+
+const slackOf: Maker = async ({ slack }, { log }) => {
+  if (slack === undefined) return undefined;
   const { slackTransport } = await import('../chat/adapters/slack.ts');
-  const [appToken, botToken] = [slack.appToken, slack.botToken].map((ref) => readSecret(ref, process.env));
-  const { team, slash, api } = slack;
-  return [slackTransport({ appToken: appToken ?? '', botToken: botToken ?? '', team, slash, api, log })];
+  const secret = (ref: SecretRef): string => readSecret(ref, process.env);
+  const { team, slash, api, appToken, signingSecret } = slack;
+  return slackTransport({
+    ...{ team, slash, api, log, botToken: secret(slack.botToken) },
+    ...(appToken === undefined ? {} : { appToken: secret(appToken) }),
+    ...(signingSecret === undefined ? {} : { signingSecrets: [signingSecret].flat().map(secret) }),
+  });
+};
+
+const MAKERS: readonly Maker[] = [slackOf];
+
+async function transportsOf(w: ChatWiring): Promise<Transport[]> {
+  const chat = (await w.c.config().catch(() => undefined))?.chat;
+  if (chat === undefined) return [];
+  const made = await Promise.all(MAKERS.map((make) => make(chat, w)));
+  return made.filter((t) => t !== undefined);
 }
 
 interface Chats {
   /** Until the signal fires. */
   run(signal: AbortSignal): Promise<void>;
   hook(name: string): ((r: RawRequest) => Promise<RawResponse>) | undefined;
+  /** A chat of the dashboard, for fleets of the sandbox. */
+  lab: LabDoor;
 }
 
-/** The chats of the config, ready to listen. Throws what a missing secret throws. */
+/** The chats of the config and the lab, ready to listen. Throws what a missing secret throws. */
 export async function chatOf(w: ChatWiring): Promise<Chats> {
-  const transports = await transportsOf(w.c, w.log);
   const alone = async <T>(call: Invocation, work: (c: Context) => Promise<T>): Promise<T> => {
     const c = w.engine(call);
     try {
@@ -38,6 +57,9 @@ export async function chatOf(w: ChatWiring): Promise<Chats> {
     }
   };
   const look: Invocation = { verb: 'status', args: {} };
+  const lab = new Lab({ clock: w.c.clock, newId: ulid });
+  const door = new LabDoor({ lab, place: w.place, config: () => alone(look, (c) => c.config()) });
+  const transports: readonly Transport[] = [...(await transportsOf(w)), lab];
   const deps = {
     transports,
     log: w.log,
@@ -50,13 +72,15 @@ export async function chatOf(w: ChatWiring): Promise<Chats> {
         const [apps, clusters] = [config.apps.map((a) => a.name), config.clusters.map((k) => k.name)];
         return { table: COMMANDS, fleet: config.fleet, apps, clusters };
       }),
-    run: (call: Invocation, io: Parameters<typeof runCommand>[2]) => alone(call, (c) => runCommand(c, call, io)),
+    run: (call: Invocation, io: Parameters<typeof runCommand>[2]) =>
+      alone(call, async (c) =>
+        runCommand(call.from?.identity.platform === 'lab' ? await door.guarded(c) : c, call, io),
+      ),
     redact: (line: string) => alone(look, async (c) => (await redactorOf(c)).text(line)),
   };
   return {
-    run: async (signal) => {
-      if (transports.length > 0) await runChat(deps, signal);
-    },
+    run: (signal) => runChat(deps, signal),
+    lab: door,
     hook: (name) => {
       const t = transports.find((x) => x.name === name);
       return t?.hook?.bind(t);

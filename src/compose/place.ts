@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { findConfig } from '../config/find.ts';
+import type { Config } from '../config/index.ts';
 import type { Place } from '../infra/index.ts';
 import { fault } from '../kernel/index.ts';
 
@@ -80,6 +81,17 @@ export function configPath(cwd: string, stateDir: string, named: string | undefi
     if (known !== undefined) return known;
     throw error;
   }
+}
+
+/** A fleet with a lab in its config stands in the sandbox and nowhere else: its persons are played. Throws TW6303. */
+export function refuseLab(config: Config): void {
+  if (config.chat?.lab === undefined) return;
+  throw fault('TW6303', {
+    value: config.fleet,
+    where: [{ file: config.file, path: 'chat.lab' }],
+    why: ['persons of a lab are played by whoever opens it: they must not open real clouds'],
+    fix: [{ say: 'Take `chat.lab` and its accounts out, or use the sandbox:', command: 'tw up --sandbox' }],
+  });
 }
 
 /** Real clouds: the person's own credentials, state and locks in the project folder. */

@@ -46,7 +46,8 @@ export function serverDoor(c: Context, config: string | undefined, engine: (call
   return {
     serve: async (wish, ready, signal) => {
       const log = (line: string): void => void process.stderr.write(`${line}\n`);
-      const chat = await chatOf({ c, engine: (call) => engine(named(call)), log });
+      const place = (): 'sandbox' | 'real' | undefined => readProject(c.stateDir)?.place;
+      const chat = await chatOf({ c, engine: (call) => engine(named(call)), log, place });
       // A chat ends with the server, whichever way that ends.
       const stop = new AbortController();
       const chats = chat.run(AbortSignal.any([signal, stop.signal]));
@@ -63,9 +64,10 @@ export function serverDoor(c: Context, config: string | undefined, engine: (call
             return context;
           },
           stamp: () => stampOf(c, config),
-          place: () => readProject(c.stateDir)?.place,
+          place,
           alive,
           hook: chat.hook,
+          lab: chat.lab,
           web: webFiles,
         },
         wish,

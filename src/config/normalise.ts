@@ -1,5 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import { nearest } from '../kernel/index.ts';
+import { chatFaults } from './chat.ts';
 import { coordinationFaults, coordinationOf } from './coordination.ts';
 import type { AppConfig, ClusterConfig, Config, ConfigFault, Placement } from './model.ts';
 import { peopleFaults } from './people.ts';
@@ -207,6 +208,7 @@ export function normalise(
     ...accountFaults(parsed),
     ...coordinationFaults(parsed),
     ...peopleFaults(parsed),
+    ...chatFaults(parsed),
     ...Object.keys(parsed.apps).flatMap((name) => appFaults(name, parsed)),
   ];
   if (faults.length > 0) return { faults };

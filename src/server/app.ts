@@ -5,6 +5,7 @@ import type { RawResponse } from '../chat/index.ts';
 import { COMMANDS } from '../commands/index.ts';
 import { fault, problemOf, within } from '../kernel/index.ts';
 import { checkHost, checkWrite, SECURITY_HEADERS } from './guard.ts';
+import { labHandler } from './lab.ts';
 import { type SessionInfo, TOPICS, type Topic, type TopicView } from './model.ts';
 import { type AppParts, type Env, type Http1, MOST_BYTES, need, problemAnswer } from './parts.ts';
 import { routesOf } from './plan.ts';
@@ -85,6 +86,7 @@ function addLogin(app: Hono<Env>, p: AppParts): void {
       fleet: config?.fleet ?? null,
       version: p.deps.version,
       sandbox: p.deps.place() === 'sandbox',
+      lab: await p.deps.lab.isOpen(),
     };
     return c.json(info);
   });
@@ -106,6 +108,7 @@ function addApi(app: Hono<Env>, p: AppParts): void {
     need(c, 'look');
     return p.streams.answer(c);
   });
+  app.post('/api/v1/lab/:what', labHandler(p));
   app.get('/api/v1/openapi.json', async (c) => {
     const { openApi } = await import('./openapi.ts');
     return c.json(openApi(routes, p.deps.version));
@@ -148,7 +151,7 @@ function addHooks(app: Hono<Env>, p: AppParts): void {
   });
 }
 
-const PAGES = new Set(['/', '/fleet', '/releases', '/traffic', '/plan', '/history', '/settings']);
+const PAGES = new Set(['/', '/fleet', '/releases', '/traffic', '/plan', '/history', '/settings', '/lab']);
 
 function addWeb(app: Hono<Env>, web: ReadonlyMap<string, WebFile>): void {
   app.get('*', (c) => {

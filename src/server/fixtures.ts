@@ -61,6 +61,16 @@ function contextOf(dir: string, twin: FleetTwin, journal: Journal): (call: Invoc
   return async (call) => context(call.run) as unknown as Context;
 }
 
+const closed = (): Promise<never> => Promise.reject(fault('TW6303'));
+const shut: ServerDeps['lab'] = {
+  isOpen: async () => false,
+  view: closed,
+  say: closed,
+  press: closed,
+  set: closed,
+  onChange: () => undefined,
+};
+
 /** The whole server over twins, in a folder of its own; without a socket. */
 export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000))): Rig {
   const twin = new FleetTwin();
@@ -76,6 +86,7 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
     stamp: () => '',
     place: () => 'sandbox',
     alive: () => false,
+    lab: shut,
     hook: (name) =>
       name === 'echo' ? async (r) => ({ status: 200, body: `${r.headers['x-sign']} ${r.body}` }) : undefined,
     web: async () => new Map(),
@@ -83,7 +94,7 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
   const contexts = new LookContexts(deps);
   const runs = new RunRegistry(deps);
   const hub = new Hub(journal);
-  hub.open(sourcesOf({ contexts, runs, fold: () => hub.fold, alive: deps.alive }), deps.clock.now);
+  hub.open(sourcesOf({ contexts, runs, lab: deps.lab, fold: () => hub.fold, alive: deps.alive }), deps.clock.now);
   const streams = new Streams(hub, stop.signal);
   const page = { type: 'text/html', body: Buffer.from('<p>'), packed: Buffer.from(''), etag: '"x"', fixed: false };
   const parts: AppParts = {

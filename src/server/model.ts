@@ -14,7 +14,7 @@ export interface Person {
 }
 
 /** Live views of the running system; each is whole, the newest wins. */
-export const TOPICS = ['fleet', 'map', 'releases', 'runs'] as const;
+export const TOPICS = ['fleet', 'map', 'releases', 'runs', 'lab'] as const;
 export type Topic = (typeof TOPICS)[number];
 
 export interface TopicView {
@@ -63,4 +63,6 @@ export interface SessionInfo {
   fleet: string | null;
   version: string;
   sandbox: boolean;
+  /** There is a chat lab. */
+  lab: boolean;
 }

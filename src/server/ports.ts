@@ -1,4 +1,4 @@
-import type { RawRequest, RawResponse } from '../chat/index.ts';
+import type { LabSwitches, LabView, RawRequest, RawResponse } from '../chat/index.ts';
 import type { Context, Invocation } from '../commands/index.ts';
 import type { Clock, Journal } from '../kernel/index.ts';
 
@@ -11,6 +11,19 @@ export interface WebFile {
   etag: string;
   /** Its name holds its hash: it never changes. */
   fixed: boolean;
+}
+
+/** The chat lab; everything but `isOpen` throws TW6303 where the fleet is not in the sandbox. */
+export interface Lab {
+  isOpen(): Promise<boolean>;
+  view(): Promise<LabView>;
+  /** Throws TW6301 for a person that the lab does not have. */
+  say(person: string, text: string): Promise<void>;
+  /** Throws TW6301; TW8026 when the card has no such button any more. */
+  press(person: string, card: string, button: string): Promise<void>;
+  set(switches: Partial<LabSwitches>): Promise<void>;
+  /** Calls back after every change. */
+  onChange(tell: () => void): void;
 }
 
 /** What the server works with; compose makes it. */
@@ -29,6 +42,7 @@ export interface ServerDeps {
   alive(pid: number): boolean;
   /** Who takes what a platform posts to `/hooks/<name>`; it verifies the bytes itself. */
   hook(name: string): ((r: RawRequest) => Promise<RawResponse>) | undefined;
+  lab: Lab;
   /** Path (`/assets/index-x.js`) to file; built when it is not there yet. Throws TW8013. */
   web(): Promise<ReadonlyMap<string, WebFile>>;
 }

@@ -74,7 +74,8 @@ async function partsOf(deps: ServerDeps, stopping: AbortSignal) {
   const hub = new Hub(deps.journal);
   const streams = new Streams(hub, stopping);
   const metrics = new Metrics({ version: deps.version, streams: () => streams.open, offset: () => hub.offset });
-  hub.open(sourcesOf({ contexts, runs, fold: () => hub.fold, alive: deps.alive }), deps.clock.now);
+  hub.open(sourcesOf({ contexts, runs, lab: deps.lab, fold: () => hub.fold, alive: deps.alive }), deps.clock.now);
+  deps.lab.onChange(() => hub.nudge('lab'));
   runs.onChange = () => hub.nudge('runs');
   runs.onEnd = (ended) => {
     contexts.forget();

@@ -3,6 +3,7 @@ import { type Fact, type Json, type Problem, problemOf, toJson } from '../kernel
 import type { LookContexts } from './contexts.ts';
 import { type Runs, runsOf } from './machine.ts';
 import type { RunInfo, Topic, TopicView } from './model.ts';
+import type { Lab } from './ports.ts';
 import type { RunRegistry } from './runs.ts';
 
 /** Where a topic's facts come from, and how often they are looked at while somebody watches. */
@@ -55,6 +56,7 @@ function mergedRuns(journalled: RunInfo[], own: RunInfo[]): RunInfo[] {
 export interface SourceDeps {
   contexts: LookContexts;
   runs: RunRegistry;
+  lab: Lab;
   fold(): Runs;
   alive(pid: number): boolean;
 }
@@ -79,6 +81,7 @@ export function sourcesOf(d: SourceDeps): Record<Topic, Source> {
       everyMs: () => FAST_MS,
       wants: (f) => f.kind.startsWith('command.') || f.kind.startsWith('http.'),
     },
+    lab: { read: async () => toJson(await d.lab.view()), everyMs: () => SLOW_MS, wants: () => false },
   };
 }
 

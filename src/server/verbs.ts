@@ -16,7 +16,7 @@ function queryOf(c: Http1): Record<string, unknown> {
 }
 
 /** The arguments as a JSON object. Throws TW8025. */
-async function bodyOf(c: Http1): Promise<Record<string, unknown>> {
+export async function bodyOf(c: Http1): Promise<Record<string, unknown>> {
   const text = await c.req.text();
   if (text.length > MOST_BYTES) throw fault('TW8025', { value: 'body', why: [`${MOST_BYTES / 1024} KiB at most`] });
   if (text.trim() === '') return {};

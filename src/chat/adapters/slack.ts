@@ -1,14 +1,19 @@
-import { SocketModeClient } from '@slack/socket-mode';
 import { LogLevel, WebAPIPlatformError, WebAPIRateLimitedError, WebClient } from '@slack/web-api';
 import type { Caller } from '../../commands/index.ts';
 import type { CardView } from '../model.ts';
-import { ChatFault, type Desk, type MessageRef, type Transport } from '../ports.ts';
-import { typedInSlack } from '../view/lines.ts';
+import { ChatFault, type Desk, type MessageRef, type RawRequest, type RawResponse, type Transport } from '../ports.ts';
 import { slackMessage } from '../view/slack.ts';
+import { type Happening, typedOf } from './slack-event.ts';
+import { bySlack } from './slack-http.ts';
 
 export interface SlackOptions {
   botToken: string;
-  appToken: string;
+  /** Socket Mode: Slack is asked for what was typed. */
+  appToken?: string | undefined;
+  /** HTTP: Slack posts it to our hook, signed with one of these. Without both nothing is heard. */
+  signingSecrets?: readonly string[] | undefined;
+  /** Between the two connections of Socket Mode. Milliseconds. */
+  staggerMs?: number;
   /** Workspace that persons must belong to; others share channels as guests. */
   team: string;
   /** Slash command, such as /tw. */
@@ -18,91 +23,6 @@ export interface SlackOptions {
   /** A line of the log. */
   log: (line: string) => void;
 }
-
-/** Fields of an envelope that this transport reads; everything else is left alone. */
-interface Body {
-  type?: string;
-  team_id?: string;
-  user_id?: string;
-  command?: string;
-  text?: string;
-  channel_id?: string;
-  trigger_id?: string;
-  event_id?: string;
-  is_enterprise_install?: boolean;
-  user?: { id?: string; team_id?: string };
-  channel?: { id?: string };
-  actions?: readonly { action_ts?: string; value?: string; action_id?: string }[];
-  event?: {
-    type?: string;
-    user?: string;
-    user_team?: string;
-    team?: string;
-    text?: string;
-    channel?: string;
-    ts?: string;
-    bot_id?: string;
-    subtype?: string;
-    edited?: unknown;
-  };
-}
-interface Envelope {
-  ack: (body?: Record<string, unknown>) => Promise<void>;
-  type: string;
-  envelope_id: string;
-  body: Body;
-}
-interface Typed {
-  user: string | undefined;
-  team: string | undefined;
-  room: string | undefined;
-  line: string;
-  keys: readonly (string | undefined)[];
-  typedAt: number;
-}
-
-const seconds = (ts: string | undefined): number | undefined => (ts === undefined ? undefined : Number(ts) * 1000);
-
-/** Bots, edits and joins are no lines of persons. */
-const isPerson = (e: NonNullable<Body['event']>): boolean =>
-  e.type === 'app_mention' && e.bot_id === undefined && e.subtype === undefined && e.edited === undefined;
-
-function slashed(b: Body, slash: string, now: number): Typed | undefined {
-  if (b.command !== slash) return undefined;
-  const line = typedInSlack(b.text ?? '');
-  return { user: b.user_id, team: b.team_id, room: b.channel_id, line, keys: [b.trigger_id], typedAt: now };
-}
-
-function mentioned(b: Body, _: string, now: number): Typed | undefined {
-  const e = b.event;
-  if (e === undefined || !isPerson(e)) return undefined;
-  const team = e.user_team ?? e.team ?? b.team_id;
-  const keys = [b.event_id, `${e.channel} ${e.ts}`];
-  return { user: e.user, team, room: e.channel, line: typedInSlack(e.text ?? ''), keys, typedAt: seconds(e.ts) ?? now };
-}
-
-/** A press on a button of a card. */
-function ours(b: Body): NonNullable<Body['actions']>[number] | undefined {
-  const [a] = b.actions ?? [];
-  return b.type === 'block_actions' && a?.action_id?.startsWith('tw-') === true ? a : undefined;
-}
-
-function pressed(b: Body, _: string, now: number): Typed | undefined {
-  const a = ours(b);
-  if (a === undefined) return undefined;
-  const { id: user, team_id: team } = b.user ?? {};
-  const keys = [b.trigger_id, `${user} ${a.action_ts}`];
-  return { user, team, room: b.channel?.id, line: a.value ?? '', keys, typedAt: seconds(a.action_ts) ?? now };
-}
-
-const READ: Readonly<Record<string, (b: Body, slash: string, now: number) => Typed | undefined>> = {
-  slash_commands: slashed,
-  events_api: mentioned,
-  interactive: pressed,
-};
-
-/** What was typed or pressed; undefined = nothing that a person meant for us. */
-const typedOf = (x: Envelope, slash: string, now: number): Typed | undefined => READ[x.type]?.(x.body, slash, now);
 
 /** Errors that no second try mends. */
 const NEVER = [
@@ -129,13 +49,17 @@ function faultOf(error: unknown): ChatFault {
 
 const MANY = 100;
 
-/** Slack by Socket Mode: no address of ours needs to be reached from outside. */
+/** Slack renews a connection within some 12 s; the other one is heard meanwhile. */
+const STAGGER_MS = 15_000;
+
+/** Slack: lines come by Socket Mode or over HTTP, cards go by the Web API. */
 class Slack implements Transport {
   readonly name = 'slack';
   /** Posts: one a second and channel; edits: 50 a minute and workspace. */
   readonly gapMs = 1200;
   readonly #o: SlackOptions;
   readonly #web: WebClient;
+  #desk: Desk | undefined;
 
   constructor(o: SlackOptions) {
     this.#o = o;
@@ -148,40 +72,56 @@ class Slack implements Transport {
     });
   }
 
-  /** Kept first, told second: what is not kept comes again. */
-  async #take(desk: Desk, x: Envelope): Promise<void> {
-    const t = typedOf(x, this.#o.slash, Date.now());
+  /** Kept first, told second: false = not kept, it may come again. */
+  async #take(desk: Desk, x: Happening): Promise<boolean> {
+    const t = typedOf(x, this.#o.slash);
     const { user, room, team } = t ?? {};
-    if (t === undefined || user === undefined || room === undefined) return await x.ack();
+    if (t === undefined || user === undefined || room === undefined) return true;
     if (team !== this.#o.team) {
       this.#o.log(`slack: a person of workspace ${team ?? '?'} was not heard`);
-      return await x.ack();
+      return true;
     }
     const caller: Caller = { door: 'slack', identity: { platform: 'slack', tenant: team, actor: user } };
-    const keys = t.keys.filter((k) => k !== undefined).map((k) => `slack ${team} ${k}`);
+    const keys = [...t.keys, x.key].filter((k) => k !== undefined).map((k) => `slack ${team} ${k}`);
     try {
-      const all = [...keys, `slack envelope ${x.envelope_id}`];
-      await desk.submit({ keys: all, line: t.line, caller, room, typedAt: t.typedAt });
-      await x.ack();
+      await desk.submit({ keys, line: t.line, caller, room, typedAt: t.typedAt });
+      return true;
     } catch (error) {
       this.#o.log(`slack: not kept, it comes again: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    }
+  }
+
+  /** A token that Slack refuses is told now; a Slack that does not answer is waited for by the outbox. */
+  async #checkToken(): Promise<void> {
+    try {
+      await this.#web.auth.test();
+    } catch (error) {
+      const f = faultOf(error);
+      if (f.is === 'never') throw f;
     }
   }
 
   async listen(desk: Desk, signal: AbortSignal): Promise<void> {
-    const socket = new SocketModeClient({
-      appToken: this.#o.appToken,
-      logLevel: LogLevel.ERROR,
-      clientOptions: this.#o.api === undefined ? {} : { slackApiUrl: this.#o.api },
-    });
-    socket.on('slack_event', (x: Envelope) => void this.#take(desk, x).catch(() => undefined));
-    socket.on('error', (error: Error) => this.#o.log(`slack: ${error.message}`));
-    await socket.start();
+    const { appToken, api, log, staggerMs = STAGGER_MS } = this.#o;
+    if (appToken !== undefined) {
+      const { bySocket } = await import('./slack-socket.ts');
+      return await bySocket({ appToken, api, log, staggerMs }, (x) => this.#take(desk, x), signal);
+    }
+    await this.#checkToken();
+    this.#desk = desk;
     await new Promise<void>((go) => {
       if (signal.aborted) go();
       signal.addEventListener('abort', () => go(), { once: true });
     });
-    await socket.disconnect();
+    this.#desk = undefined;
+  }
+
+  async hook(r: RawRequest): Promise<RawResponse> {
+    const { signingSecrets: secrets } = this.#o;
+    const desk = this.#desk;
+    if (secrets === undefined || desk === undefined) return { status: 503 };
+    return await bySlack(r, { secrets, now: Date.now(), take: (x) => this.#take(desk, x) });
   }
 
   async post(room: string, card: CardView): Promise<MessageRef> {

@@ -25,6 +25,7 @@ export const TW6 = {
   TW6205: { title: 'frozen', kind: 'user', exit: 7 },
   TW6301: { title: 'nobody is known by this account', kind: 'user', exit: 3 },
   TW6302: { title: 'this code links nothing', kind: 'user', exit: 3 },
+  TW6303: { title: 'the chat lab is for fleets of the sandbox', kind: 'user', exit: 3 },
   TW6402: { title: 'this command is too old', kind: 'user', exit: 2 },
   TW6403: { title: 'the command was cut short', kind: 'transient', exit: 1 },
   TW6501: { title: 'the audit was altered', kind: 'user', exit: 1 },
