@@ -40,6 +40,8 @@ export interface Transport {
   name: string;
   /** Shortest time between two writes, in milliseconds. */
   gapMs: number;
+  /** Shortest time between two edits of one card whose state is the same, in milliseconds; absent = none. */
+  cardGapMs?: number;
   /** Hands over what persons type and press until the signal fires. Throws when the platform refuses the account. */
   listen(desk: Desk, signal: AbortSignal): Promise<void>;
   /** Throws ChatFault. */
