@@ -1,4 +1,4 @@
-import { Lab } from '../chat/adapters/lab.ts';
+import type { Lab } from '../chat/adapters/lab.ts';
 import type { LabSwitches, LabView } from '../chat/index.ts';
 import type { Context } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';

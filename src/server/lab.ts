@@ -50,6 +50,6 @@ export function labHandler(p: AppParts): (c: Http1) => Promise<Response> {
     const act = Object.hasOwn(DO, what) ? DO[what] : undefined;
     if (act === undefined) throw fault('TW8026', { value: what, why: [`the lab knows ${Object.keys(DO).join(', ')}`] });
     await act(p.deps.lab, await bodyOf(c));
-    return c.json({});
+    return c.json({ kind: 'Lab', data: {} });
   };
 }

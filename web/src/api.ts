@@ -50,6 +50,12 @@ export function act(verb: string, args: Args, waitSeconds = 1): Promise<Said> {
   return said(fetch(path(verb), { method: 'POST', headers, body: JSON.stringify(args) }));
 }
 
+/** Says, presses or switches something in the chat lab; the reason when it is refused. */
+export async function inLab(what: 'say' | 'press' | 'switches', body: object): Promise<Problem | undefined> {
+  const s = await said(fetch(`/api/v1/lab/${what}`, { method: 'POST', headers: WRITE, body: JSON.stringify(body) }));
+  return s.is === 'no' ? s.problem : undefined;
+}
+
 export async function session(): Promise<SessionInfo | undefined> {
   const r = await fetch('/api/v1/session');
   return r.ok ? ((await r.json()) as SessionInfo) : undefined;

@@ -31,8 +31,27 @@ const PAGES: readonly Page[] = [
   { path: '/settings', name: 'Settings', topics: ALWAYS, show: Settings },
 ];
 
+/** Comes with a file of its own, when it is looked at. */
+const Lab = later('Chat lab', async () => (await import('./pages/lab.tsx')).Lab);
+const LAB: Page = { path: '/lab', name: 'Lab', topics: ['lab', ...ALWAYS], show: Lab };
+
+function later(title: string, load: () => Promise<ComponentType>): ComponentType {
+  const found = signal<{ show: ComponentType } | undefined>(undefined);
+  return () => {
+    useEffect(() => {
+      if (found.value === undefined) void load().then((show) => (found.value = { show }));
+    }, []);
+    const Show = found.value?.show;
+    return Show === undefined ? <h1>{title}</h1> : <Show />;
+  };
+}
+
 const path = signal(location.pathname);
-const page = computed(() => PAGES.find((p) => p.path === path.value) ?? (PAGES[0] as Page));
+const page = computed(() => [...PAGES, LAB].find((p) => p.path === path.value) ?? (PAGES[0] as Page));
+/** The lab is there for whom it is open, and for whoever asks why not. */
+const pages = computed(() =>
+  page.value === LAB || (typeof me.value === 'object' && me.value.lab) ? [...PAGES, LAB] : PAGES,
+);
 
 function go(to: string): void {
   if (to === path.value) return;
@@ -42,18 +61,18 @@ function go(to: string): void {
 }
 addEventListener('popstate', () => (path.value = location.pathname));
 
-/** 1 to 7 open the pages, for those who do not leave the keyboard. */
+/** 1 to 7, and 8 for the lab, open the pages, for those who do not leave the keyboard. */
 function onKey(e: KeyboardEvent): void {
   const typing = e.target instanceof HTMLInputElement || e.target instanceof HTMLSelectElement;
   if (typing || e.ctrlKey || e.metaKey || e.altKey || document.querySelector('dialog[open]') !== null) return;
-  const wanted = PAGES[Number(e.key) - 1];
+  const wanted = pages.value[Number(e.key) - 1];
   if (wanted !== undefined) go(wanted.path);
 }
 
 function Nav() {
   return (
     <nav aria-label="Pages">
-      {PAGES.map((p, i) => (
+      {pages.value.map((p, i) => (
         <a
           key={p.path}
           href={p.path}

@@ -1,4 +1,5 @@
 import { computed, signal } from '@preact/signals';
+import type { LabView } from '../../src/chat/index.ts';
 import type { Problem } from '../../src/kernel/index.ts';
 import type { SessionInfo, Topic, TopicView } from '../../src/server/model.ts';
 import { session as askSession } from './api.ts';
@@ -16,6 +17,7 @@ export const fleet = signal<Seen<FleetData>>(nothing);
 export const map = signal<Seen<MapData>>(nothing);
 export const releases = signal<Seen<ReleasesData>>(nothing);
 export const runs = signal<Seen<RunsData>>(nothing);
+export const lab = signal<Seen<LabView>>(nothing);
 export const me = signal<SessionInfo | undefined | 'unknown'>('unknown');
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting');
 /** Moves once a second, for everything that shows an age. */
@@ -28,10 +30,10 @@ export const spoken = signal('');
 
 setInterval(() => (now.value = Date.now()), 1000);
 
-const SIGNALS = { fleet, map, releases, runs };
+const SIGNALS = { fleet, map, releases, runs, lab };
 
 function take(v: TopicView): void {
-  const target = SIGNALS[v.topic] as typeof fleet;
+  const target = SIGNALS[v.topic] as unknown as typeof fleet;
   const old = target.value;
   const data = v.data === undefined ? old.data : (v.data as unknown as FleetData);
   if (v.topic === 'releases' && v.data !== undefined) announce(v.data as unknown as ReleasesData);
