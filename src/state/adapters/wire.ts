@@ -6,6 +6,7 @@ import { type Clock, type ClusterName, systemClock, within } from '../../kernel/
 import type { AgentDoor, StreamHeader, Tunnel, Via, Wire } from '../ports.ts';
 import {
   ALPN,
+  type DoorStep,
   doorStep,
   type Header,
   openLimit,
@@ -38,6 +39,12 @@ export type WireOptions = WayOptions & Inbound;
 const SILENT_MS = 180_000;
 /** After a way did not open, others are tried beside it at once for so long. */
 const SHY_MS = 10_000;
+/** How long a door waits for its own agent to come to the caller's epoch, and how often it looks. */
+const SOON_MS = 500;
+const LOOK_MS = 10;
+/** How long a replica's connection waits for a primary that is not there yet, and between two tries. */
+const PATIENT_MS = 5000;
+const AGAIN_MS = 100;
 
 export interface OpenWire extends Wire {
   readonly port: number;
@@ -113,13 +120,23 @@ class TlsWire implements OpenWire {
       s.end('no header\n');
       return;
     }
-    const { me, peers } = this.#o;
-    const view = { me, peers: new Set(Object.keys(peers)), epoch: door.epoch(), certified: certifies(s) };
-    const step = doorStep(h, view);
-    if (step.do === 'refuse') s.end(`${step.why}\n`);
+    const step = await this.#soonDecided(h, s, door);
+    if (step.do === 'refuse' || step.do === 'wait') s.end(`${step.why}\n`);
     else if (step.do === 'ping') await this.#pongs(s, door);
     else if (step.do === 'redis') await this.#pass(s, redis, 'Redis does not answer');
-    else await this.#pass(s, this.#addressOf(step.to), `${step.to} cannot be reached from ${me}`);
+    else await this.#pass(s, this.#addressOf(step.to), `${step.to} cannot be reached from ${this.#o.me}`);
+  }
+
+  /** The followers and gateways hear of an epoch at the same time as its primary; being faster than it costs them nothing. */
+  async #soonDecided(h: Header, s: TLSSocket, door: AgentDoor): Promise<DoorStep> {
+    const { me, peers } = this.#o;
+    const view = { me, peers: new Set(Object.keys(peers)), certified: certifies(s) };
+    const end = this.#clock.monotonic() + SOON_MS;
+    for (;;) {
+      const step = doorStep(h, { ...view, epoch: door.epoch() });
+      if (step.do !== 'wait' || s.destroyed || this.#clock.monotonic() >= end) return step;
+      await this.#clock.sleep(LOOK_MS);
+    }
   }
 
   async #pass(s: TLSSocket, to: Address, otherwise: string): Promise<void> {
@@ -264,7 +281,7 @@ class TlsWire implements OpenWire {
       inside.add(s);
       s.on('error', () => undefined);
       s.once('close', () => inside.delete(s));
-      this.open(to, 'repl', { epoch, hop: 0 }).then(
+      this.#patiently(to, epoch, s).then(
         (out) => (s.destroyed ? out.destroy() : join(s, out)),
         (error: unknown) => {
           this.#o.log?.(`repl to ${to}: ${reason(error)}`);
@@ -282,6 +299,19 @@ class TlsWire implements OpenWire {
         for (const s of inside) s.destroy();
       },
     };
+  }
+
+  /** Redis itself would try again a second later. */
+  async #patiently(to: ClusterName, epoch: number, s: Socket): Promise<Duplex> {
+    const end = this.#clock.monotonic() + PATIENT_MS;
+    for (;;) {
+      try {
+        return await this.open(to, 'repl', { epoch, hop: 0 });
+      } catch (error) {
+        if (s.destroyed || this.#clock.monotonic() >= end) throw error;
+        await this.#clock.sleep(AGAIN_MS);
+      }
+    }
   }
 
   async ping(to: ClusterName, signal: AbortSignal) {

@@ -1,16 +1,15 @@
 // What the gateway does with a command: by the flags that Redis itself gives (COMMAND), and a short table on top.
+import type { Request } from '../resp/requests.ts';
 import type { Value } from '../resp/values.ts';
 
 /** One row of COMMAND. `first`, `last`, `step` = where the keys are; `movable` = not at fixed places. */
-export interface CommandInfo {
+interface CommandInfo {
   flags: ReadonlySet<string>;
   first: number;
   last: number;
   step: number;
   movable: boolean;
 }
-/** By name in capitals; subcommands as `CONFIG|GET`. */
-export type CommandTable = ReadonlyMap<string, CommandInfo>;
 
 /** `own` = answered by the gateway itself. */
 export type CommandClass = 'write' | 'read' | 'own' | 'refused';
@@ -34,6 +33,9 @@ const OVERLAY: Readonly<Record<string, CommandClass>> = {
   INFO: 'read',
   COMMAND: 'read',
   ROLE: 'read',
+  TIME: 'read',
+  LASTSAVE: 'read',
+  LOLWUT: 'read',
   ACL: 'refused',
   FUNCTION: 'refused',
   MIGRATE: 'refused',
@@ -52,7 +54,17 @@ const OVERLAY: Readonly<Record<string, CommandClass>> = {
   'SCRIPT|EXISTS': 'read',
   SCRIPT: 'refused',
 };
-const RESERVED = 'tw:';
+/** What they change belongs to the connection, so they need one of their own. */
+const OF_CONNECTION: ReadonlySet<string> = new Set(['MULTI', 'EXEC', 'DISCARD', 'WATCH', 'UNWATCH', 'SELECT']);
+const RESERVED = Buffer.from('tw:');
+
+/** How one command is treated. */
+export interface Rule {
+  cls: CommandClass;
+  /** It may go with commands of other clients over one connection. */
+  shared: boolean;
+  keys: 'none' | 'anywhere' | Pick<CommandInfo, 'first' | 'last' | 'step'>;
+}
 
 function infoOf(row: readonly Value[]): [string, CommandInfo][] {
   const [name, , flags, first, last, step, , , , subs] = row;
@@ -68,36 +80,56 @@ function infoOf(row: readonly Value[]): [string, CommandInfo][] {
   return [[(name as Buffer).toString().toUpperCase(), info], ...below];
 }
 
-/** Reads the answer of COMMAND. Throws when it is none. */
-export function commandTable(answer: Value): CommandTable {
-  if (!Array.isArray(answer) || answer.length === 0) throw new RangeError('COMMAND gave no table');
-  return new Map((answer as readonly (readonly Value[])[]).flatMap(infoOf));
-}
-
+/** What is not said to be read-only counts as a write: COMMAND of 7.0 does not tell that a script may change data. */
 function byFlags(flags: ReadonlySet<string>): CommandClass {
   if (flags.has('admin')) return 'refused';
-  return flags.has('write') || flags.has('may_replicate') ? 'write' : 'read';
+  return flags.has('readonly') ? 'read' : 'write';
+}
+
+function keysOf(info: CommandInfo): Rule['keys'] {
+  if (info.movable) return 'anywhere';
+  return info.first > 0 ? info : 'none';
 }
 
 /** A command that Redis does not list is a write: should a newer Redis know it, it must be acknowledged. */
-export function classOf(table: CommandTable, name: string, args: readonly Buffer[]): CommandClass {
-  const sub = args[1] === undefined ? undefined : `${name}|${args[1].toString('latin1').toUpperCase()}`;
-  const fixed = (sub === undefined ? undefined : OVERLAY[sub]) ?? OVERLAY[name];
-  if (fixed !== undefined) return fixed;
-  const info = (sub === undefined ? undefined : table.get(sub)) ?? table.get(name);
-  return info === undefined ? 'write' : byFlags(info.flags);
+const UNKNOWN_COMMAND: Rule = { cls: 'write', shared: false, keys: 'anywhere' };
+
+/** The rules of all commands, by name in capitals; subcommands as `CONFIG|GET`. */
+export class Rulebook {
+  readonly #rules = new Map<string, Rule>();
+  /** Names that have subcommands. */
+  readonly #containers = new Set<string>();
+
+  /** From the answer of COMMAND. Throws when it is none. */
+  constructor(answer: Value) {
+    if (!Array.isArray(answer) || answer.length === 0) throw new RangeError('COMMAND gave no table');
+    const table = new Map((answer as readonly (readonly Value[])[]).flatMap(infoOf));
+    for (const name of new Set([...table.keys(), ...Object.keys(OVERLAY)])) {
+      const [whole = '', sub] = name.split('|');
+      if (sub !== undefined) this.#containers.add(whole);
+      const info = table.get(name) ?? table.get(whole);
+      this.#rules.set(name, {
+        cls: OVERLAY[name] ?? OVERLAY[whole] ?? byFlags(info?.flags ?? new Set(['write'])),
+        shared: !OF_CONNECTION.has(whole) && info?.flags.has('blocking') !== true,
+        keys: info === undefined ? 'anywhere' : keysOf(info),
+      });
+    }
+  }
+
+  of(r: Request): Rule {
+    if (this.#containers.has(r.name) && r.length > 1) {
+      const sub = this.#rules.get(`${r.name}|${(r.args[1] ?? '').toString('latin1').toUpperCase()}`);
+      if (sub !== undefined) return sub;
+    }
+    return this.#rules.get(r.name) ?? UNKNOWN_COMMAND;
+  }
 }
 
-const reserved = (arg: Buffer | undefined): boolean => arg?.subarray(0, 3).toString('latin1') === RESERVED;
-
 /** True when it names a key that belongs to Tradewind. Where keys have no fixed place, every argument counts as one. */
-export function touchesReserved(table: CommandTable, name: string, args: readonly Buffer[]): boolean {
-  const info = table.get(name);
-  if (info === undefined || info.movable) return args.slice(1).some(reserved);
-  if (info.first <= 0) return false;
-  const last = info.last < 0 ? args.length + info.last : info.last;
-  for (let i = info.first; i <= last; i += Math.max(1, info.step)) {
-    if (reserved(args[i])) return true;
-  }
+export function touchesReserved(r: Request, { keys }: Rule): boolean {
+  if (keys === 'none') return false;
+  const { first, last, step } = keys === 'anywhere' ? { first: 1, last: -1, step: 1 } : keys;
+  const end = last < 0 ? r.length + last : last;
+  for (let i = first; i <= end; i += Math.max(1, step)) if (r.startsWith(i, RESERVED)) return true;
   return false;
 }

@@ -5,9 +5,10 @@ import type { EpochValue } from '../model.ts';
 import type { RedisSecrets } from '../redisconf.ts';
 import { bytesOf } from '../resp/replies.ts';
 import { decode, encode } from '../resp/values.ts';
-import { type CommandTable, commandTable } from './commands.ts';
+import { Rulebook } from './commands.ts';
 import type { Homes } from './homes.ts';
-import { Tokens } from './tokens.ts';
+import { Lanes } from './lanes.ts';
+import { type Token, Tokens } from './tokens.ts';
 import { Upstream } from './upstream.ts';
 
 export interface GatewayDeps {
@@ -27,31 +28,38 @@ export interface GatewayDeps {
   ackMs?: number;
   /** How long a read waits for what its client wrote, milliseconds; default 500. */
   freshMs?: number;
+  /** Tells the other gateways of the cluster what these clients have written; see `Peers`. */
+  tell?(sources: readonly string[], at: Token): Promise<void> | undefined;
 }
 
-/** Time to open one connection, and between two tries, milliseconds. */
-const OPEN_MS = 5000;
-const AGAIN_MS = 50;
+/** Time to open one connection, between two tries, and between two looks at silent connections. Milliseconds. */
+const [OPEN_MS, AGAIN_MS, WATCH_MS] = [5000, 50, 250];
 
 export class Core {
   readonly deps: GatewayDeps;
   readonly tokens: Tokens = new Tokens();
-  #table: CommandTable | undefined;
+  #book: Rulebook | undefined;
   #commands = 0;
   #bytes = 0;
+  #home: Lanes | undefined;
+  #copy: Lanes | undefined;
+  #reaching: Promise<Lanes> | undefined;
+  #copying: Promise<Lanes> | undefined;
+  /** Connections to the primary that belong to one client. */
+  readonly #own = new Set<Upstream>();
   /** Counters for people. */
   readonly counts = { writes: 0, reads: 0, unknown: 0, noQuorum: 0, busy: 0, refused: 0, elsewhere: 0 };
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
+    deps.homes.onEpoch = ({ epoch }) => this.#moved(epoch);
   }
 
   now(): number {
     return this.deps.clock.monotonic();
   }
-
-  get table(): CommandTable | undefined {
-    return this.#table;
+  get book(): Rulebook | undefined {
+    return this.#book;
   }
 
   /** Puts a command into the waiting room; false when it is full. */
@@ -67,24 +75,98 @@ export class Core {
     this.#bytes -= bytes;
   }
 
+  /** What these clients have seen; their replies wait for the end of the promise. */
+  seen(sources: readonly string[], at: Token, written: boolean): Promise<void> | undefined {
+    for (const s of sources) this.tokens.raise(s, at);
+    return written ? this.deps.tell?.(sources, at) : undefined;
+  }
+
+  /** The connections to the home that is known now, when they are open and writes may go there. */
+  get home(): Lanes | undefined {
+    const { homes } = this.deps;
+    const lanes = this.#home;
+    return lanes?.closed === false && !homes.held && lanes.epoch === homes.value?.epoch ? lanes : undefined;
+  }
+
+  /** Opens them; one attempt at a time for all clients. Throws with the reason. */
+  async reach(): Promise<Lanes> {
+    if (this.home !== undefined) return this.home;
+    this.#reaching ??= this.#open('home').finally(() => (this.#reaching = undefined));
+    return await this.#reaching;
+  }
+
+  /** The connection to the Redis of this cluster, while it is open. */
+  get copy(): Lanes | undefined {
+    return this.#copy?.closed === false ? this.#copy : undefined;
+  }
+  async reachCopy(): Promise<Lanes> {
+    if (this.copy !== undefined) return this.copy;
+    this.#copying ??= this.#open('copy').finally(() => (this.#copying = undefined));
+    return await this.#copying;
+  }
+
+  /** True when the copy here is of the epoch `least` or later and has what the token stands for; waits a little for it. */
+  async caughtUp(least: number, token: Token | undefined): Promise<boolean> {
+    const { clock, freshMs = 500 } = this.deps;
+    const need = { epoch: Math.max(1, least), offset: 0 };
+    const end = this.now() + freshMs;
+    for (let ms = 1; ; ms = Math.min(20, ms * 2)) {
+      const lanes = await this.reachCopy().catch(() => undefined);
+      if (lanes === undefined) return false;
+      if (lanes.has(need) && (token === undefined || lanes.has(token))) return true;
+      await lanes.look();
+      const here = lanes.has(need);
+      if (here && (token === undefined || lanes.has(token))) return true;
+      if (!here || this.now() >= end) return false;
+      await clock.sleep(ms);
+    }
+  }
+
+  async #open(kind: 'home' | 'copy'): Promise<Lanes> {
+    const { homes, ackMs = 5000 } = this.deps;
+    const v = homes.value;
+    if (kind === 'home' && v === undefined) throw new Error('no home is known');
+    if (kind === 'home' && homes.held) throw new Error('a planned move is under way');
+    const lanes = await Lanes.open({
+      kind,
+      open: () => (kind === 'home' && v !== undefined ? this.#atHome(v, '0') : this.here('0')),
+      seen: (sources, at, written) => this.seen(sources, at, written),
+      ackMs,
+    });
+    if (kind === 'copy') this.#copy = lanes;
+    else {
+      this.#home?.close();
+      this.#home = lanes;
+    }
+    return lanes;
+  }
+
+  /** A connection of one client to the home that is known now. Throws with the reason. */
+  async own(db: string): Promise<Upstream> {
+    const { homes } = this.deps;
+    if (homes.value === undefined) throw new Error('no home is known');
+    if (homes.held) throw new Error('a planned move is under way');
+    const up = await this.#atHome(homes.value, db);
+    this.#own.add(up);
+    up.onClose = () => this.#own.delete(up);
+    return up;
+  }
+
   /** A connection to the primary of `v`, which is open to writers. Throws with the reason. */
-  async home(v: EpochValue, db: string): Promise<Upstream> {
+  async #atHome(v: EpochValue, db: string): Promise<Upstream> {
     const { secrets } = this.deps;
-    const up = await this.#open(this.deps.openHome(v), { user: 'tw-w', password: secrets.write, db });
+    const up = await this.#connect(this.deps.openHome(v), { user: 'tw-w', password: secrets.write, db });
     if (up.epoch === v.epoch) return up;
     up.close();
     throw new Error(`${v.primary} is at epoch ${up.epoch}, not ${v.epoch}`);
   }
 
-  /** A connection to the Redis of this cluster, if it has data of the epoch `least` or later. */
-  async local(least: number, db: string): Promise<Upstream> {
-    const up = await this.#open(this.deps.openLocal(), { user: 'tw-r', password: this.deps.secrets.read, db });
-    if (up.epoch >= Math.max(1, least)) return up;
-    up.close();
-    throw new Error(`the copy here is of epoch ${up.epoch}`);
+  /** A connection to the Redis of this cluster. */
+  async here(db: string): Promise<Upstream> {
+    return await this.#connect(this.deps.openLocal(), { user: 'tw-r', password: this.deps.secrets.read, db });
   }
 
-  async #open(stream: Promise<Duplex>, o: { user: string; password: string; db: string }): Promise<Upstream> {
+  async #connect(stream: Promise<Duplex>, o: { user: string; password: string; db: string }): Promise<Upstream> {
     const { clock, ackMs = 5000 } = this.deps;
     let late = false;
     const opening = stream.then((s) => Upstream.open(s, { ...o, ackMs }));
@@ -95,18 +177,41 @@ export class Core {
     });
   }
 
+  /** Nobody hears any more of what is on its way to an older home: it may never have come, or never be acknowledged. */
+  #moved(epoch: number): void {
+    if (this.#home !== undefined && this.#home.epoch < epoch) this.#home.close();
+    for (const up of [...this.#own]) if (up.epoch < epoch) up.close();
+  }
+
+  /** Ends connections whose other side is gone without a word, until the signal fires. */
+  async watch(signal: AbortSignal): Promise<void> {
+    const { clock } = this.deps;
+    let last = this.now();
+    while (!signal.aborted) {
+      await clock.sleep(WATCH_MS, signal).catch(() => undefined);
+      // After a pause of this very process the answers may be here, unread.
+      const paused = this.now() - last > 3 * WATCH_MS;
+      last = this.now();
+      if (paused) continue;
+      this.#home?.watch();
+      this.copy?.watch();
+    }
+    this.#home?.close();
+    this.#copy?.close();
+  }
+
   /** Learns Redis' own table of commands, from whichever Redis answers first. Gives up when the signal fires. */
   async learn(signal: AbortSignal): Promise<void> {
     const { homes, clock } = this.deps;
-    while (!signal.aborted && this.#table === undefined) {
+    while (!signal.aborted && this.#book === undefined) {
       const { value } = homes;
-      const tries = [() => this.local(0, '0'), ...(value === undefined ? [] : [() => this.home(value, '0')])];
+      const tries = [() => this.here('0'), ...(value === undefined ? [] : [() => this.#atHome(value, '0')])];
       for (const open of tries) {
         const up = await open().catch(() => undefined);
-        const [said] = (await up?.send(encode(['COMMAND']), 1).catch(() => [])) ?? [];
+        const [said] = (await up?.send([encode(['COMMAND'])], 1).catch(() => [])) ?? [];
         up?.close();
         if (said === undefined) continue;
-        this.#table = commandTable(decode(bytesOf(said)));
+        this.#book = new Rulebook(decode(bytesOf(said)));
         return;
       }
       await homes.next(clock, AGAIN_MS);

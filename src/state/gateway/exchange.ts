@@ -1,65 +1,81 @@
 // One segment with one Redis: what is sent behind it, and what its replies are worth.
 import type { Reply } from '../resp/replies.ts';
+import type { Request } from '../resp/requests.ts';
 import { encode } from '../resp/values.ts';
-import { type CommandTable, classOf, touchesReserved } from './commands.ts';
+import { type Rulebook, touchesReserved } from './commands.ts';
 import { noQuorum, type Own, ownAnswer, UNKNOWN } from './says.ts';
+import type { Token } from './tokens.ts';
 import type { Command, Item } from './transaction.ts';
-import { errorOf, integerOf, Lost, roleOf, type Upstream } from './upstream.ts';
+import { errorOf, integerOf, roleOf, type Upstream } from './upstream.ts';
 
 const ROLE = encode(['ROLE']);
-const POSITION = Buffer.concat([encode(['FCALL_RO', 'tw_epoch', 0]), ROLE]);
+const MARK = encode(['FCALL_RO', 'tw_epoch', 0]);
 /** Errors of a write that certainly changed nothing: it may be held as if it had not been sent. */
 export const NOT_APPLIED: ReadonlySet<string> = new Set(['READONLY', 'NOREPLICAS', 'MASTERDOWN', 'LOADING']);
 
 /** The command with its class, and the answer where the gateway has it itself. */
-export function judge(table: CommandTable, c: Command, own: Own): Command | { refused: string } {
-  const cls = classOf(table, c.name, c.args);
-  if (cls === 'refused') return { refused: 'not for apps' };
-  if (cls === 'own') {
-    const queues = c.name === 'PING' || c.name === 'ECHO';
-    return { ...c, fixed: ownAnswer(c.name, c.args, own), queues };
+export function judge(book: Rulebook, r: Request, own: Own): Command | { refused: string } {
+  const rule = book.of(r);
+  const { name, raw } = r;
+  if (rule.cls === 'refused') return { refused: 'not for apps' };
+  if (rule.cls === 'own') {
+    const queues = name === 'PING' || name === 'ECHO';
+    return { name, raw, write: false, shared: true, fixed: ownAnswer(name, r.args, own), queues };
   }
-  return touchesReserved(table, c.name, c.args)
-    ? { refused: 'keys under tw: are reserved' }
-    : { ...c, write: cls === 'write' };
+  if (touchesReserved(r, rule)) return { refused: 'keys under tw: are reserved' };
+  const plain = { name, raw, write: rule.cls === 'write', shared: rule.shared };
+  return name === 'SELECT' ? { ...plain, db: String(r.args[1] ?? '0') } : plain;
 }
+
+/** What is asked at the end of what goes to a Redis. */
+export type Tail = 'write' | 'read' | 'copy' | 'none';
+const TAILS: Readonly<Record<Tail, { replies: number; bytes(up: Upstream): readonly Buffer[] }>> = {
+  /** WAIT and ROLE. */
+  write: { replies: 2, bytes: (up) => [up.tail] },
+  read: { replies: 1, bytes: () => [ROLE] },
+  /** Marker and ROLE: where the log of a copy ends. */
+  copy: { replies: 2, bytes: () => [MARK, ROLE] },
+  none: { replies: 0, bytes: () => [] },
+};
 
 export interface Exchanged {
   is: 'replies';
   replies: readonly Reply[];
   /** WAIT and ROLE say that `w` copies have it. */
   acked: boolean;
-  /** End of the primary's log after it. */
-  offset?: number;
+  /** End of that Redis' log after it. */
+  at?: Token;
+}
+/** `lost`: the connection ended, anything may have happened. `unsent`: it never left. */
+export type Arrival = Exchanged | { is: 'lost' } | { is: 'unsent' };
+
+/** Posts commands with a tail behind them. */
+export function post(up: Upstream, raws: readonly Buffer[], tail: Tail, done: (a: Arrival) => void): void {
+  const { replies, bytes } = TAILS[tail];
+  up.post([...raws, ...bytes(up)], raws.length + replies, (got) => {
+    if (got === undefined) done({ is: 'lost' });
+    else done({ is: 'replies', replies: got, ...confirmed(up, tail, got.slice(raws.length)) });
+  });
 }
 
-const NOTHING: Exchanged = { is: 'replies', replies: [], acked: false };
-
-/** Sends the items and, at the end of a segment, WAIT and ROLE; `lost` = the connection ended, anything may have happened. */
-export async function exchange(
-  up: Upstream,
-  items: readonly Item[],
-  ends: boolean,
-): Promise<Exchanged | { is: 'lost' }> {
-  const raws = items.flatMap((i) => (i.raw === undefined ? [] : [i.raw]));
-  if (raws.length === 0) return NOTHING;
-  const writes = items.some((i) => i.write);
-  const tail = !ends ? [] : [writes ? up.tail : ROLE];
-  const extra = !ends ? 0 : writes ? 2 : 1;
-  try {
-    const replies = await up.send(Buffer.concat([...raws, ...tail]), raws.length + extra);
-    return { is: 'replies', replies, ...confirmed(up, replies.slice(raws.length)) };
-  } catch (error) {
-    if (error instanceof Lost) return { is: 'lost' };
-    throw error;
+/** What the tail says. */
+function confirmed(up: Upstream, tail: Tail, said: readonly Reply[]): Pick<Exchanged, 'acked' | 'at'> {
+  const role = roleOf(said.at(-1));
+  if (tail === 'copy') {
+    const epoch = Number(/\r\n(\d+):/.exec(String(said[0]?.parts[0] ?? ''))?.[1] ?? 0);
+    return { acked: true, at: { epoch, offset: role?.offset ?? -1 } };
   }
+  if (role?.primary !== true) return { acked: false };
+  const acked = tail === 'write' && (integerOf(said[0]) ?? -1) >= up.w;
+  return { acked, at: { epoch: up.epoch, offset: role.offset } };
 }
 
-/** What WAIT (if there is one) and ROLE say. */
-function confirmed(up: Upstream, tail: readonly Reply[]): Pick<Exchanged, 'acked' | 'offset'> {
-  const role = roleOf(tail.at(-1));
-  if (role?.primary !== true) return { acked: false };
-  return { acked: (integerOf(tail[0]) ?? -1) >= up.w, offset: role.offset };
+/** Sends the items of a client's own connection; WAIT and ROLE come at the end of a transaction. */
+export async function exchange(up: Upstream, items: readonly Item[], ends: boolean): Promise<Arrival> {
+  const raws = items.flatMap((i) => (i.raw === undefined ? [] : [i.raw]));
+  if (raws.length === 0) return { is: 'replies', replies: [], acked: false };
+  const tail = !ends ? 'none' : items.some((i) => i.write) ? 'write' : 'read';
+  return await new Promise((resolve) => post(up, raws, tail, resolve));
 }
 
 /** True when Redis refused every write of the segment before any effect (and there was one). */
@@ -70,17 +86,9 @@ export function untouched(items: readonly Item[], replies: readonly Reply[]): bo
 }
 
 /** What the client gets for one reply. An error of Redis is true whether it was acknowledged or not. */
-export function toClient(i: Item, got: Reply, acked: boolean): readonly Buffer[] {
+export function toClient(i: Pick<Item, 'write'>, got: Reply, acked: boolean): readonly Buffer[] {
   if (!i.write || acked) return got.parts;
   const word = errorOf(got);
   if (word === undefined) return [UNKNOWN];
   return NOT_APPLIED.has(word) ? [noQuorum('home refused it')] : got.parts;
-}
-
-/** Where the log of that Redis ends; undefined when it is gone. */
-export async function positionOf(up: Upstream): Promise<{ epoch: number; offset: number } | undefined> {
-  const [marker, role] = await up.send(POSITION, 2).catch(() => []);
-  if (marker === undefined) return undefined;
-  const epoch = Number(/\r\n(\d+):/.exec(String(marker.parts[0] ?? ''))?.[1] ?? 0);
-  return { epoch, offset: roleOf(role)?.offset ?? -1 };
 }

@@ -47,7 +47,7 @@ export async function startGateway(o: GatewayOptions): Promise<Gateway> {
     throw error;
   });
   const stop = new AbortController();
-  const learning = core.learn(stop.signal);
+  const behind = [core.learn(stop.signal), core.watch(stop.signal)];
   return {
     writePort,
     readPort,
@@ -59,7 +59,7 @@ export async function startGateway(o: GatewayOptions): Promise<Gateway> {
       stop.abort();
       for (const s of sockets) s.destroy();
       for (const s of [write, read]) s.close();
-      await learning;
+      await Promise.all(behind);
     },
   };
 }

@@ -6,6 +6,8 @@ export class Homes {
   #value: EpochValue | undefined;
   #held = false;
   #news: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+  /** Hears of every newer epoch, at once. */
+  onEpoch: (v: EpochValue) => void = () => undefined;
 
   /** The newest epoch that was decided. */
   get value(): EpochValue | undefined {
@@ -18,8 +20,10 @@ export class Homes {
 
   /** An older epoch than the known one is no news. */
   set(value: EpochValue | undefined, held = false): void {
-    if (value !== undefined && value.epoch >= (this.#value?.epoch ?? 0)) this.#value = value;
+    const known = this.#value?.epoch ?? 0;
+    if (value !== undefined && value.epoch >= known) this.#value = value;
     this.#held = held;
+    if (value !== undefined && value.epoch > known) this.onEpoch(value);
     this.#news.resolve();
     this.#news = Promise.withResolvers<void>();
   }

@@ -19,7 +19,7 @@ export const refused = (name: string, why: string): Buffer => error(`TWREFUSED T
 
 export interface Own {
   /** Copies beside home's own that every acknowledged write has. */
-  w: number;
+  w(): number;
   /** Number of this connection. */
   id: number;
   name: string;
@@ -65,7 +65,7 @@ export function ownAnswer(name: string, raw: readonly Buffer[], own: Own): Buffe
     case 'CLIENT':
       return client(args, own);
     case 'WAIT':
-      return reply(own.w);
+      return reply(own.w());
     default:
       return NO_PASSWORD;
   }

@@ -5,14 +5,14 @@ import type { Reply } from '../resp/replies.ts';
 import { ProtocolError, type Request, RequestScanner } from '../resp/requests.ts';
 import { RespError, reply } from '../resp/values.ts';
 import type { Core } from './core.ts';
-import { exchange, judge, NOT_APPLIED, positionOf, toClient, untouched } from './exchange.ts';
-import { BUSY, noQuorum, OK, READONLY, refused, UNKNOWN } from './says.ts';
-import { reached, type Token } from './tokens.ts';
+import { type Arrival, exchange, judge, NOT_APPLIED, toClient, untouched } from './exchange.ts';
+import { Lanes } from './lanes.ts';
+import { BUSY, noQuorum, OK, type Own, READONLY, refused, UNKNOWN } from './says.ts';
 import { type Command, type Item, Transaction } from './transaction.ts';
-import { errorOf, Upstream } from './upstream.ts';
+import { errorOf, type Upstream } from './upstream.ts';
 
-/** Most commands and bytes of one segment, and bytes of a client that wait before we stop reading. */
-const [SEGMENT, SEGMENT_BYTES, QUEUE_BYTES] = [1000, 8 << 20, 16 << 20];
+/** Most commands and bytes of one segment, bytes of a client that wait before we stop reading, commands that wait for a lane. */
+const [SEGMENT, SEGMENT_BYTES, QUEUE_BYTES, LANE] = [1000, 8 << 20, 16 << 20, 10_000];
 const AGAIN_MS = 50;
 type Out = readonly Buffer[];
 
@@ -22,15 +22,14 @@ export class Session {
   readonly #kind: 'write' | 'read';
   readonly #source: string;
   readonly #scanner: RequestScanner = new RequestScanner();
-  readonly #tx: Transaction<Upstream> = new Transaction<Upstream>();
-  readonly #own;
-  #queue: Command[] = [];
+  readonly #tx: Transaction<Upstream | Lanes> = new Transaction<Upstream | Lanes>();
+  readonly #me: Own;
+  #queue: Request[] = [];
   #bytes = 0;
   #running = false;
+  /** Connections of its own, for what cannot be shared. */
   #home: Upstream | undefined;
   #local: Upstream | undefined;
-  /** The last token that the copy was seen to have: what it has once, it keeps. */
-  #fresher: { up: Upstream; token: Token } | undefined;
   #db = '0';
   #last: Buffer | undefined;
 
@@ -38,7 +37,7 @@ export class Session {
     this.#core = core;
     this.#socket = socket;
     this.#kind = o.kind;
-    this.#own = { w: 0, id: o.id, name: '' };
+    this.#me = { w: () => core.deps.homes.value?.w ?? 0, id: o.id, name: '' };
     this.#source = socket.remoteAddress ?? '';
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#take(chunk));
@@ -58,80 +57,58 @@ export class Session {
       this.#last = reply(new RespError(`ERR ${error.message}`));
     }
     for (const r of requests) {
-      this.#queue.push({ name: (r.args[0] ?? '').toString('latin1').toUpperCase(), write: false, ...r });
+      this.#queue.push(r);
       this.#bytes += r.raw.length;
     }
     if (this.#bytes > QUEUE_BYTES) this.#socket.pause();
     this.#goOn();
   }
 
+  /** Starts with the next segment, unless one is on its way. */
   #goOn(): void {
-    if (this.#running) return;
-    this.#running = true;
-    this.#run()
-      .catch(() => this.#socket.destroy())
-      .finally(() => (this.#running = false));
-  }
-
-  async #run(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#socket.destroyed) {
+    while (!this.#running && this.#queue.length > 0 && !this.#socket.destroyed) {
+      this.#running = true;
       const segment = this.#cut();
-      await this.#say(await this.#answer(segment));
-      if (segment.at(-1)?.name === 'QUIT') this.#quit();
-      if (this.#bytes < QUEUE_BYTES / 2) this.#socket.resume();
+      if (this.#bytes < QUEUE_BYTES / 2 && this.#socket.isPaused()) this.#socket.resume();
+      const commands = this.#core.book === undefined ? undefined : segment.map((r) => this.#judge(r));
+      if (commands === undefined || !this.#quickly(commands))
+        this.#slowly(segment, commands).catch(() => this.#socket.destroy());
     }
+    if (!this.#running) this.#finish();
+  }
+  #finish(): void {
     if (this.#last !== undefined) this.#socket.end(this.#last);
     else if (this.#socket.readableEnded) this.#socket.end();
   }
 
-  /** Nothing after QUIT counts. */
-  #quit(): void {
-    this.#last = Buffer.alloc(0);
-    this.#queue = [];
-  }
-
-  async #say(out: Out): Promise<void> {
-    if (out.length > 1) this.#socket.cork();
-    for (const bytes of out) this.#socket.write(bytes);
-    if (out.length > 1) this.#socket.uncork();
-    if (this.#socket.writableNeedDrain) await Promise.race([once(this.#socket, 'drain'), once(this.#socket, 'close')]);
-  }
-
   /** Takes the commands that go together: a transaction stands alone, and nothing comes after QUIT. */
-  #cut(): Command[] {
+  #cut(): Request[] {
     let [n, bytes] = [0, 0];
     for (const c of this.#queue) {
-      if (n > 0 && (c.name === 'MULTI' || bytes > SEGMENT_BYTES || n >= SEGMENT)) break;
+      const { name } = c;
+      if (n > 0 && (name === 'MULTI' || bytes > SEGMENT_BYTES || n >= SEGMENT)) break;
       n += 1;
       bytes += c.raw.length;
-      if (c.name === 'EXEC' || c.name === 'DISCARD' || c.name === 'QUIT' || c.name === 'RESET') break;
+      if (name === 'EXEC' || name === 'DISCARD' || name === 'QUIT' || name === 'RESET') break;
     }
     this.#bytes -= bytes;
     return this.#queue.splice(0, n);
   }
 
-  async #answer(segment: readonly Command[]): Promise<Out> {
-    const end = this.#core.now() + this.#core.deps.holdMs;
-    while (this.#core.table === undefined && this.#core.now() < end)
-      await this.#core.deps.homes.next(this.#core.deps.clock, AGAIN_MS);
-    const commands = segment.map((c) => this.#judge(c));
-    if (!this.#tx.open && commands.every((c) => c.fixed !== undefined))
-      return this.#tx.plan(commands, undefined).flatMap((i) => (i.fixed === undefined ? [] : [i.fixed]));
-    return this.#kind === 'read' ? await this.#read(commands, end) : await this.#atHome(commands, end);
-  }
-
   /** The command with its class, and the answer where the gateway has it itself. */
-  #judge(c: Command): Command {
-    if (c.name === 'QUIT' || c.name === 'RESET') return { ...c, fixed: this.#leave(c.name) };
-    const { table, counts } = this.#core;
-    if (table === undefined) return { ...c, fixed: noQuorum('no Redis was reached yet') };
-    const judged = judge(table, c, this.#own);
+  #judge(r: Request): Command {
+    const { book, counts } = this.#core;
+    const { name, raw } = r;
+    const fixed = (said: Buffer): Command => ({ name, raw, write: false, shared: true, fixed: said });
+    if (name === 'QUIT' || name === 'RESET') return fixed(this.#leave(name));
+    if (book === undefined) return fixed(noQuorum('no Redis was reached yet'));
+    const judged = judge(book, r, this.#me);
     if ('refused' in judged) {
       counts.refused += 1;
-      return { ...c, fixed: refused(c.name, judged.refused) };
+      return fixed(refused(name, judged.refused));
     }
     if (judged.fixed === undefined) counts[judged.write ? 'writes' : 'reads'] += 1;
-    return judged.write && this.#kind === 'read' ? { ...c, fixed: READONLY } : judged;
+    return judged.write && this.#kind === 'read' ? fixed(READONLY) : judged;
   }
 
   #leave(name: string): Buffer {
@@ -139,28 +116,102 @@ export class Session {
     this.#home?.close();
     this.#local?.close();
     this.#db = '0';
+    if (name === 'QUIT') {
+      // Nothing after it counts.
+      this.#last = Buffer.alloc(0);
+      this.#queue = [];
+    }
     return name === 'QUIT' ? OK : reply({ simple: 'RESET' });
+  }
+
+  /** The usual case, without a promise: a way is open and nothing has to be waited for. False = it is another case. */
+  #quickly(commands: readonly Command[]): boolean {
+    if (!this.#sharable(commands) || commands.some((c) => c.fixed !== undefined)) return false;
+    const lanes = this.#kind === 'read' ? this.#freshCopy() : this.#core.home;
+    if (lanes === undefined || lanes.waiting > LANE) return false;
+    const done = (a: Arrival): void => {
+      const out = this.#kind === 'read' ? this.#served(commands, a) : this.#settled(commands, a);
+      if (out === undefined) this.#slowly([], commands).catch(() => this.#socket.destroy());
+      else this.#answer(out);
+    };
+    const raws = commands.map((c) => c.raw);
+    lanes.ship({ raws, source: this.#source, done }, this.#kind === 'write' && commands.some((c) => c.write));
+    return true;
+  }
+
+  /** Nothing of it depends on the connection. */
+  #sharable(commands: readonly Command[]): boolean {
+    return this.#tx.idle && this.#db === '0' && commands.every((c) => c.shared);
+  }
+  /** The copy here, if it was seen to have all that this client wrote. */
+  #freshCopy(): Lanes | undefined {
+    const { copy, deps, tokens } = this.#core;
+    if (copy === undefined || !copy.has({ epoch: Math.max(1, deps.homes.value?.epoch ?? 0), offset: 0 }))
+      return undefined;
+    const token = tokens.get(this.#source);
+    return token === undefined || copy.has(token) ? copy : undefined;
+  }
+
+  #answer(out: Out): void {
+    if (out.length > 1) this.#socket.cork();
+    for (const bytes of out) this.#socket.write(bytes);
+    if (out.length > 1) this.#socket.uncork();
+    const on = (): void => {
+      this.#running = false;
+      this.#goOn();
+    };
+    if (!this.#socket.writableNeedDrain || this.#socket.destroyed) on();
+    else void Promise.race([once(this.#socket, 'drain'), once(this.#socket, 'close')]).then(on, on);
+  }
+
+  async #slowly(segment: readonly Request[], judged: readonly Command[] | undefined): Promise<void> {
+    const { deps } = this.#core;
+    const end = this.#core.now() + deps.holdMs;
+    while (this.#core.book === undefined && this.#core.now() < end) await deps.homes.next(deps.clock, AGAIN_MS);
+    const commands = judged ?? segment.map((r) => this.#judge(r));
+    this.#answer(await this.#replied(commands, end));
+  }
+
+  async #replied(commands: readonly Command[], end: number): Promise<Out> {
+    if (!this.#tx.open && commands.every((c) => c.fixed !== undefined))
+      return commands.flatMap((c) => (c.fixed === undefined ? [] : [c.fixed]));
+    return this.#kind === 'read' ? await this.#read(commands, end) : await this.#atHome(commands, end);
   }
 
   /** Sends to the primary; what was not sent waits for one until `end`. */
   async #atHome(commands: readonly Command[], end: number): Promise<Out> {
     for (;;) {
       const up = await this.#primary(commands, end);
-      if (!(up instanceof Upstream)) return this.#tx.plan(commands, undefined, up).map((i) => i.fixed ?? up);
-      const out = await this.#exchange(up, this.#tx.plan(commands, up));
+      if (Buffer.isBuffer(up)) return this.#tx.plan(commands, undefined, up).map((i) => i.fixed ?? up);
+      const items = this.#tx.plan(commands, up);
+      const out = this.#settled(items, await this.#exchange(up, items));
       if (out !== undefined) return out;
       await this.#core.deps.homes.next(this.#core.deps.clock, AGAIN_MS);
     }
   }
 
-  /** The connection to the primary, or the error that all of it gets. */
-  async #primary(commands: readonly Command[], end: number): Promise<Upstream | Buffer> {
+  async #exchange(up: Upstream | Lanes, items: readonly Item[]): Promise<Arrival> {
+    if (up instanceof Lanes) {
+      const raws = items.flatMap((i) => (i.raw === undefined ? [] : [i.raw]));
+      return await up.exchange(
+        raws,
+        this.#source,
+        items.some((i) => i.write),
+      );
+    }
+    const got = await exchange(up, items, !this.#tx.open);
+    if (got.is === 'replies') {
+      if (got.at !== undefined) await this.#core.seen([this.#source], got.at, true);
+      if (got.replies.some((r) => errorOf(r) === 'READONLY')) up.close();
+    }
+    return got;
+  }
+
+  /** The way to the primary, or the error that all of it gets. */
+  async #primary(commands: readonly Command[], end: number): Promise<Upstream | Lanes | Buffer> {
     const { homes, clock } = this.#core.deps;
-    const usable = (): Upstream | undefined => {
-      const up = this.#home;
-      return up?.closed === false && !homes.held && up.epoch === homes.value?.epoch ? up : undefined;
-    };
-    const now = usable();
+    const shared = this.#sharable(commands);
+    const now = this.#usable(shared);
     if (now !== undefined) return now;
     const bytes = commands.reduce((n, c) => n + c.raw.length, 0);
     if (!this.#core.enter(commands.length, bytes)) {
@@ -170,8 +221,11 @@ export class Session {
     try {
       let why = 'no home is known';
       while (this.#core.now() < end && !this.#socket.destroyed) {
-        why = (await this.#connect().catch((error: unknown) => String(error))) ?? '';
-        const up = usable();
+        why = await this.#connect(shared).then(
+          () => '',
+          (error: unknown) => String(error),
+        );
+        const up = this.#usable(shared);
         if (up !== undefined) return up;
         await homes.next(clock, Math.min(AGAIN_MS, Math.max(1, end - this.#core.now())));
       }
@@ -182,31 +236,32 @@ export class Session {
     }
   }
 
-  /** Opens the connection to the home that is known now; why not, if not. */
-  async #connect(): Promise<string | undefined> {
+  #usable(shared: boolean): Upstream | Lanes | undefined {
     const { homes } = this.#core.deps;
-    if (homes.value === undefined) return 'no home is known';
-    if (homes.held) return 'a planned move is under way';
-    this.#home?.close();
-    this.#home = await this.#core.home(homes.value, this.#db);
-    this.#own.w = this.#home.w;
-    return undefined;
+    const up = shared ? this.#core.home : this.#home;
+    return up?.closed === false && !homes.held && up.epoch === homes.value?.epoch ? up : undefined;
   }
 
-  /** The replies; undefined = nothing of it was applied, it may be sent again. */
-  async #exchange(up: Upstream, items: readonly Item[]): Promise<Out | undefined> {
-    const got = await exchange(up, items, !this.#tx.open);
-    if (got.is === 'lost') {
+  /** Opens the way to the home that is known now. Throws with the reason. */
+  async #connect(shared: boolean): Promise<void> {
+    if (shared) {
+      await this.#core.reach();
+      return;
+    }
+    this.#home?.close();
+    this.#home = await this.#core.own(this.#db);
+    if (this.#socket.destroyed) this.#home.close();
+  }
+
+  /** What the client gets from home; undefined = nothing of it was applied, it may be sent again. */
+  #settled(items: readonly Item[], a: Arrival): Out | undefined {
+    if (a.is === 'unsent') return undefined;
+    if (a.is === 'lost') {
       if (!items.some((i) => i.write) && !this.#tx.open) return undefined;
       this.#core.counts.unknown += 1;
       return items.map((i) => i.fixed ?? UNKNOWN);
     }
-    if (untouched(items, got.replies)) {
-      if (got.replies.some((r) => errorOf(r) === 'READONLY')) up.close();
-      return undefined;
-    }
-    if (got.offset !== undefined) this.#core.tokens.raise(this.#source, { epoch: up.epoch, offset: got.offset });
-    return this.#replies(items, got.replies, got.acked);
+    return untouched(items, a.replies) ? undefined : this.#replies(items, a.replies, a.acked);
   }
 
   #replies(items: readonly Item[], replies: readonly Reply[], acked: boolean): Out {
@@ -214,7 +269,7 @@ export class Session {
     return items.flatMap((i) => {
       const got = i.raw === undefined ? undefined : replies[n++];
       if (i.fixed !== undefined || got === undefined) return [i.fixed ?? UNKNOWN];
-      if (i.name === 'SELECT' && got.type === 43) this.#db = String(i.args[1] ?? '0');
+      if (i.db !== undefined && got.type === 43) this.#db = i.db;
       return toClient(i, got, acked);
     });
   }
@@ -225,58 +280,36 @@ export class Session {
     const nowhere = (error?: Buffer): Out =>
       this.#tx.plan(commands, undefined, error).map((i) => i.fixed ?? error ?? UNKNOWN);
     if (this.#tx.open) return (await this.#here(commands)) ?? nowhere();
-    const out = await this.#fromCopy(commands, homes.value?.epoch ?? 0);
+    const fresh = await this.#core.caughtUp(homes.value?.epoch ?? 0, this.#core.tokens.get(this.#source));
+    const out = fresh ? await this.#here(commands) : undefined;
     if (out !== undefined) return out;
     this.#core.counts.elsewhere += 1;
     const known = await this.#primary(commands, Math.min(end, this.#core.now() + 2 * freshMs));
-    if (known instanceof Upstream) return await this.#atHome(commands, end);
-    await this.#copy(0);
+    if (!Buffer.isBuffer(known)) return await this.#atHome(commands, end);
     return (await this.#here(commands)) ?? nowhere(known);
-  }
-
-  async #fromCopy(commands: readonly Command[], least: number): Promise<Out | undefined> {
-    const up = await this.#copy(least);
-    return up !== undefined && (await this.#fresh(up)) ? await this.#here(commands) : undefined;
-  }
-
-  /** The connection to the copy of this cluster, if that has data of the epoch `least` or later. */
-  async #copy(least: number): Promise<Upstream | undefined> {
-    if (this.#local?.closed === false && this.#local.epoch >= least) return this.#local;
-    this.#local?.close();
-    this.#local = await this.#core.local(least, this.#db).catch(() => undefined);
-    return this.#local;
-  }
-
-  /** True once the copy has what this client's token stands for. */
-  async #fresh(up: Upstream): Promise<boolean> {
-    const token = this.#core.tokens.get(this.#source);
-    const known = this.#fresher?.up === up ? this.#fresher.token : undefined;
-    if (token === known) return true;
-    const fresh = token === undefined || (await this.#awaited(up, token));
-    if (fresh && token !== undefined) this.#fresher = { up, token };
-    return fresh;
-  }
-
-  async #awaited(up: Upstream, token: Token): Promise<boolean> {
-    const { freshMs = 500, clock } = this.#core.deps;
-    const end = this.#core.now() + freshMs;
-    for (let ms = 1; ; ms = Math.min(20, ms * 2)) {
-      const at = await positionOf(up);
-      if (at !== undefined && reached(token, at.epoch, at.offset)) return true;
-      if (at === undefined || this.#core.now() >= end) return false;
-      await clock.sleep(ms);
-    }
   }
 
   /** The replies of the copy; undefined when it gave none or cannot serve now. */
   async #here(commands: readonly Command[]): Promise<Out | undefined> {
-    const up = this.#local;
-    if (up === undefined || up.closed) return undefined;
+    const up = await (this.#sharable(commands) ? this.#core.reachCopy() : this.#ownCopy()).catch(() => undefined);
+    if (up === undefined) return undefined;
     const items = this.#tx.plan(commands, up);
     const raws = items.flatMap((i) => (i.raw === undefined ? [] : [i.raw]));
-    const replies = await up.send(Buffer.concat(raws), raws.length).catch(() => undefined);
-    if (replies === undefined || replies.some((r) => NOT_APPLIED.has(errorOf(r) ?? ''))) return undefined;
-    return this.#replies(items, replies, true);
+    if (up instanceof Lanes) return this.#served(items, await up.exchange(raws, this.#source, false));
+    const replies = await up.send(raws, raws.length).catch(() => undefined);
+    return this.#served(items, replies === undefined ? { is: 'lost' } : { is: 'replies', replies, acked: true });
+  }
+
+  #served(items: readonly Item[], a: Arrival): Out | undefined {
+    if (a.is !== 'replies' || a.replies.some((r) => NOT_APPLIED.has(errorOf(r) ?? ''))) return undefined;
+    return this.#replies(items, a.replies, true);
+  }
+
+  async #ownCopy(): Promise<Upstream> {
+    if (this.#local?.closed === false) return this.#local;
+    if (this.#tx.open) throw new Error('the connection of the transaction is gone');
+    this.#local = await this.#core.here(this.#db);
+    return this.#local;
   }
 
   #end(): void {

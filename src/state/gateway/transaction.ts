@@ -5,22 +5,25 @@ import { EXECABORT, NULL_ARRAY, noQuorum, OK } from './says.ts';
 
 export interface Command {
   name: string;
-  args: readonly Buffer[];
   raw: Buffer;
   write: boolean;
+  /** It may go with commands of other clients over one connection. */
+  shared: boolean;
   /** The answer that is known without a Redis; `queues` = inside MULTI it is sent all the same. */
   fixed?: Buffer;
   queues?: boolean;
+  /** Of SELECT. */
+  db?: string;
 }
 
 /** What is sent (`raw`), and what the client gets: the reply to it, or `fixed`. */
 export interface Item {
   name: string;
-  args: readonly Buffer[];
   raw?: Buffer;
   fixed?: Buffer;
   /** The reply stands for a change of data. */
   write: boolean;
+  db?: string;
 }
 
 const DISCARD = encode(['DISCARD']);
@@ -38,11 +41,15 @@ export class Transaction<C> {
   get open(): boolean {
     return this.#open;
   }
+  /** Nothing of this client hangs on a connection. */
+  get idle(): boolean {
+    return !this.#open && this.#watch === undefined;
+  }
 
   /** What to send on `up` (undefined = nowhere: everything else gets `error`), and what to answer. */
   plan(commands: readonly Command[], up: C | undefined, error: Buffer = MOVED): Item[] {
     return commands.map((c) => {
-      const base = { name: c.name, args: c.args, write: false };
+      const base = { name: c.name, write: false, ...(c.db === undefined ? {} : { db: c.db }) };
       const item = this.#open ? this.#inside(c, up) : this.#outside(c, up);
       if (item.raw !== undefined && up === undefined) return { ...base, fixed: error };
       return { ...base, ...item };

@@ -1,4 +1,4 @@
-// One connection to a Redis, for one client.
+// One connection to a Redis: what is posted comes back in order.
 import type { Duplex } from 'node:stream';
 import { MARKER, parseMarker } from '../marker.ts';
 import type { Ballot } from '../model.ts';
@@ -8,25 +8,32 @@ import { decode, encode, RespError } from '../resp/values.ts';
 /** The stream ended before all replies were there. */
 export class Lost extends Error {}
 
+/** Takes the replies; `undefined` = the stream ended before all of them were there. */
+type Taker = (replies: Reply[] | undefined) => void;
 interface Waiting {
   want: number;
   got: Reply[];
-  resolve: (replies: Reply[]) => void;
-  reject: (error: Lost) => void;
+  since: number;
+  take: Taker;
 }
+
+/** Bytes that are copied together into one write; more of them are written piece by piece. */
+const COPIED = 64 << 10;
 
 export class Upstream {
   readonly #stream: Duplex;
   readonly #scanner: ReplyScanner = new ReplyScanner();
-  #waiting: Waiting | undefined;
+  readonly #waiting: Waiting[] = [];
   closed = false;
   /** What the marker said at the start; 0 = there is none. */
   epoch: Ballot = 0;
   w = 0;
-  /** Database that is selected. */
-  db = '0';
   /** `WAIT w` and `ROLE`, ready to be sent. */
   tail: Buffer = Buffer.alloc(0);
+  /** How long the handshake took, milliseconds: one round trip. */
+  trip = 0;
+  /** Hears once that the stream has ended. */
+  onClose: () => void = () => undefined;
 
   private constructor(stream: Duplex) {
     this.#stream = stream;
@@ -43,14 +50,15 @@ export class Upstream {
   ): Promise<Upstream> {
     const up = new Upstream(stream);
     const hello = [encode(['AUTH', o.user, o.password]), encode(['FCALL_RO', MARKER, 0]), encode(['SELECT', o.db])];
+    const from = performance.now();
     try {
-      const [auth, marker, select] = (await up.send(Buffer.concat(hello), 3)).map((r) => decode(bytesOf(r)));
+      const [auth, marker, select] = (await up.send(hello, 3)).map((r) => decode(bytesOf(r)));
       for (const said of [auth, select]) if (said instanceof RespError) throw new Error(said.text);
       const mark = Buffer.isBuffer(marker) ? parseMarker(marker.toString()) : undefined;
       up.epoch = mark?.epoch ?? 0;
       up.w = mark?.w ?? 0;
-      up.db = o.db;
       up.tail = Buffer.concat([encode(['WAIT', up.w, o.ackMs]), encode(['ROLE'])]);
+      up.trip = performance.now() - from;
       return up;
     } catch (error) {
       up.close();
@@ -58,15 +66,33 @@ export class Upstream {
     }
   }
 
-  /** Sends and waits for so many replies; one call at a time. Rejects with Lost. */
-  send(bytes: Buffer, want: number): Promise<Reply[]> {
+  /** How long the oldest of what was posted has waited, milliseconds; 0 = nothing waits. */
+  get silence(): number {
+    const [first] = this.#waiting;
+    return first === undefined ? 0 : performance.now() - first.since;
+  }
+
+  /** Sends; `take` gets so many replies, or `undefined` when the stream ends before. */
+  post(bytes: readonly Buffer[], want: number, take: Taker): void {
+    if (this.closed) {
+      take(undefined);
+      return;
+    }
+    this.#waiting.push({ want, got: [], since: performance.now(), take });
+    const size = bytes.reduce((n, b) => n + b.length, 0);
+    if (size <= COPIED) {
+      this.#stream.write(Buffer.concat(bytes, size));
+      return;
+    }
+    this.#stream.cork();
+    for (const b of bytes) this.#stream.write(b);
+    this.#stream.uncork();
+  }
+
+  /** As `post`. Rejects with Lost. */
+  send(bytes: readonly Buffer[], want: number): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
-      if (this.closed) {
-        reject(new Lost('closed'));
-        return;
-      }
-      this.#waiting = { want, got: [], resolve, reject };
-      this.#stream.write(bytes);
+      this.post(bytes, want, (got) => (got === undefined ? reject(new Lost('the connection ended')) : resolve(got)));
     });
   }
 
@@ -83,19 +109,21 @@ export class Upstream {
       this.close();
       return;
     }
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    waiting.got.push(...replies);
-    if (waiting.got.length < waiting.want) return;
-    this.#waiting = undefined;
-    waiting.resolve(waiting.got);
+    for (const r of replies) {
+      const [first] = this.#waiting;
+      if (first === undefined) return;
+      first.got.push(r);
+      if (first.got.length < first.want) continue;
+      this.#waiting.shift();
+      first.take(first.got);
+    }
   }
 
   #end(): void {
+    if (this.closed) return;
     this.closed = true;
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    waiting?.reject(new Lost('the connection ended'));
+    for (const w of this.#waiting.splice(0)) w.take(undefined);
+    this.onClose();
   }
 }
 

@@ -13,6 +13,31 @@ export function bytesOf(r: Reply): Buffer {
   return r.parts.length === 1 && first !== undefined ? first : Buffer.concat(r.parts);
 }
 
+const [CR, LF, MINUS, BULK, ARRAY] = [13, 10, 45, 36, 42];
+/** Types whose line is all there is. */
+const isLine = (type: number): boolean => type === 43 || type === 45 || type === 58;
+/** Bytes of the longest line that gives a length. */
+const HEADER = 32;
+
+/** The length that `buf[from, to)` says (type byte, digits, CRLF); -1 = null. Throws RangeError when it says none. */
+function lengthOf(buf: Buffer, from: number, to: number): number {
+  const negative = buf[from + 1] === MINUS;
+  let n = 0;
+  for (let i = from + 1 + Number(negative); i < to - 2; i++) {
+    const digit = (buf[i] ?? 0) - 48;
+    if (digit < 0 || digit > 9) return noReply(buf, from, to);
+    n = n * 10 + digit;
+  }
+  const digits = to - 3 - from - Number(negative);
+  const fine = buf[to - 2] === CR && digits > 0 && digits <= 15 && (!negative || n === 1);
+  return fine ? (negative ? -1 : n) : noReply(buf, from, to);
+}
+function noReply(buf: Buffer, from: number, to: number): never {
+  throw new RangeError(
+    `this starts no reply: ${JSON.stringify(buf.toString('latin1', from, Math.min(to, from + 40)))}`,
+  );
+}
+
 export class ReplyScanner {
   readonly #maxDepth: number;
   /** Values that each open array still waits for. */
@@ -54,24 +79,29 @@ export class ReplyScanner {
       this.#skip -= n;
       return this.#skip === 0 && this.#valueDone() ? -(p + n) : p + n;
     }
-    const end = chunk.indexOf(10, p);
+    const end = chunk.indexOf(LF, p);
+    if (end < 0 || this.#line !== '') return this.#pieced(chunk, p, end);
+    return this.#header(chunk, p, end + 1) ? -(end + 1) : end + 1;
+  }
+
+  /** A line that lies in several chunks. */
+  #pieced(chunk: Buffer, p: number, end: number): number {
     const stop = end < 0 ? chunk.length : end + 1;
-    if (this.#line.length < 32) this.#line += chunk.toString('latin1', p, Math.min(stop, p + 32));
+    if (this.#line.length < HEADER) this.#line += chunk.toString('latin1', p, Math.min(stop, p + HEADER));
     if (end < 0) return stop;
-    const line = this.#line;
+    const line = Buffer.from(this.#line, 'latin1');
     this.#line = '';
-    return this.#header(line) ? -stop : stop;
+    return this.#header(line, 0, line.length) ? -stop : stop;
   }
 
   /** Takes a whole line; true when it ends a reply. */
-  #header(line: string): boolean {
-    const type = line[0] ?? '';
-    if (this.#type === 0) this.#type = line.charCodeAt(0);
-    if ('+-:'.includes(type)) return this.#valueDone();
-    const length = /^[$*](-1|\d{1,15})\r\n$/.exec(line)?.[1];
-    if (length === undefined) throw new RangeError(`this starts no reply: ${JSON.stringify(line)}`);
-    const n = Number(length);
-    if (type === '$' && n >= 0) this.#skip = n + 2;
+  #header(buf: Buffer, from: number, to: number): boolean {
+    const type = buf[from] ?? 0;
+    if (this.#type === 0) this.#type = type;
+    if (isLine(type)) return this.#valueDone();
+    if (type !== BULK && type !== ARRAY) noReply(buf, from, to);
+    const n = lengthOf(buf, from, to);
+    if (type === BULK && n >= 0) this.#skip = n + 2;
     else if (n > 0) this.#enter(n);
     else return this.#valueDone();
     return false;

@@ -3,10 +3,57 @@
 // CRLF, so that nobody can read another request out of the same bytes than we did.
 import { encode } from './values.ts';
 
-/** One command. `raw` is its RESP array, also when it came inline; both are views that stay valid. */
-export interface Request {
-  readonly args: readonly Buffer[];
+/** One command. `raw` is its RESP array, also when it came inline; all of it are views that stay valid. */
+export class Request {
   readonly raw: Buffer;
+  /** Where each argument starts and ends in `raw`. */
+  readonly #ends: readonly number[];
+  #args: readonly Buffer[] | undefined;
+  #name: string | undefined;
+
+  constructor(raw: Buffer, ends: readonly number[]) {
+    this.raw = raw;
+    this.#ends = ends;
+  }
+
+  /** In capitals. */
+  get name(): string {
+    this.#name ??= this.raw.toString('latin1', this.#ends[0] ?? 0, this.#ends[1] ?? 0).toUpperCase();
+    return this.#name;
+  }
+
+  /** How many arguments there are, the name too. */
+  get length(): number {
+    return this.#ends.length / 2;
+  }
+
+  /** Views of the arguments; made when they are asked for, which few commands need. */
+  get args(): readonly Buffer[] {
+    this.#args ??= Array.from({ length: this.length }, (_, i) =>
+      this.raw.subarray(this.#ends[2 * i] ?? 0, this.#ends[2 * i + 1] ?? 0),
+    );
+    return this.#args;
+  }
+
+  /** True when argument `i` is there and starts with these bytes. */
+  startsWith(i: number, bytes: Buffer): boolean {
+    const [from, to] = [this.#ends[2 * i] ?? 0, this.#ends[2 * i + 1] ?? 0];
+    if (to - from < bytes.length) return false;
+    for (let k = 0; k < bytes.length; k++) if (this.raw[from + k] !== bytes[k]) return false;
+    return true;
+  }
+}
+
+/** The command as it would have come as an array. */
+function requestOf(args: readonly Buffer[]): Request {
+  const ends: number[] = [];
+  let at = `*${args.length}\r\n`.length;
+  for (const a of args) {
+    at += `$${a.length}\r\n`.length;
+    ends.push(at, at + a.length);
+    at += a.length + 2;
+  }
+  return new Request(encode(args), ends);
 }
 
 export interface RequestLimits {
@@ -144,12 +191,7 @@ export class RequestScanner {
       if (!this.#bulk(buf, start)) return -1;
     }
     const end = start + this.#at;
-    if (this.#count > 0) {
-      const args: Buffer[] = [];
-      for (let i = 0; i < this.#ends.length; i += 2)
-        args.push(buf.subarray(start + (this.#ends[i] ?? 0), start + (this.#ends[i + 1] ?? 0)));
-      found.push({ args, raw: buf.subarray(start, end) });
-    }
+    if (this.#count > 0) found.push(new Request(buf.subarray(start, end), this.#ends));
     this.#count = -1;
     this.#ends = [];
     this.#need = 0;
@@ -198,7 +240,7 @@ export class RequestScanner {
     if ((end < 0 ? buf.length : end) - start > this.#limits.inline) throw new ProtocolError('too big inline request');
     if (end < 0) return -1;
     const args = words(buf.toString('latin1', start, end)).map((w) => Buffer.from(w, 'latin1'));
-    if (args.length > 0) found.push({ args, raw: encode(args) });
+    if (args.length > 0) found.push(requestOf(args));
     return end + 1;
   }
 }

@@ -47,6 +47,8 @@ export type DoorStep =
   | { do: 'redis' }
   | { do: 'ping' }
   | { do: 'relay'; to: ClusterName }
+  /** The caller has heard of a newer epoch than the Redis here is at: it may be there in a moment. */
+  | { do: 'wait'; why: string }
   | { do: 'refuse'; why: string };
 
 export interface DoorView {
@@ -66,8 +68,9 @@ export function doorStep(h: Header, d: DoorView): DoorStep {
     return d.peers.has(h.to) ? { do: 'relay', to: h.to } : { do: 'refuse', why: `${h.to} is not known here` };
   }
   if (h.kind === 'ping') return { do: 'ping' };
-  if (d.epoch === 0) return { do: 'refuse', why: 'fenced' };
-  return d.epoch === h.epoch ? { do: 'redis' } : { do: 'refuse', why: `epoch is ${d.epoch}, not ${h.epoch}` };
+  if (d.epoch === h.epoch && d.epoch !== 0) return { do: 'redis' };
+  const why = d.epoch === 0 ? 'fenced' : `epoch is ${d.epoch}, not ${h.epoch}`;
+  return { do: d.epoch < h.epoch ? 'wait' : 'refuse', why };
 }
 
 /** Round trips to one peer: p50 of the last ones. */

@@ -5,18 +5,24 @@ import { CLOUDS, type Cloud, type Wan } from './wan.ts';
 
 const DEADLINE_MS = 3000;
 
-export function farStore(store: Store, at: Cloud, wan: Wan): Store {
-  const others = CLOUDS.filter((c) => c !== at);
-  const alone = (): boolean => others.every((c) => wan.isCut(at, c));
-  const quorum = Math.min(...others.map((c) => wan.rtt(at, c)));
+/** `dead` = clouds whose member of the store has ended. */
+export function farStore(store: Store, at: Cloud, wan: Wan, dead: ReadonlySet<Cloud> = new Set()): Store {
+  /** Members that can be reached, by their distance; the own one is at 0. */
+  const ways = (): number[] => {
+    const members = CLOUDS.filter((c) => !wan.isCut(at, c) && !dead.has(c));
+    return members.map((c) => (c === at ? 0 : wan.rtt(at, c))).sort((a, b) => a - b);
+  };
+  const alone = (): boolean => ways().length < 2;
+  const way = (): number => ways()[1] ?? 0;
   const far = async <T>(work: () => Promise<T>): Promise<T> => {
-    await delay(quorum / 2);
     if (alone()) {
       await delay(DEADLINE_MS);
       throw fault('TW1020', { value: at, why: ['no quorum'] });
     }
+    const half = way() / 2;
+    await delay(half);
     const done = await work();
-    await delay(quorum / 2);
+    await delay(half);
     return done;
   };
   return {
@@ -26,8 +32,8 @@ export function farStore(store: Store, at: Cloud, wan: Wan): Store {
     lease: (ttl) => far(() => store.lease(ttl)),
     watch: async function* (prefix, signal) {
       for await (const view of store.watch(prefix, signal)) {
-        await delay(quorum / 2);
         while (alone() && !signal.aborted) await delay(50);
+        await delay(way() / 2);
         yield view;
       }
     },
