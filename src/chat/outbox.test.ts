@@ -115,6 +115,26 @@ describe('outbox', () => {
     w.stop.abort();
   });
 
+  it('where edits are dear, ticks of one card wait and its turns do not; nothing is lost', async () => {
+    const w = new World();
+    Object.assign(w.chat, { cardGapMs: 15_000 });
+    w.outbox.put(card('c1', { behind: 1, state: 'queued' }));
+    await w.pass(250);
+    for (let i = 2; i < 40; i++) {
+      w.outbox.put(card('c1', { behind: i, state: 'queued' }));
+      await w.pass(250);
+    }
+    expect(w.chat.writes).toBe(1);
+    await w.pass(6000);
+    expect([w.chat.writes, w.chat.texts('ops')]).toEqual([2, ['○ release c1 (lab:anna): waits behind 39']]);
+    w.outbox.put(card('c1'));
+    await w.pass(250);
+    w.outbox.put(card('c1', { state: 'ended', exit: 0 }));
+    await w.pass(250);
+    expect([w.chat.writes, w.chat.texts('ops')]).toEqual([4, ['✓ release c1 (lab:anna): done']]);
+    w.stop.abort();
+  });
+
   it('"not now" is obeyed, by every card', async () => {
     const w = new World();
     w.chat.fault = (n) => (n === 1 ? new ChatFault('later', '429', { afterMs: 30_000 }) : undefined);

@@ -6,6 +6,9 @@ import type { Desk, Transport } from './ports.ts';
 /** A chat that a test drives: people on one side, the transport on the other. */
 export interface Rig {
   transport: Transport;
+  /** How the platform writes a person and a room; absent: U1 and C1. */
+  person?: string;
+  room?: string;
   /** A person of the workspace types a line. */
   type(person: string, room: string, line: string): Promise<void>;
   /** The last line once more, as the platform repeats it. */
@@ -16,7 +19,7 @@ export interface Rig {
   /** What the platform made live of our messages: pings, links. */
   live(room: string): readonly string[];
   /** A person deletes our messages. */
-  wipe(): void;
+  wipe(): void | Promise<void>;
   /** Until it is healed. */
   limit(on: boolean): void;
   end(): Promise<void>;
@@ -73,48 +76,52 @@ export function transportContract(name: string, make: () => Promise<Rig>): void 
 
     it('a line of a person comes with who, where and a key; its copy has the same key', () =>
       listening(async (rig, heard) => {
-        await rig.type('U1', 'C1', 'release guestbook@v2');
+        const { person = 'U1', room = 'C1' } = rig;
+        await rig.type(person, room, 'release guestbook@v2');
         await until(() => heard.length === 1);
         expect(heard[0]).toMatchObject({
           line: 'release guestbook@v2',
-          room: 'C1',
-          caller: { identity: { actor: 'U1' } },
+          room,
+          caller: { identity: { actor: person } },
         });
         await rig.repeat();
         await until(() => heard.length === 2);
         const [a, b] = heard.map((h) => h.keys);
         expect(a?.some((k) => b?.includes(k))).toBe(true);
-        await rig.type('U1', 'C1', 'release guestbook@v2');
+        await rig.type(person, room, 'release guestbook@v2');
         await until(() => heard.length === 3);
         expect(heard[2]?.keys.some((k) => a?.includes(k))).toBe(false);
       }));
 
     it('one message is posted, found and edited', async () => {
       const rig = await make();
-      const ref = await rig.transport.post('C1', view());
-      expect(await rig.transport.find('C1', 'c1')).toBe(ref);
-      expect(await rig.transport.find('C1', 'c2')).toBeUndefined();
-      await rig.transport.update('C1', ref, view({ revision: 2, state: 'done', buttons: [] }));
-      expect(rig.count('C1')).toBe(1);
-      expect(rig.shown('C1')).toContain('done');
-      expect(rig.shown('C1')).not.toContain('Pause');
+      const { room = 'C1' } = rig;
+      const ref = await rig.transport.post(room, view());
+      expect(await rig.transport.find(room, 'c1')).toBe(ref);
+      expect(await rig.transport.find(room, 'c2')).toBeUndefined();
+      await rig.transport.update(room, ref, view({ revision: 2, state: 'done', buttons: [] }));
+      expect(rig.count(room)).toBe(1);
+      expect(rig.shown(room)).toContain('done');
+      expect(rig.shown(room)).not.toContain('Pause');
       await rig.end();
     });
 
     it('a deleted message, a limit: the faults that the outbox knows', async () => {
       const rig = await make();
-      const ref = await rig.transport.post('C1', view());
-      rig.wipe();
-      await expect(rig.transport.update('C1', ref, view())).rejects.toMatchObject({ is: 'gone' });
+      const { room = 'C1' } = rig;
+      const ref = await rig.transport.post(room, view());
+      await rig.wipe();
+      await expect(rig.transport.update(room, ref, view())).rejects.toMatchObject({ is: 'gone' });
       rig.limit(true);
-      await expect(rig.transport.post('C1', view())).rejects.toMatchObject({ is: 'later', afterMs: 1000 });
+      await expect(rig.transport.post(room, view())).rejects.toMatchObject({ is: 'later', afterMs: 1000 });
       rig.limit(false);
-      await rig.transport.post('C1', view());
+      await rig.transport.post(room, view());
       await rig.end();
     });
 
     it('hostile words stay words, also the longest', async () => {
       const rig = await make();
+      const { room = 'C1' } = rig;
       const long = HOSTILE.repeat(60);
       const card = view({
         line: HOSTILE,
@@ -123,9 +130,9 @@ export function transportContract(name: string, make: () => Promise<Rig>): void 
         rows: Array.from({ length: 12 }, () => ({ mark: '✗', label: HOSTILE, cells: HOSTILE })),
         buttons: [{ label: long, line: `deny ${HOSTILE}`, kind: 'stop' }],
       });
-      const ref = await rig.transport.post('C1', card);
-      await rig.transport.update('C1', ref, card);
-      expect(rig.live('C1')).toEqual([]);
+      const ref = await rig.transport.post(room, card);
+      await rig.transport.update(room, ref, card);
+      expect(rig.live(room)).toEqual([]);
       await rig.end();
     });
   });

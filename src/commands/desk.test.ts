@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fault, manualClock, memoryStore, StoreWorld } from '../kernel/index.ts';
 import { verify } from './book/audit.ts';
+import { receive } from './book/ledger.ts';
 import type { Invocation, Io } from './context.ts';
 import { type Card, Desk, type Inbound } from './desk.ts';
 import type { Outcome } from './model.ts';
@@ -88,6 +89,23 @@ describe('desk', () => {
     expect(JSON.stringify(w.cards)).not.toContain('ghp_0123');
   });
 
+  it('what the platform could not deliver is answered and never run, also after a crash, also a look', async () => {
+    const w = new World();
+    for (const line of ['release guestbook@v2 --yes', 'rollback guestbook', 'status']) {
+      const { id } = await w.say(line, { missed: true, keys: [`delivery ${line}`] });
+      await w.desk.idle();
+      expect(w.last(id)?.problem).toMatchObject({ code: 'TW6402', why: ['it was not run'], fix: [{ command: line }] });
+      expect(await w.say(line, { keys: [`delivery ${line}`] })).toEqual({ id, first: false });
+    }
+    const row = { id: 'c99', salt: 's', line: 'status', room: 'ops', typedAt: 0, missed: true as const, now: 1 };
+    const caller = { door: 'lab', identity: { platform: 'lab', tenant: '', actor: 'anna' } };
+    await receive(memoryStore(undefined, w.store), { ...row, caller, keys: ['delivery 99'] });
+    await w.desk.recover();
+    await w.desk.idle();
+    expect(w.last('c99')?.problem?.code).toBe('TW6402');
+    expect(w.ran).toEqual([]);
+  });
+
   it('an old command is not done; a safe one may be a little older', async () => {
     const w = new World();
     const old = async (line: string, min: number) => (await w.say(line, { typedAt: w.clock.now() - min * 60_000 })).id;
@@ -107,7 +125,7 @@ describe('desk', () => {
     const a = await w.say('release guestbook@v2');
     const b = await w.say('release guestbook@v3');
     const other = await w.say('release shop@v2');
-    const up = await w.say('promote guestbook');
+    const up = await w.say('up --yes');
     await settle();
     expect(w.ran).toEqual(['release "guestbook@v2"', 'release "shop@v2"']);
     expect([w.last(b.id)?.state, w.last(b.id)?.behind, w.last(up.id)?.state]).toEqual(['queued', 1, 'queued']);
@@ -120,8 +138,21 @@ describe('desk', () => {
     w.hold = () => false;
     for (const go of w.gates.values()) go();
     await w.desk.idle();
-    expect(w.ran.at(-1)).toBe('promote "guestbook"');
+    expect(w.ran.at(-1)).toBe('up ""');
     for (const id of [a.id, b.id, other.id, up.id]) expect(w.last(id)?.state).toBe('ended');
+  });
+
+  it('the word that a running release waits for does not wait for its end', async () => {
+    const w = new World();
+    w.hold = (call) => call.verb === 'release';
+    await w.say('release guestbook@v2 --hold=commit');
+    await w.say('release guestbook@v3');
+    const word = await w.say('promote guestbook');
+    await settle();
+    expect([w.last(word.id)?.state, w.ran]).toEqual(['ended', ['release "guestbook@v2"', 'promote "guestbook"']]);
+    w.hold = () => false;
+    for (const go of w.gates.values()) go();
+    await w.desk.idle();
   });
 
   it('1,000 aborts while 50 commands run: every one is done at once', async () => {

@@ -19,6 +19,8 @@ export interface Inbound {
   /** Where the answer goes. */
   room: string;
   typedAt: number;
+  /** The platform could not deliver it when it was typed: it is answered, never run. */
+  missed?: true;
 }
 
 /** What is known of one command now: chat shows it, nothing else is kept there. */
@@ -64,22 +66,29 @@ const say = (f: LineFault): Error => fault(f.code, f);
 const appOf = (args: Args): string | undefined =>
   ((args['target'] ?? args['app']) as string | undefined)?.split('@', 1)[0];
 
-/** Looks may be as old as they like; what changes something may not. */
-function tooOld(kind: CommandKind, row: CommandRow, draft: Draft): Error | undefined {
+/** Looks may be as old as they like; what changes something may not; what nobody heard when it was typed is not run. */
+function tooLate(kind: CommandKind, row: CommandRow, again: string): Error | undefined {
   const limit = kind === 'look' ? Number.POSITIVE_INFINITY : kind === 'safe' ? SAFE_MS : FRESH_MS;
   const age = row.receivedAt - row.typedAt;
-  if (age <= limit) return undefined;
+  if (age <= limit && row.missed !== true) return undefined;
   return fault('TW6402', {
-    value: `typed ${Math.round(age / 60_000)} min ago`,
-    why: ['it came late; nothing was done'],
-    fix: [{ say: 'If it is still meant, type it again:', command: draft.expanded ?? row.line ?? draft.verb }],
+    value: row.missed === true ? 'typed while nobody listened' : `typed ${Math.round(age / 60_000)} min ago`,
+    why: [row.missed === true ? 'it was not run' : 'it came late; nothing was done'],
+    fix: [{ say: 'If it is still meant, type it again:', command: again }],
   });
 }
 
+/** A command that waits for its turn or has it. */
+interface Turn extends Waiter {
+  /** The app that it releases. */
+  releases?: string;
+}
 interface Place {
-  waiter: Waiter;
+  waiter: Turn;
   go: () => void;
 }
+
+const RELEASES: readonly string[] = ['release', 'promote'];
 
 /** Takes lines from any chat, once each, and runs them through the gate: safe ones at once, the others in turn. */
 export class Desk {
@@ -88,7 +97,7 @@ export class Desk {
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
   #waiting: Place[] = [];
-  #held: Waiter[] = [];
+  #held: Turn[] = [];
 
   constructor(deps: DeskDeps) {
     this.#deps = deps;
@@ -98,12 +107,13 @@ export class Desk {
   /** Keeps the line, then answers; the work goes on behind. Throws TW1020, TW6204: then it may be sent again. */
   async submit(i: Inbound): Promise<{ id: string; first: boolean }> {
     if (this.#stop.signal.aborted) throw fault('TW6204', { value: i.room, why: ['this process is ending'] });
-    const { keys, caller, room, typedAt } = i;
+    const { keys, caller, room, typedAt, missed } = i;
     const line = await this.#deps.redact(i.line);
     const id = this.#deps.newId();
     const salt = this.#deps.newId();
     const now = this.#deps.clock.now();
-    const { first, row } = await receive(this.#deps.book, { keys, id, salt, line, caller, room, typedAt, now });
+    const taken = { keys, id, salt, line, caller, room, typedAt, now, ...(missed === undefined ? {} : { missed }) };
+    const { first, row } = await receive(this.#deps.book, taken);
     if (first) this.#begin(row, line !== i.line);
     return { id: row.id, first };
   }
@@ -174,8 +184,8 @@ export class Desk {
         ...(app === undefined ? {} : { app }),
         ...(draft.expanded === undefined ? {} : { expanded: draft.expanded }),
       };
-      const old = tooOld(spec.kind, row, draft);
-      if (old !== undefined) throw old;
+      const late = tooLate(spec.kind, row, draft.expanded ?? row.line ?? draft.verb);
+      if (late !== undefined) throw late;
       await this.#turn(row, { draft, kind: spec.kind, known }, async () => await this.#act(row, draft, known));
     } catch (error) {
       await this.#end(row, { problem: problemOf(error) }, known);
@@ -219,7 +229,15 @@ export class Desk {
     const { clusters } = await this.#deps.grammar();
     const on = (draft.args['on'] as readonly string[] | undefined) ?? [];
     const keys = kind === 'forward' ? keysOf(appOf(draft.args), on.length === 0 ? clusters : on) : [];
-    const waiter: Waiter = { id: row.id, keys, safe: kind !== 'forward' };
+    const app = RELEASES.includes(draft.verb) ? appOf(draft.args) : undefined;
+    // A running release waits for this word: it must not wait for the end of that release.
+    const word =
+      draft.verb === 'promote' &&
+      this.#held.some((h) => h.releases !== undefined && h.releases === (app ?? h.releases));
+    const waiter: Turn = {
+      ...{ id: row.id, keys, safe: kind !== 'forward' || word },
+      ...(app === undefined ? {} : { releases: app }),
+    };
     const turn = new Promise<void>((go) => this.#waiting.push({ waiter, go }));
     this.#admit();
     const behind = this.#waiting.findIndex((p) => p.waiter === waiter);

@@ -29,7 +29,20 @@ const slackOf: Maker = async ({ slack }, { log }) => {
   });
 };
 
-const MAKERS: readonly Maker[] = [slackOf];
+const githubOf: Maker = async ({ github }, { c, log }) => {
+  if (github === undefined) return undefined;
+  const { githubTransport } = await import('../chat/adapters/github.ts');
+  const secret = (ref: SecretRef): string => readSecret(ref, process.env);
+  const { app, installation, repositories, slash, api, deployments, privateKey, webhookSecret } = github;
+  return githubTransport({
+    ...{ repositories, slash, api, log, paced: true },
+    account: { app, installation, privateKey: secret(privateKey) },
+    webhookSecrets: [webhookSecret].flat().map(secret),
+    fleet: deployments ? (await c.config()).fleet : undefined,
+  });
+};
+
+const MAKERS: readonly Maker[] = [githubOf, slackOf];
 
 async function transportsOf(w: ChatWiring): Promise<Transport[]> {
   const chat = (await w.c.config().catch(() => undefined))?.chat;

@@ -24,11 +24,36 @@ const slackSchema = <S extends z.ZodType>(secret: S) =>
       message: 'needs either appToken (Socket Mode) or signingSecret (HTTP), not both',
     });
 
+const githubSchema = <S extends z.ZodType>(secret: S) =>
+  z.strictObject({
+    app: z.int().positive().describe('Id of the GitHub App; one app per control plane.'),
+    installation: z.int().positive().describe('Id of its installation; others are not heard.'),
+    repositories: z
+      .array(z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'a repository such as acme/shop'))
+      .min(1)
+      .describe('Repositories whose comments are heard.'),
+    slash: z
+      .string()
+      .regex(/^\/[a-z][a-z0-9-]{0,30}$/, 'a word such as /tw')
+      .default('/tw')
+      .describe('First word of a comment that is a command; fleets that share a repository need one each.'),
+    api: z.url().default('https://api.github.com').describe('Base of the API; GitHub Enterprise has one of its own.'),
+    deployments: z
+      .boolean()
+      .default(true)
+      .describe('Show a release as deployments, one environment `fleet/cluster` per cluster.'),
+    privateKey: secret,
+    webhookSecret: z
+      .union([secret, z.array(secret).min(1).max(2)])
+      .describe('GitHub posts to /hooks/github. Two while a secret is changed.'),
+  });
+
 /** Chats that `tw serve` listens to; `secret` is how the config writes a secret. */
 export const chatSchema = <S extends z.ZodType>(secret: S) =>
   z
     .strictObject({
       slack: slackSchema(secret).optional().describe('Slack, by Socket Mode or over HTTP.'),
+      github: githubSchema(secret).optional().describe('Comments on issues and pull requests of GitHub.'),
       lab: z
         .strictObject({})
         .optional()

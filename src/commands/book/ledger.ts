@@ -13,6 +13,8 @@ export interface CommandRow {
   /** Where the answer goes, in the words of the transport. */
   room: string;
   typedAt: number;
+  /** The platform tells of it afterwards: it is never run. */
+  missed?: true;
   receivedAt: number;
   state: 'received' | 'running' | 'ended';
   outcome?: Ended;
@@ -34,6 +36,7 @@ export interface Received {
   caller: Caller;
   room: string;
   typedAt: number;
+  missed?: true;
   now: number;
 }
 

@@ -1,0 +1,225 @@
+import { verifyWithFallback } from '@octokit/webhooks-methods';
+import type { CardView } from '../model.ts';
+import { ChatFault, type Desk, type MessageRef, type RawRequest, type RawResponse, type Transport } from '../ports.ts';
+import { cardMarker, githubMessage } from '../view/github.ts';
+import { type GithubAccount, githubClient, githubFault } from './github-client.ts';
+import { Deployments } from './github-deployments.ts';
+import { type CommentEvent, githubTenant, type Typed, typedInComment } from './github-event.ts';
+import { missedDeliveries } from './github-missed.ts';
+
+export interface GithubOptions {
+  account: GithubAccount;
+  /** `owner/name`, the only ones that are heard. */
+  repositories: readonly string[];
+  /** Command word of a comment, such as /tw. */
+  slash: string;
+  /** Base of the API; tests and GitHub Enterprise have their own. */
+  api: string;
+  /** The one in use, then those that are still accepted while it is changed. */
+  webhookSecrets: readonly string[];
+  /** Fleet whose clusters are environments of the repository; undefined: no deployments are made. */
+  fleet: string | undefined;
+  paced: boolean;
+  log: (line: string) => void;
+}
+
+const AGAIN_MS = 5 * 60_000;
+const PER_PAGE = 100;
+
+interface Place {
+  owner: string;
+  repo: string;
+  issue_number: number;
+}
+
+function placeOf(room: string): Place {
+  const [, owner, repo, number] = /^([\w.-]+)\/([\w.-]+)#(\d+)$/.exec(room) ?? [];
+  if (owner === undefined || repo === undefined) throw new ChatFault('never', `${room} is no issue`);
+  return { owner, repo, issue_number: Number(number) };
+}
+
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((go) => {
+    if (signal.aborted) return go();
+    const timer = setTimeout(go, ms);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      go();
+    });
+  });
+
+interface Comment {
+  id: number;
+  body?: string;
+  user: { type: string } | null;
+}
+
+/** GitHub: comments on issues and pull requests come by webhook, cards are comments. */
+class Github implements Transport {
+  readonly name = 'github';
+  /** Content may be made 80 times a minute; the client spaces new comments further. */
+  readonly gapMs = 1000;
+  readonly cardGapMs = 15_000;
+  readonly #o: GithubOptions;
+  readonly #tenant: string;
+  readonly #web: ReturnType<typeof githubClient>;
+  readonly #deployments: Deployments | undefined;
+  readonly #heard: ReadonlySet<string>;
+  readonly #answered = new Set<string>();
+  #desk: Desk | undefined;
+
+  constructor(o: GithubOptions) {
+    this.#o = o;
+    this.#tenant = githubTenant(o.api);
+    this.#web = githubClient(o);
+    this.#heard = new Set(o.repositories.map((r) => r.toLowerCase()));
+    const { fleet, log } = o;
+    this.#deployments = fleet === undefined ? undefined : new Deployments({ web: this.#web, fleet, log });
+  }
+
+  async hook(r: RawRequest): Promise<RawResponse> {
+    const desk = this.#desk;
+    if (desk === undefined) return { status: 503 };
+    if (!(await isSigned(r, this.#o.webhookSecrets))) return { status: 401 };
+    const delivery = r.headers['x-github-delivery'];
+    if (delivery === undefined) return { status: 400 };
+    if (r.headers['x-github-event'] !== 'issue_comment') return { status: 202 };
+    const event = parsed(r.body);
+    if (event === undefined) return { status: 400 };
+    try {
+      await this.take(desk, event, { delivery });
+      return { status: 202 };
+    } catch (error) {
+      this.#o.log(`github: not kept: ${error instanceof Error ? error.message : String(error)}`);
+      return { status: 503 };
+    }
+  }
+
+  /** Hands over what a person typed, if it is for us. Throws what the desk throws: then it was not kept. */
+  async take(desk: Desk, event: CommentEvent, x: { delivery?: string; missed?: true }): Promise<boolean> {
+    const typed = typedInComment(event, this.#o.slash);
+    if (typed === undefined) return false;
+    if (!this.#serves(event, typed)) {
+      this.#o.log(`github: a comment in ${typed.room} was not heard; the config does not name it`);
+      return false;
+    }
+    const tenant = this.#tenant;
+    const key = (what: string): string => `github ${tenant} ${what}`;
+    const keys = [
+      key(`comment ${typed.comment}`),
+      ...(x.delivery === undefined ? [] : [key(`delivery ${x.delivery}`)]),
+    ];
+    const { line, room, actor, typedAt } = typed;
+    const caller = { door: 'github', identity: { platform: 'github', tenant, actor } };
+    await desk.submit({ keys, line, caller, room, typedAt, ...(x.missed === undefined ? {} : { missed: x.missed }) });
+    return true;
+  }
+
+  #serves(e: CommentEvent, t: Typed): boolean {
+    const { account } = this.#o;
+    const ours = 'token' in account || e.installation?.id === account.installation;
+    return ours && this.#heard.has(t.repository);
+  }
+
+  async listen(desk: Desk, signal: AbortSignal): Promise<void> {
+    this.#desk = desk;
+    try {
+      while (!signal.aborted) {
+        await this.#tellMissed(desk);
+        await pause(AGAIN_MS, signal);
+      }
+    } finally {
+      this.#desk = undefined;
+    }
+  }
+
+  /** What GitHub could not deliver is never run: whoever typed it is told. Throws when GitHub refuses the account. */
+  async #tellMissed(desk: Desk): Promise<void> {
+    try {
+      for (const { guid, event } of await missedDeliveries(this.#web, this.#answered)) {
+        await this.take(desk, event, { delivery: guid, missed: true });
+        this.#answered.add(guid);
+      }
+    } catch (error) {
+      const { status } = error as { status?: number };
+      if (status === 401 || status === 404) throw new Error(`GitHub refuses the app (${status})`, { cause: error });
+      this.#o.log(`github: missed comments are not known: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  async post(room: string, card: CardView): Promise<MessageRef> {
+    const place = placeOf(room);
+    try {
+      const body = githubMessage(card, this.#o.slash);
+      const r = await this.#web.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', {
+        ...place,
+        body,
+      });
+      this.#deployments?.want(place, card);
+      return String(r.data.id);
+    } catch (error) {
+      throw githubFault(error, 'never', Date.now());
+    }
+  }
+
+  async update(room: string, ref: MessageRef, card: CardView): Promise<void> {
+    const place = placeOf(room);
+    try {
+      const { owner, repo } = place;
+      const body = githubMessage(card, this.#o.slash);
+      const where = { owner, repo, comment_id: Number(ref) };
+      await this.#web.request('PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}', { ...where, body });
+      this.#deployments?.want(place, card);
+    } catch (error) {
+      throw githubFault(error, 'gone', Date.now());
+    }
+  }
+
+  /** Newest first. Anybody may copy the marker into a comment; only a comment of an app is ours to edit. */
+  async find(room: string, card: string): Promise<MessageRef | undefined> {
+    const place = placeOf(room);
+    const marker = cardMarker(card);
+    const page = async (n: number) =>
+      await this.#web.request('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', {
+        ...place,
+        per_page: PER_PAGE,
+        page: n,
+      });
+    try {
+      const first = await page(1);
+      const last = Number(/[?&]page=(\d+)[^>]*>; rel="last"/.exec(first.headers.link ?? '')?.[1] ?? 1);
+      for (let n = last; n >= 1; n--) {
+        const { data } = n === 1 ? first : await page(n);
+        const found = (data as Comment[]).findLast(
+          (c) => c.user?.type === 'Bot' && c.body?.startsWith(marker) === true,
+        );
+        if (found !== undefined) return String(found.id);
+      }
+      return undefined;
+    } catch (error) {
+      throw githubFault(error, 'never', Date.now());
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#deployments?.settled();
+  }
+}
+
+async function isSigned(r: RawRequest, secrets: readonly string[]): Promise<boolean> {
+  const [secret, ...older] = secrets.filter((s) => s !== '');
+  const signature = r.headers['x-hub-signature-256'] ?? '';
+  if (secret === undefined || r.body === '' || signature === '') return false;
+  return await verifyWithFallback(secret, r.body, signature, older);
+}
+
+function parsed(body: string): CommentEvent | undefined {
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const githubTransport = (o: GithubOptions): Github => new Github(o);
