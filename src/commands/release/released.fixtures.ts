@@ -7,14 +7,15 @@ import type { Context, Io, Question } from '../context.ts';
 
 export const CLUSTERS = ['mtl', 'sao', 'syd'];
 
-const configOf = (release: object) =>
+const configOf = (app: string, release: object, more: object) =>
   checkConfig(
     {
+      ...more,
       fleet: 'demo',
       accounts: { aws: { account: '123456789012' } },
       clusters: Object.fromEntries(CLUSTERS.map((c) => [c, { cloud: 'aws', region: 'sa-east-1' }])),
       dns: { zone: 'demo.example' },
-      apps: { shop: { manifests: ['m'], traffic: { host: 'shop.demo.example', service: 'shop' }, release } },
+      apps: { [app]: { manifests: ['m'], traffic: { host: `${app}.demo.example`, service: app }, release } },
     },
     '/x/tradewind.yaml',
     '',
@@ -33,14 +34,14 @@ export class Shop {
   readonly context: Context;
   readonly #stop = new AbortController();
 
-  constructor(release: object = {}) {
-    this.config = configOf({ ...QUICK, ...release });
+  constructor(release: object = {}, { app = 'shop', ...more }: { app?: string; [more: string]: unknown } = {}) {
+    this.config = configOf(app, { ...QUICK, ...release }, more);
     const engine = {
       config: this.config,
       outputs: async () => Object.fromEntries(CLUSTERS.map((c) => [c, {}])),
       kube: () => undefined,
       release: {
-        ports: () => ({ ...this.world.ports('shop', this.store), journal: this.journal }),
+        ports: () => ({ ...this.world.ports(app, this.store), journal: this.journal }),
         evidence: () => noEvidence('pass'),
       },
     };
