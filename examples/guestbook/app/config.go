@@ -15,15 +15,17 @@ type Config struct {
 	Password                      string
 	Cluster, Region, Version, Pod string
 	StateMode                     string
-	Drain, Grace                  time.Duration
-	Variant                       variant
+	// Timeout is how long one answer of Redis may take.
+	Timeout      time.Duration
+	Drain, Grace time.Duration
+	Variant      variant
 	// VariantCluster is where a variant that is never ready is not.
 	VariantCluster string
 }
 
 // configFrom reads LISTEN, REDIS_MASTER, REDIS_SLAVE (host:port), REDIS_PASSWORD, CLUSTER_NAME, REGION,
-// APP_VERSION, POD_NAME, STATE_MODE, DRAIN and GRACE (durations such as 2s), VARIANT and VARIANT_CLUSTER. The host
-// names of Redis are those of the well-known guestbook.
+// APP_VERSION, POD_NAME, STATE_MODE, REDIS_TIMEOUT, DRAIN and GRACE (durations such as 2s), VARIANT and
+// VARIANT_CLUSTER. The host names of Redis are those of the well-known guestbook.
 func configFrom(env func(string) string) (Config, error) {
 	or := func(name, standard string) string {
 		if v := strings.TrimSpace(env(name)); v != "" {
@@ -47,6 +49,9 @@ func configFrom(env func(string) string) (Config, error) {
 	var err error
 	if cfg.Variant, err = variantNamed(or("VARIANT", "")); err != nil {
 		return cfg, err
+	}
+	if cfg.Timeout, err = time.ParseDuration(or("REDIS_TIMEOUT", "2s")); err != nil || cfg.Timeout <= 0 {
+		return cfg, fmt.Errorf("REDIS_TIMEOUT=%q is no duration such as 2s", env("REDIS_TIMEOUT"))
 	}
 	if cfg.Drain, err = time.ParseDuration(or("DRAIN", "1s")); err != nil || cfg.Drain < 0 {
 		return cfg, fmt.Errorf("DRAIN=%q is no duration such as 1s", env("DRAIN"))

@@ -43,7 +43,7 @@ func TestGracefulStop(t *testing.T) {
 	if status, body := get(t, url+"/readyz"); status != 200 {
 		t.Fatalf("%d %s", status, body)
 	}
-	admin := client(addr, "")
+	admin := client(addr, Config{Timeout: 2 * time.Second})
 	defer admin.Close()
 	if err := admin.Do(context.Background(), "CLIENT", "PAUSE", "1200", "WRITE").Err(); err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestKeptConnectionsEndWithAnAnswer(t *testing.T) {
 func TestGraceEnds(t *testing.T) {
 	addr, _ := startRedis(t, freePort(t))
 	url, stop, ended := running(t, Config{Master: addr, Replica: addr, Grace: 100 * time.Millisecond})
-	admin := client(addr, "")
+	admin := client(addr, Config{Timeout: 2 * time.Second})
 	defer admin.Close()
 	if err := admin.Do(context.Background(), "CLIENT", "PAUSE", "1500", "ALL").Err(); err != nil {
 		t.Fatal(err)

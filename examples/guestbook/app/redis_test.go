@@ -48,7 +48,7 @@ func startRedis(t *testing.T, port string, args ...string) (addr string, stop fu
 	}
 	t.Cleanup(stop)
 	addr = "127.0.0.1:" + port
-	c := client(addr, "")
+	c := client(addr, Config{Timeout: 2 * time.Second})
 	defer c.Close()
 	within(t, 10*time.Second, "redis-server answers", func() bool { return c.Ping(context.Background()).Err() == nil })
 	return addr, stop
@@ -65,7 +65,7 @@ func within(t *testing.T, limit time.Duration, what string, ok func() bool) {
 
 func storeOn(t *testing.T, master, replica string) *redisStore {
 	t.Helper()
-	s := newRedisStore(Config{Master: master, Replica: replica}, quiet())
+	s := newRedisStore(Config{Master: master, Replica: replica, Timeout: 2 * time.Second}, quiet())
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }

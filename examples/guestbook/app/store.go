@@ -49,15 +49,15 @@ type redisStore struct{ master, replica *redis.Client }
 
 func newRedisStore(cfg Config, log *slog.Logger) *redisStore {
 	redis.SetLogger(redisLog{log})
-	return &redisStore{client(cfg.Master, cfg.Password), client(cfg.Replica, cfg.Password)}
+	return &redisStore{client(cfg.Master, cfg), client(cfg.Replica, cfg)}
 }
 
 // client never repeats a command by itself: a repeated RPUSH would store an entry twice.
-func client(addr, password string) *redis.Client {
+func client(addr string, cfg Config) *redis.Client {
 	return redis.NewClient(&redis.Options{
-		Addr: addr, Password: password, Protocol: 2, DisableIdentity: true,
+		Addr: addr, Password: cfg.Password, Protocol: 2, DisableIdentity: true,
 		MaxRetries: -1, DialerRetries: 1,
-		DialTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second,
+		DialTimeout: time.Second, ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout,
 		ContextTimeoutEnabled: true,
 		PoolSize:              16, ConnMaxIdleTime: time.Minute,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
