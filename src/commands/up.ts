@@ -144,6 +144,8 @@ async function route(u: Up, outputs: Outputs): Promise<void> {
     u.b.set(['traffic'], { tone: 'ok' });
   } catch (error) {
     u.b.set(['traffic'], { tone: 'bad' });
+    // Stopped by a person: what is left is said by the exit code.
+    if (u.io.signal.aborted) return;
     throw error;
   }
 }
