@@ -40,6 +40,7 @@ export class Outbox {
   readonly #rows = new Map<string, Held>();
   #wake: () => void = () => undefined;
   #free = 0;
+  #puts = 0;
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps;
@@ -64,6 +65,7 @@ export class Outbox {
     // A tick can wait where edits are dear, a turn cannot.
     const nextTry = row.failures === 0 && old?.card.state !== card.state ? 0 : row.nextTry;
     this.#rows.set(card.id, { ...row, card, nextTry, wanted: row.wanted + 1 });
+    this.#puts += 1;
     this.#wake();
   }
 
@@ -76,8 +78,10 @@ export class Outbox {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     while (!signal.aborted) {
+      const seen = this.#puts;
       const wait = await this.#step();
-      if (wait === 0) continue;
+      // What was put in while nobody waited has woken nobody.
+      if (wait === 0 || seen !== this.#puts) continue;
       const stop = new AbortController();
       const woken = new Promise<void>((go) => {
         this.#wake = () => {
