@@ -29,7 +29,7 @@ transportContract('lab', async (): Promise<Rig> => {
   };
 });
 
-async function slack(log: (line: string) => void = () => undefined) {
+async function slack(log: (line: string) => void = () => undefined, staggerMs = 60_000) {
   const server = new SlackServer();
   const api = await server.start();
   const transport = slackTransport({
@@ -39,12 +39,13 @@ async function slack(log: (line: string) => void = () => undefined) {
     slash: '/tw',
     api,
     log,
+    staggerMs,
   });
   const connected = async (n = 1): Promise<void> => {
     while (server.connections < n) await tick();
     await tick();
   };
-  return { server, transport, connected };
+  return { server, transport, connected, api };
 }
 
 transportContract('slack', async (): Promise<Rig> => {
@@ -151,6 +152,61 @@ describe('slack', () => {
       }),
     30_000,
   );
+
+  it('over two connections: while Slack renews one, the other is heard', async () => {
+    const said: string[] = [];
+    const { server, transport, connected } = await slack((line) => void said.push(line), 30);
+    const heard: string[] = [];
+    const stop = new AbortController();
+    const submit = async (i: Inbound) => {
+      heard.push(i.line);
+      return { id: 'c', first: true };
+    };
+    const listens = transport.listen({ submit }, stop.signal);
+    await connected(2);
+    server.refuses = 'down';
+    server.renew();
+    while (server.open > 1) await tick();
+    server.slash('U1', 'C1', 'status');
+    while (heard.length === 0) await tick();
+    expect([heard, server.open]).toEqual([['status'], 1]);
+    // What the opening is answered ends no process, and is tried again.
+    while (said.length === 0) await tick();
+    expect(said[0]).toMatch(/opened again in 5 s/);
+    stop.abort();
+    await listens;
+    await server.stop();
+  }, 15_000);
+
+  it('a token that Slack refuses is told to whoever listens', async () => {
+    const { server, transport } = await slack();
+    server.refuses = 'invalid_auth';
+    const submit = async () => ({ id: 'c', first: true });
+    await expect(transport.listen({ submit }, new AbortController().signal)).rejects.toThrow(/invalid_auth/);
+    await server.stop();
+  });
+
+  it('a third connection is another control plane on the same app: told', async () => {
+    const said: string[] = [];
+    const [a, stop] = [await slack((line) => void said.push(line), 5), new AbortController()];
+    const other = slackTransport({
+      botToken: 'b',
+      appToken: 'a',
+      team: 'T1',
+      slash: '/tw',
+      api: a.api,
+      log: () => undefined,
+    });
+    const submit = async () => ({ id: 'c', first: true });
+    const others = other.listen({ submit }, stop.signal);
+    await a.connected(1);
+    const listens = a.transport.listen({ submit }, stop.signal);
+    while (said.length === 0) await tick();
+    expect(said[0]).toMatch(/3 connections of this app, 2 are ours/);
+    stop.abort();
+    await Promise.all([listens, others]);
+    await a.server.stop();
+  });
 
   it('an archived channel is never, a dead Slack is later', async () => {
     const { server, transport } = await slack();

@@ -5,7 +5,7 @@ import { MemoryChat } from '../twin.ts';
 
 type Line = Extract<LabEntry, { is: 'line' }>;
 
-export const LAB_ROOM = 'ops';
+const LAB_ROOM = 'ops';
 /** The room forgets what is older. */
 const MOST = 60;
 const GAP_MS = 200;

@@ -11,7 +11,7 @@ const ANSWER_MS = 2500;
  * The signature of a request that Slack made (v0 = HMAC-SHA-256 of `v0:<timestamp>:<body>`), compared with that of
  * every secret in constant time; undefined = it is not from Slack, or not of now.
  */
-export function slackSignature(r: RawRequest, secrets: readonly string[], now: number): string | undefined {
+function slackSignature(r: RawRequest, secrets: readonly string[], now: number): string | undefined {
   const { 'x-slack-request-timestamp': at = '', 'x-slack-signature': given = '' } = r.headers;
   if (!/^\d{1,12}$/.test(at) || Math.abs(now - Number(at) * 1000) > WINDOW_MS) return undefined;
   const mac = (secret: string): Buffer =>

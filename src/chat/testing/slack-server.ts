@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { SlackPosts } from './slack-post.ts';
 
 interface Block {
   type: string;
@@ -59,7 +60,7 @@ async function bodyOf(req: IncomingMessage): Promise<Record<string, unknown>> {
   return { ...form, blocks: parsed('blocks'), metadata: parsed('metadata') };
 }
 
-/** A Slack of one workspace on this machine: Web API with limits, Socket Mode that retries and disconnects. */
+/** A Slack of one workspace on this machine: Web API with limits, Socket Mode that disconnects, or signed posts. */
 export class SlackServer {
   readonly messages: FakeMessage[] = [];
   /** Envelopes that were acknowledged. */
@@ -67,6 +68,10 @@ export class SlackServer {
   connections = 0;
   /** Answers every call with this until it is unset. */
   broken: 'limited' | 'down' | 'archived' | undefined;
+  /** What an opening of a connection is answered. */
+  refuses: 'invalid_auth' | 'down' | undefined;
+  /** What persons type is posted by this instead of sent over a connection. */
+  posts: SlackPosts | undefined;
   #clock = 1_700_000_000;
   #count = 0;
   #sockets = new Set<WebSocket>();
@@ -95,6 +100,9 @@ export class SlackServer {
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const method = (req.url ?? '').replace('/api/', '');
     const body = await bodyOf(req);
+    if (method === 'apps.connections.open' && this.refuses === 'down') return answer(res, 500, {});
+    if (method === 'apps.connections.open' && this.refuses !== undefined)
+      return answer(res, 200, { ok: false, error: this.refuses });
     if (method === 'apps.connections.open') return answer(res, 200, { ok: true, url: this.#url('ws') });
     if (this.broken === 'down') return answer(res, 503, {});
     if (this.broken === 'limited') return answer(res, 429, { ok: false, error: 'ratelimited' }, { 'retry-after': '1' });
@@ -104,6 +112,7 @@ export class SlackServer {
 
   #call(method: string, body: Record<string, unknown>): object {
     const channel = String(body['channel']);
+    if (method === 'auth.test') return { ok: true, team_id: 'T1', user_id: 'UBOT' };
     if (method === 'conversations.history')
       return { ok: true, messages: this.messages.filter((m) => m.channel === channel).toReversed() };
     const blocks = (body['blocks'] as Block[] | undefined) ?? [];
@@ -120,10 +129,18 @@ export class SlackServer {
     return { ok: true, channel, ts: body['ts'] };
   }
 
+  get open(): number {
+    return this.#sockets.size;
+  }
+
   /** Sends an envelope to one connection; the same payload again is a retry with an envelope of its own. */
   send(type: string, payload: object): string {
-    const [socket] = [...this.#sockets];
     const id = `e${++this.#count}`;
+    if (this.posts !== undefined) {
+      void this.posts.post(id, type, payload);
+      return id;
+    }
+    const [socket] = [...this.#sockets];
     socket?.send(JSON.stringify({ type, envelope_id: id, payload, accepts_response_payload: false }));
     return id;
   }
@@ -171,6 +188,11 @@ export class SlackServer {
   /** Slack takes its connections down from time to time. */
   refresh(): void {
     for (const s of this.#sockets) s.send(JSON.stringify({ type: 'disconnect', reason: 'refresh_requested' }));
+  }
+
+  /** It takes down the oldest one. */
+  renew(): void {
+    [...this.#sockets][0]?.send(JSON.stringify({ type: 'disconnect', reason: 'refresh_requested' }));
   }
 
   /** All words of the newest message of a channel. */
