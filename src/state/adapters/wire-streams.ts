@@ -53,9 +53,15 @@ export function readLine(stream: Duplex): Promise<string> {
   });
 }
 
-/** TLS to the cluster `to`, over a new connection or over `through`. */
-export async function secure(o: WireTls, to: ClusterName, over: Address | Duplex): Promise<TLSSocket> {
+/** TLS to the cluster `to`, over a new connection, which `keep` hears of at once, or over a stream. */
+export async function secure(
+  o: WireTls,
+  to: ClusterName,
+  over: Address | Duplex,
+  keep: (s: Duplex) => void = () => undefined,
+): Promise<TLSSocket> {
   const raw = 'host' in over ? tcp(over) : undefined;
+  if (raw !== undefined) keep(raw);
   raw?.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
   const socket = tls({
     socket: raw ?? (over as Duplex),

@@ -42,6 +42,8 @@ const SHY_MS = 10_000;
 /** How long a door waits for its own agent to come to the caller's epoch, and how often it looks. */
 const SOON_MS = 500;
 const LOOK_MS = 10;
+/** Until a connection is tried again that is kept ready. */
+const COLD_MS = 2000;
 /** How long a replica's connection waits for a primary that is not there yet, and between two tries. */
 const PATIENT_MS = 5000;
 const AGAIN_MS = 100;
@@ -66,13 +68,14 @@ const NEVER = new Promise<never>(() => undefined);
 class TlsWire implements OpenWire {
   readonly #o: WayOptions;
   readonly #clock: Clock;
-  readonly #warm = new Map<ClusterName, Promise<TLSSocket>>();
+  readonly #warm = new Map<ClusterName, TLSSocket>();
+  readonly #heating = new Set<ClusterName>();
   readonly #rtts = new Map<ClusterName, Rtts>();
   readonly #shy = new Map<ClusterName, number>();
   readonly #pingers = new Map<ClusterName, Pinger>();
   readonly #streams = new Set<Duplex>();
   readonly #server;
-  #closed = false;
+  readonly #stop = new AbortController();
   port = 0;
 
   constructor(o: WayOptions, inbound?: Inbound) {
@@ -92,6 +95,7 @@ class TlsWire implements OpenWire {
       this.#keep(s);
     });
     this.#server.on('tlsClientError', () => undefined);
+    for (const c of Object.keys(o.peers)) void this.#heat(c);
   }
 
   async listen({ listen }: Inbound): Promise<this> {
@@ -178,27 +182,43 @@ class TlsWire implements OpenWire {
   async #connected(to: ClusterName): Promise<TLSSocket> {
     const warm = this.#warm.get(to);
     this.#warm.delete(to);
-    const ready = await warm?.catch(() => undefined);
-    const socket = ready?.writable === true && !ready.destroyed ? ready : await this.#connect(to);
-    this.#heat(to);
+    const socket = warm?.writable === true && !warm.destroyed ? warm : await this.#connect(to);
+    void this.#heat(to);
     return socket;
   }
-
   async #connect(to: ClusterName): Promise<TLSSocket> {
-    return this.#keep(await secure(this.#o.tls, to, this.#addressOf(to)));
+    let raw: Duplex | undefined;
+    const opening = secure(this.#o.tls, to, this.#addressOf(to), (s) => (raw = this.#keep(s)));
+    const socket = await within(this.#clock, 3 * openLimit(this.rtt(to)), opening, () => {
+      raw?.destroy();
+      throw new Error('does not connect');
+    });
+    return this.#keep(socket);
   }
-
-  #heat(to: ClusterName): void {
-    if (this.#closed || this.#warm.has(to)) return;
-    const next = this.#connect(to);
-    this.#warm.set(to, next);
-    const drop = (): void => void (this.#warm.get(to) === next && this.#warm.delete(to));
-    next.then((s) => s.once('close', drop)).catch(drop);
+  /** Keeps one connection ready to every other cluster: a new home is then three round trips nearer. */
+  async #heat(to: ClusterName): Promise<void> {
+    if (this.#stop.signal.aborted || this.#warm.has(to) || this.#heating.has(to)) return;
+    this.#heating.add(to);
+    const s = await this.#connect(to).catch(() => undefined);
+    this.#heating.delete(to);
+    if (s === undefined) {
+      await this.#clock.sleep(COLD_MS, this.#stop.signal).catch(() => undefined);
+      return await this.#heat(to);
+    }
+    this.#warm.set(to, s);
+    s.once('close', () => {
+      if (this.#warm.get(to) !== s) return;
+      this.#warm.delete(to);
+      void this.#heat(to);
+    });
+  }
+  /** What is kept warm is for streams that somebody waits for; pings that fail one after the other must not use it up. */
+  async #socketFor(h: Header, to: ClusterName): Promise<TLSSocket> {
+    return h.kind === 'ping' ? await this.#connect(to) : await this.#connected(to);
   }
 
   async #direct(h: Header): Promise<Duplex> {
-    const socket = await this.#connected(h.to);
-    return await this.#greeted(socket, h);
+    return await this.#greeted(await this.#socketFor(h, h.to), h);
   }
 
   async #greeted(socket: TLSSocket, h: Header): Promise<Duplex> {
@@ -215,7 +235,7 @@ class TlsWire implements OpenWire {
 
   /** TLS to the end inside a stream that `through` passes on without reading it. */
   async #relayed(through: ClusterName, h: Header): Promise<Duplex> {
-    const outer = await this.#greeted(await this.#connected(through), { ...h, hop: 1 });
+    const outer = await this.#greeted(await this.#socketFor(h, through), { ...h, hop: 1 });
     const inner = this.#keep(await secure(this.#o.tls, h.to, outer));
     inner.once('close', () => outer.destroy());
     return await this.#greeted(inner, { ...h, hop: 1 });
@@ -323,12 +343,10 @@ class TlsWire implements OpenWire {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#stop.abort();
     for (const p of this.#pingers.values()) p.close();
     for (const s of this.#streams) s.destroy();
     this.#server.close();
-    await Promise.allSettled(this.#warm.values());
-    for (const s of this.#streams) s.destroy();
   }
 }
 

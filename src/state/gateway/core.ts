@@ -35,6 +35,12 @@ export interface GatewayDeps {
 /** Time to open one connection, between two tries, and between two looks at silent connections. Milliseconds. */
 const [OPEN_MS, AGAIN_MS, WATCH_MS] = [5000, 50, 250];
 
+function leaving(): PromiseWithResolvers<never> {
+  const left = Promise.withResolvers<never>();
+  left.promise.catch(() => undefined);
+  return left;
+}
+
 export class Core {
   readonly deps: GatewayDeps;
   readonly tokens: Tokens = new Tokens();
@@ -45,6 +51,8 @@ export class Core {
   #copy: Lanes | undefined;
   #reaching: Promise<Lanes> | undefined;
   #copying: Promise<Lanes> | undefined;
+  /** Fails when the home that was known has been left for another one: nobody waits for it any longer. */
+  #left: PromiseWithResolvers<never> = leaving();
   /** Connections to the primary that belong to one client. */
   readonly #own = new Set<Upstream>();
   /** Counters for people. */
@@ -91,7 +99,12 @@ export class Core {
   /** Opens them; one attempt at a time for all clients. Throws with the reason. */
   async reach(): Promise<Lanes> {
     if (this.home !== undefined) return this.home;
-    this.#reaching ??= this.#open('home').finally(() => (this.#reaching = undefined));
+    if (this.#reaching === undefined) {
+      const reaching = this.#open('home').finally(() => {
+        if (this.#reaching === reaching) this.#reaching = undefined;
+      });
+      this.#reaching = reaching;
+    }
     return await this.#reaching;
   }
 
@@ -155,7 +168,9 @@ export class Core {
   /** A connection to the primary of `v`, which is open to writers. Throws with the reason. */
   async #atHome(v: EpochValue, db: string): Promise<Upstream> {
     const { secrets } = this.deps;
-    const up = await this.#connect(this.deps.openHome(v), { user: 'tw-w', password: secrets.write, db });
+    const opening = this.#connect(this.deps.openHome(v), { user: 'tw-w', password: secrets.write, db });
+    opening.then((late) => v.epoch !== this.deps.homes.value?.epoch && late.close()).catch(() => undefined);
+    const up = await Promise.race([opening, this.#left.promise]);
     if (up.epoch === v.epoch) return up;
     up.close();
     throw new Error(`${v.primary} is at epoch ${up.epoch}, not ${v.epoch}`);
@@ -179,6 +194,9 @@ export class Core {
 
   /** Nobody hears any more of what is on its way to an older home: it may never have come, or never be acknowledged. */
   #moved(epoch: number): void {
+    this.#left.reject(new Error('home has moved'));
+    this.#left = leaving();
+    this.#reaching = undefined;
     if (this.#home !== undefined && this.#home.epoch < epoch) this.#home.close();
     for (const up of [...this.#own]) if (up.epoch < epoch) up.close();
   }

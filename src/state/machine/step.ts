@@ -104,8 +104,10 @@ function afterApply(s: AgentState, command: Command, applied: boolean): AgentSta
 }
 
 function afterTxn(s: AgentState, command: Command, result: 'ok' | 'stale' | 'unknown'): AgentState {
-  if (result !== 'ok') return { ...s, reread: true };
   const why = command.do === 'txn' ? command.why : undefined;
+  // A rival's ballot came first, and the watch brings it: reading it too would cost the failover a round trip.
+  if (result === 'stale' && why === 'ballot') return s;
+  if (result !== 'ok') return { ...s, reread: true };
   if (why === 'claim') return { ...s, claimed: true };
   if (why === 'run') return without(s, 'need');
   return why === 'seal' ? { ...s, leaving: 'sealed' } : s;

@@ -2,7 +2,7 @@
 // twin behind the same WAN.
 import { memoryStore, type Store, systemClock } from '../../../src/kernel/index.ts';
 import { localRedis } from '../../../src/state/adapters/local-redis.ts';
-import { type OpenWire, tlsWire } from '../../../src/state/adapters/wire.ts';
+import { type OpenWire, outboundWire, tlsWire } from '../../../src/state/adapters/wire.ts';
 import { Agent } from '../../../src/state/agent.ts';
 import type { Gateway } from '../../../src/state/gateway/gateway.ts';
 import { clusterGateway } from '../../../src/state/gateway/run.ts';
@@ -32,6 +32,7 @@ class Place {
   readonly local: ReturnType<typeof localRedis>;
   redis: RedisProcess;
   wire!: OpenWire;
+  out!: ReturnType<typeof outboundWire>;
   gate!: Gateway;
   readonly notes: string[] = [];
   readonly #plans: Readonly<Record<string, Plan>>;
@@ -82,11 +83,12 @@ class Place {
       note: (n) => void this.notes.push(`${Math.round(performance.now())} ${this.at} ${n.command.do} ${n.end}`),
     });
     slot.agent = agent;
+    this.out = outboundWire({ me: this.at, peers, tls });
     this.gate = await clusterGateway({
       me: this.at,
       prefix: PREFIX,
       store,
-      wire: this.wire,
+      wire: this.out,
       redis: { host: LOOP, port: this.plan.redis },
       secrets: SECRETS,
       clock: systemClock,
@@ -101,6 +103,7 @@ class Place {
     this.#stop.abort();
     await this.redis.kill();
     await this.gate.close();
+    await this.out.close();
     await this.wire.close();
     await Promise.allSettled(this.#runs);
     this.local.close();
