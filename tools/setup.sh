@@ -10,24 +10,43 @@ say() { printf '%s\n' "setup: $*" >&2; }
 need() { # need <command> <debian package>
   command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || missing="$missing $2"
 }
-missing=
+wish() { # for one test; without it that test is skipped
+  command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || wished="$wished $2"
+}
+missing= wished=
 need redis-server redis-server
 need nft nftables
 need ip iproute2
 need nsenter util-linux
 need git git
-if [ -n "$missing" ]; then
+wish prosody prosody
+if [ -n "$missing$wished" ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    say "installing$missing"
+    say "installing$missing$wished"
     export DEBIAN_FRONTEND=noninteractive
-    # A package's service would start at once; nothing of the host is to run because of us.
+    # A package's service would start at once and with the machine; nothing of the host is to run because of us.
+    guard=/usr/sbin/policy-rc.d
+    if [ ! -e "$guard" ]; then
+      trap 'rm -f "$guard"' EXIT
+      printf '#!/bin/sh\nexit 101\n' >"$guard"
+      chmod 755 "$guard"
+    else
+      guard=
+    fi
     apt-get update -q >/dev/null
     # shellcheck disable=SC2086
-    apt-get install -y -q --no-install-recommends $missing >/dev/null
-  else
+    apt-get install -y -q --no-install-recommends $missing $wished >/dev/null
+    for service in $missing $wished; do
+      if [ -e "/lib/systemd/system/$service.service" ]; then systemctl disable "$service" >/dev/null 2>&1 || true; fi
+    done
+    [ -z "$guard" ] || rm -f "$guard"
+    trap - EXIT
+  elif [ -n "$missing" ]; then
     say "these packages are missing:$missing"
     say "install them:  sudo apt-get install$missing"
     exit 2
+  else
+    say "without$wished some tests are skipped"
   fi
 fi
 command -v npm >/dev/null 2>&1 || { say "npm is missing; it comes with Node.js >= 20"; exit 2; }

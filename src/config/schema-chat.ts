@@ -48,12 +48,45 @@ const githubSchema = <S extends z.ZodType>(secret: S) =>
       .describe('GitHub posts to /hooks/github. Two while a secret is changed.'),
   });
 
+const HOST = '[a-z0-9]([a-z0-9.-]*[a-z0-9])?';
+const bareJid = (example: string) =>
+  z.string().regex(new RegExp(`^[^\\s"&'/:<>@A-Z]+@${HOST}$`, 'u'), `an address such as ${example}, in small letters`);
+
+const xmppSchema = <S extends z.ZodType>(secret: S) =>
+  z.strictObject({
+    jid: bareJid('tradewind@example.org').describe('Account of the bot; one per control plane.'),
+    password: secret,
+    service: z
+      .string()
+      .regex(/^xmpps?:\/\/[^\s/]+:\d{1,5}$/, 'xmpp://host:port or xmpps://host:port')
+      .optional()
+      .describe(
+        'Where its server listens: xmpps:// is TLS at once, xmpp:// is STARTTLS; plain text to this machine only. ' +
+          'Default: port 5222 of the domain of the account.',
+      ),
+    rooms: z
+      .array(bareJid('ops@conference.example.org'))
+      .min(1)
+      .describe('Rooms that are entered; they must show real addresses and number their messages (XEP-0359).'),
+    domains: z
+      .array(z.string().regex(new RegExp(`^${HOST}$`), 'a domain such as example.org'))
+      .min(1)
+      .optional()
+      .describe('Domains whose accounts are heard. Default: the domain of the account of the bot.'),
+    nick: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{1,32}$/, 'plain letters, digits, dots and dashes')
+      .default('tradewind')
+      .describe('Name of the bot in the rooms.'),
+  });
+
 /** Chats that `tw serve` listens to; `secret` is how the config writes a secret. */
 export const chatSchema = <S extends z.ZodType>(secret: S) =>
   z
     .strictObject({
       slack: slackSchema(secret).optional().describe('Slack, by Socket Mode or over HTTP.'),
       github: githubSchema(secret).optional().describe('Comments on issues and pull requests of GitHub.'),
+      xmpp: xmppSchema(secret).optional().describe('Rooms of an XMPP server, such as Prosody or ejabberd.'),
       lab: z
         .strictObject({})
         .optional()

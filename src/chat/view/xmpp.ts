@@ -1,0 +1,68 @@
+import { clean } from '../../kernel/index.ts';
+import type { Button, CardView } from '../model.ts';
+
+/** Between a character that begins something and what it would begin: no letter, no space, not seen. */
+const JOINER = '\u2060';
+/** Not seen, or with no place in XML 1.0, where one of them ends the connection. */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}|[\ufff9-\uffff]/gu;
+/** What opens a span of XEP-0393, or a name. */
+const OPENS = /[*_~`@]/g;
+/** `http:`, `xmpp:`, `mailto:` and whatever else a client takes for an address. */
+const SCHEME = /([a-z][a-z0-9+.-]*:)(?=\S)/gi;
+/** The dot of a host name, in all its forms. */
+const DOT = /([\p{L}\p{N}-][.\u3002\uff0e\uff61])(?=[\p{L}-]{2})/gu;
+/** Quotes and `/me` are read at the beginning of a line. */
+const LINE = /^(?=\s*[>/])/;
+
+const LONGEST = 340;
+const HEAD = 700;
+
+/** Words from outside: no styling, no link, no name that rings, no control character; they read as they were. */
+export function inert(text: string, most = LONGEST): string {
+  return clean(text)
+    .slice(0, most)
+    .toWellFormed()
+    .replace(UNSEEN, '')
+    .replace(OPENS, `${JOINER}$&`)
+    .replace(SCHEME, `$1${JOINER}`)
+    .replace(DOT, `$1${JOINER}`)
+    .replace(LINE, JOINER);
+}
+
+/** Letters that look like others are named: an account with one of them is another account. */
+const account = (text: string): string =>
+  inert(
+    clean(text)
+      .replace(/^xmpp:/, '')
+      .replace(/[^\x20-\x7e]/gu, (c) => `U+${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`),
+  );
+
+/** Nothing in it is read as anything but itself, so it can be copied as it stands. */
+const EXACT = /^(?!.*\.[a-z]{2})[a-z0-9 "'=,.@#-]{1,300}$/;
+
+const toType = (b: Button): string => `${inert(b.label, 75)}: !tw ${EXACT.test(b.line) ? b.line : inert(b.line)}`;
+
+/** A card as plain text: the lines to type stand below it, ready to be copied. `before` is a line of our own. */
+export function xmppText(v: CardView, before?: string): string {
+  const rows = v.rows.map((r) => {
+    const [label, cells] = [inert(r.label), inert(r.cells)];
+    return `${r.mark} ${label}${cells === '' ? '' : `  ${cells}`}`;
+  });
+  return [
+    ...(before === undefined ? [] : [before]),
+    `${v.mark} ${inert(v.line)} (${account(v.account)}): ${inert(v.state, HEAD)}`,
+    ...rows,
+    ...(v.more === 0 ? [] : [`… ${v.more} more`]),
+    ...v.notes.map((n) => inert(n)),
+    ...v.buttons.map(toType),
+  ].join('\n');
+}
+
+/** What stands where a card was that goes on below. */
+export const movedText = (v: CardView): string => `${v.mark} ${inert(v.line)}: goes on below ↓`;
+
+/** The command of a message: its first line after `!tw`; undefined = a person talks to persons. */
+export function typedInXmpp(body: string): string | undefined {
+  const found = /^!tw(?:[ \t]+([^\r\n]*))?(?:[\r\n]|$)/.exec(body);
+  return found === null ? undefined : (found[1] ?? '').trim();
+}
