@@ -42,7 +42,15 @@ const githubOf: Maker = async ({ github }, { c, log }) => {
   });
 };
 
-const MAKERS: readonly Maker[] = [githubOf, slackOf];
+const xmppOf: Maker = async ({ xmpp }, { log }) => {
+  if (xmpp === undefined) return undefined;
+  const { xmppTransport } = await import('../chat/adapters/xmpp.ts');
+  const domain = xmpp.jid.slice(xmpp.jid.indexOf('@') + 1);
+  const { jid, rooms, nick, service = `xmpp://${domain}:5222`, domains = [domain] } = xmpp;
+  return xmppTransport({ jid, rooms, nick, service, domains, log, password: readSecret(xmpp.password, process.env) });
+};
+
+const MAKERS: readonly Maker[] = [githubOf, slackOf, xmppOf];
 
 async function transportsOf(w: ChatWiring): Promise<Transport[]> {
   const chat = (await w.c.config().catch(() => undefined))?.chat;
