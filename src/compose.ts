@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { cli } from './cli/main.ts';
 import { type Context, type Engine, type Invocation, isRun, runJournal, type SandboxDoor } from './commands/index.ts';
-import { configPath, readProject, rememberProject, sandboxDir, stateDirOf } from './compose/place.ts';
+import { configPath, ROOT, readProject, rememberProject, sandboxDir, stateDirOf } from './compose/place.ts';
 import type { Config } from './config/index.ts';
 import { fault, type Journal, openJournal, openStore, type Store, systemClock } from './kernel/index.ts';
 
@@ -78,12 +78,23 @@ async function credential(argv: readonly string[]): Promise<void> {
   process.stdout.write(await kubeCredential(credentialArgs(argv)));
 }
 
+async function githubAction(): Promise<void> {
+  const action = await import('./compose/github-action.ts');
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const cli = join(ROOT, 'bin', 'tw.js');
+  const deps = { env: process.env, cwd: process.cwd(), cli, engine: contextOf, say, signal: stop.signal };
+  process.exitCode = await action.githubAction(deps);
+}
+
 await cli({
   argv: process.argv.slice(2),
   engine: async (call) => contextOf(call),
   processes: {
     run: runProcess,
     'kube-credential': credential,
+    'github-action': githubAction,
     complete: async (argv) => await (await import('./compose/complete.ts')).complete(argv),
   },
 });

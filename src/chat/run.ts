@@ -28,7 +28,7 @@ async function hear(d: ChatDeps, desk: Desk, x: { transport: Transport; signal: 
   }
 }
 
-async function sent(d: ChatDeps, boxes: readonly Outbox[]): Promise<void> {
+async function sent(d: Pick<ChatDeps, 'clock'>, boxes: readonly Outbox[]): Promise<void> {
   const until = d.clock.monotonic() + LAST_MS;
   while (boxes.some((b) => b.behind > 0) && d.clock.monotonic() < until) await d.clock.sleep(50);
 }
@@ -56,4 +56,40 @@ export async function runChat(d: ChatDeps, signal: AbortSignal): Promise<void> {
   stop.abort();
   await Promise.all(out);
   await Promise.all(d.transports.map((t) => t.close()));
+}
+
+/**
+ * One line of one event, where no process listens: taken, run to its end, its card sent. The last card; undefined = it was
+ * no command, or somebody took it before. What others took is left to them.
+ */
+export async function runOne(
+  d: Omit<ChatDeps, 'transports'> & { transport: Transport },
+  take: (desk: Desk) => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<Card | undefined> {
+  const { transport } = d;
+  const onDead = (room: string, why: string): void =>
+    d.log(`${transport.name}: nothing can be said in ${room}: ${why}`);
+  const box = new Outbox({ store: d.book, clock: d.clock, transport, onDead });
+  let last: Card | undefined;
+  const onCard = (card: Card): void => {
+    last = card;
+    box.put(card);
+  };
+  const desk = new Desk({ ...d, onCard });
+  const close = (): void => void desk.close();
+  signal.addEventListener('abort', close, { once: true });
+  const stop = new AbortController();
+  const out = box.run(stop.signal);
+  try {
+    await take(desk);
+    await desk.idle();
+    await sent(d, [box]);
+  } finally {
+    signal.removeEventListener('abort', close);
+    stop.abort();
+    await out;
+    await transport.close();
+  }
+  return last;
 }

@@ -67,38 +67,45 @@ interface Chats {
   lab: LabDoor;
 }
 
-/** The chats of the config and the lab, ready to listen. Throws what a missing secret throws. */
-export async function chatOf(w: ChatWiring): Promise<Chats> {
-  const alone = async <T>(call: Invocation, work: (c: Context) => Promise<T>): Promise<T> => {
-    const c = w.engine(call);
+type Io = Parameters<typeof runCommand>[2];
+
+/** The gate as a chat reaches it: each line in a context of its own, with the config as it is then. */
+export function gateOf(
+  { c, engine }: Pick<ChatWiring, 'c' | 'engine'>,
+  guard: (c: Context, call: Invocation) => Promise<Context> = async (own) => own,
+) {
+  const alone = async <T>(call: Invocation, work: (own: Context) => Promise<T>): Promise<T> => {
+    const own = engine(call);
     try {
-      return await work(c);
+      return await work(own);
     } finally {
-      await c.close().catch(() => undefined);
+      await own.close().catch(() => undefined);
     }
   };
   const look: Invocation = { verb: 'status', args: {} };
-  const lab = new Lab({ clock: w.c.clock, newId: ulid });
-  const door = new LabDoor({ lab, place: w.place, config: () => alone(look, (c) => c.config()) });
-  const transports: readonly Transport[] = [...(await transportsOf(w)), lab];
-  const deps = {
-    transports,
-    log: w.log,
-    book: w.c.book(),
-    clock: w.c.clock,
+  return {
+    book: c.book(),
+    clock: c.clock,
     newId: ulid,
+    config: () => alone(look, (own) => own.config()),
     grammar: () =>
-      alone(look, async (c) => {
-        const config = await c.config();
+      alone(look, async (own) => {
+        const config = await own.config();
         const [apps, clusters] = [config.apps.map((a) => a.name), config.clusters.map((k) => k.name)];
         return { table: COMMANDS, fleet: config.fleet, apps, clusters };
       }),
-    run: (call: Invocation, io: Parameters<typeof runCommand>[2]) =>
-      alone(call, async (c) =>
-        runCommand(call.from?.identity.platform === 'lab' ? await door.guarded(c) : c, call, io),
-      ),
-    redact: (line: string) => alone(look, async (c) => (await redactorOf(c)).text(line)),
+    run: (call: Invocation, io: Io) => alone(call, async (own) => runCommand(await guard(own, call), call, io)),
+    redact: (line: string) => alone(look, async (own) => (await redactorOf(own)).text(line)),
   };
+}
+
+/** The chats of the config and the lab, ready to listen. Throws what a missing secret throws. */
+export async function chatOf(w: ChatWiring): Promise<Chats> {
+  const lab = new Lab({ clock: w.c.clock, newId: ulid });
+  const gate = gateOf(w, async (c, call) => (call.from?.identity.platform === 'lab' ? await door.guarded(c) : c));
+  const door = new LabDoor({ lab, place: w.place, config: gate.config });
+  const transports: readonly Transport[] = [...(await transportsOf(w)), lab];
+  const deps = { ...gate, transports, log: w.log };
   return {
     run: (signal) => runChat(deps, signal),
     lab: door,

@@ -43,7 +43,13 @@ chat:
   const ended = new Promise<number | null>((go) => child.on('exit', go));
   const until = async (what: () => boolean): Promise<void> => {
     for (let i = 0; i < 500 && !what(); i++) await new Promise((go) => setTimeout(go, 20));
-    expect(what(), `${said}\n${github.cards(ROOM).map((c) => c.body)}`).toBe(true);
+    expect(
+      what(),
+      `${said}\n${github
+        .cards(ROOM)
+        .map((c) => c.body)
+        .join('\n')}`,
+    ).toBe(true);
   };
   try {
     await until(() => github.shown(ROOM).includes('TW6402'));

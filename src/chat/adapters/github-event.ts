@@ -27,7 +27,7 @@ export interface Typed {
 }
 
 /** The line after the command word: first line, from its first character on. A quote, a fence and a space in front are no command. */
-export function lineOf(body: string, slash: string): string | undefined {
+function lineOf(body: string, slash: string): string | undefined {
   const [first = ''] = body.split(/[\r\n]/, 1);
   if (first !== slash && !first.startsWith(`${slash} `)) return undefined;
   return first.slice(slash.length).trim();

@@ -1,8 +1,9 @@
 import { verifyWithFallback } from '@octokit/webhooks-methods';
 import type { CardView } from '../model.ts';
-import { ChatFault, type Desk, type MessageRef, type RawRequest, type RawResponse, type Transport } from '../ports.ts';
+import type { Desk, MessageRef, RawRequest, RawResponse, Transport } from '../ports.ts';
 import { cardMarker, githubMessage } from '../view/github.ts';
 import { type GithubAccount, githubClient, githubFault } from './github-client.ts';
+import { addComment, editComment, findComment, placeOf } from './github-comments.ts';
 import { Deployments } from './github-deployments.ts';
 import { type CommentEvent, githubTenant, type Typed, typedInComment } from './github-event.ts';
 import { missedDeliveries } from './github-missed.ts';
@@ -24,19 +25,6 @@ export interface GithubOptions {
 }
 
 const AGAIN_MS = 5 * 60_000;
-const PER_PAGE = 100;
-
-interface Place {
-  owner: string;
-  repo: string;
-  issue_number: number;
-}
-
-function placeOf(room: string): Place {
-  const [, owner, repo, number] = /^([\w.-]+)\/([\w.-]+)#(\d+)$/.exec(room) ?? [];
-  if (owner === undefined || repo === undefined) throw new ChatFault('never', `${room} is no issue`);
-  return { owner, repo, issue_number: Number(number) };
-}
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((go) => {
@@ -47,12 +35,6 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
       go();
     });
   });
-
-interface Comment {
-  id: number;
-  body?: string;
-  user: { type: string } | null;
-}
 
 /** GitHub: comments on issues and pull requests come by webhook, cards are comments. */
 class Github implements Transport {
@@ -150,13 +132,9 @@ class Github implements Transport {
   async post(room: string, card: CardView): Promise<MessageRef> {
     const place = placeOf(room);
     try {
-      const body = githubMessage(card, this.#o.slash);
-      const r = await this.#web.request('POST /repos/{owner}/{repo}/issues/{issue_number}/comments', {
-        ...place,
-        body,
-      });
+      const id = await addComment(this.#web, place, githubMessage(card, this.#o.slash));
       this.#deployments?.want(place, card);
-      return String(r.data.id);
+      return String(id);
     } catch (error) {
       throw githubFault(error, 'never', Date.now());
     }
@@ -165,37 +143,18 @@ class Github implements Transport {
   async update(room: string, ref: MessageRef, card: CardView): Promise<void> {
     const place = placeOf(room);
     try {
-      const { owner, repo } = place;
-      const body = githubMessage(card, this.#o.slash);
-      const where = { owner, repo, comment_id: Number(ref) };
-      await this.#web.request('PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}', { ...where, body });
+      await editComment(this.#web, place, Number(ref), githubMessage(card, this.#o.slash));
       this.#deployments?.want(place, card);
     } catch (error) {
       throw githubFault(error, 'gone', Date.now());
     }
   }
 
-  /** Newest first. Anybody may copy the marker into a comment; only a comment of an app is ours to edit. */
   async find(room: string, card: string): Promise<MessageRef | undefined> {
     const place = placeOf(room);
-    const marker = cardMarker(card);
-    const page = async (n: number) =>
-      await this.#web.request('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', {
-        ...place,
-        per_page: PER_PAGE,
-        page: n,
-      });
     try {
-      const first = await page(1);
-      const last = Number(/[?&]page=(\d+)[^>]*>; rel="last"/.exec(first.headers.link ?? '')?.[1] ?? 1);
-      for (let n = last; n >= 1; n--) {
-        const { data } = n === 1 ? first : await page(n);
-        const found = (data as Comment[]).findLast(
-          (c) => c.user?.type === 'Bot' && c.body?.startsWith(marker) === true,
-        );
-        if (found !== undefined) return String(found.id);
-      }
-      return undefined;
+      const id = await findComment(this.#web, place, cardMarker(card));
+      return id === undefined ? undefined : String(id);
     } catch (error) {
       throw githubFault(error, 'never', Date.now());
     }

@@ -28,5 +28,6 @@ export const TW6 = {
   TW6303: { title: 'the chat lab is for fleets of the sandbox', kind: 'user', exit: 3 },
   TW6402: { title: 'this command is too old', kind: 'user', exit: 2 },
   TW6403: { title: 'the command was cut short', kind: 'transient', exit: 1 },
+  TW6404: { title: 'a workflow cannot do this', kind: 'user', exit: 2 },
   TW6501: { title: 'the audit was altered', kind: 'user', exit: 1 },
 } as const satisfies Block;
