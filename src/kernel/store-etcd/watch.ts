@@ -1,7 +1,8 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Clock } from '../clock.ts';
 import type { StoreEntry, StoreView } from '../store.ts';
 import { changes } from '../store-changes.ts';
-import type { WatchResponse } from './etcd_pb.ts';
+import type { WatchRequestSchema, WatchResponse } from './etcd_pb.ts';
 import { bytes, endOf, entryOf, LED } from './keys.ts';
 import type { Member, Members } from './members.ts';
 
@@ -18,10 +19,23 @@ interface WatchInput {
 const PAUSE_MS = 500;
 const DELETE = 1;
 
-/** One request, and then the stream stays open. */
-async function* request<T>(value: T, signal: AbortSignal): AsyncGenerator<T> {
-  yield value;
-  await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+/** A stream that says nothing for so long after a question is dead: a lost cloud closes no connection. */
+const SILENT_MS = 2500;
+const ASK_MS = 1000;
+/** How long a stream to a member that is not the nearest is kept before the nearest is tried again. */
+const AWAY_MS = 15_000;
+/** Id in the answers to questions that are about no watch. */
+const NO_WATCH = -1n;
+
+type Ask = MessageInitShape<typeof WatchRequestSchema>;
+
+/** What to watch, then a question every second, answered at once by a living member. */
+async function* requests(create: Ask, clock: Clock, signal: AbortSignal): AsyncGenerator<Ask> {
+  yield create;
+  while (!signal.aborted) {
+    await clock.sleep(ASK_MS, signal).catch(() => undefined);
+    if (!signal.aborted) yield { requestUnion: { case: 'progressRequest', value: {} } };
+  }
 }
 
 /** A copy of what lies below the prefix, kept in step with etcd over lost streams. */
@@ -75,33 +89,54 @@ class Follower {
   }
 
   async #stream(): Promise<void> {
-    const [member] = this.#in.members.order();
+    const { members, clock, signal: whole } = this.#in;
+    const [member] = members.order();
     if (member === undefined) return;
     const end = new AbortController();
-    const signal = AbortSignal.any([this.#in.signal, end.signal]);
+    const signal = AbortSignal.any([whole, end.signal]);
+    const away = member !== members.all[0];
+    // On its way back to the nearest the stream ends without a fault of the member it was at.
+    let left = false;
+    const leave = (): void => {
+      left = true;
+      end.abort();
+    };
+    if (away) void clock.sleep(AWAY_MS, signal).then(leave, () => undefined);
     try {
-      await this.#read(member, signal);
+      left = (await this.#read(member, { signal, silent: () => end.abort() })) === 'no leader';
     } finally {
       end.abort();
-      if (!this.#in.signal.aborted && !this.#blank) this.#in.members.shun(member);
+      if (!whole.aborted && !this.#blank && !left) members.shun(member);
     }
   }
 
-  async #read(member: Member, signal: AbortSignal): Promise<void> {
-    const from = this.#in.root + this.#in.prefix;
+  async #read(member: Member, x: { signal: AbortSignal; silent(): void }): Promise<'ended' | 'no leader'> {
+    const { root, prefix, clock } = this.#in;
+    const from = root + prefix;
     const value = {
       key: bytes(from),
       rangeEnd: endOf(from),
       startRevision: BigInt(this.#revision + 1),
       progressNotify: true,
     };
+    const { signal } = x;
+    let heard = clock.monotonic();
+    const guard = async (): Promise<void> => {
+      while (!signal.aborted) {
+        await clock.sleep(ASK_MS, signal).catch(() => undefined);
+        if (clock.monotonic() - heard > SILENT_MS) x.silent();
+      }
+    };
+    void guard();
     const create = { requestUnion: { case: 'createRequest' as const, value } };
-    for await (const r of member.watch.watch(request(create, signal), { signal, ...LED })) {
+    for await (const r of member.watch.watch(requests(create, clock, signal), { signal, ...LED })) {
+      heard = clock.monotonic();
       // What is gone from the past cannot be caught up with: list anew.
       if (r.compactRevision > 0n) this.#blank = true;
-      if (r.canceled) return;
-      this.#take(r);
+      if (r.canceled) return /no leader/.test(r.cancelReason) ? 'no leader' : 'ended';
+      if (r.watchId !== NO_WATCH) this.#take(r);
     }
+    return 'ended';
   }
 
   #take(r: WatchResponse): void {
