@@ -155,7 +155,7 @@ describe.skipIf(CHROMIUM === undefined)('chat lab (needs Chromium)', () => {
     await page.getByRole('switch', { name: /^Duplicates/ }).uncheck();
     await page.getByRole('switch', { name: /^Reorder/ }).check();
     await say(page, 'bo', '/tw unfreeze');
-    await say(page, 'ana', '/tw queue');
+    await say(page, 'ana', '/tw locks');
     await expect
       .poll(() => room(page, 'ana').locator('.sent .head').last().textContent(), { timeout: 10_000 })
       .toContain('unfreeze');

@@ -35,11 +35,13 @@ export class World {
   readonly kept = new StoreWorld();
   #ids = 0;
 
-  /** `people` of the config: accounts by person; absent = the config names nobody. */
-  constructor(people?: (person: string) => readonly string[], more: object = {}, release: object = {}) {
-    const named = PERSONS.map((p) => [p, { accounts: people?.(p), groups: p === 'eve' ? [] : ['crew'] }] as const);
-    const rules = people === undefined ? {} : { people: Object.fromEntries(named), ...RULES };
-    this.shop = new Shop(release, { app: APP, ...rules, ...more });
+  /** `account` of each person as the door has it; absent = the config names nobody. */
+  constructor(account?: (person: string, stateDir: string) => string, more: object = {}) {
+    const named = PERSONS.map(
+      (p) => [p, { accounts: [account?.(p, this.dir)], groups: p === 'eve' ? [] : ['crew'] }] as const,
+    );
+    const rules = account === undefined ? {} : { people: Object.fromEntries(named), ...RULES };
+    this.shop = new Shop({}, { app: APP, ...rules, ...more });
   }
 
   newId(): string {

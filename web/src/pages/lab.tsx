@@ -21,7 +21,7 @@ type Line = Extract<LabView['entries'][number], { is: 'line' }>;
 /** Lines to begin with, of an app that is there. */
 function examples(): string[] {
   const app = releases.value.data?.apps[0]?.app;
-  const any = ['/tw status', '/tw queue', '/tw who'];
+  const any = ['/tw status', '/tw locks', '/tw who'];
   if (app === undefined) return any;
   const of = [`release ${app}@v2`, `promote ${app}`, `rollback ${app} because "it looks wrong"`];
   return [...of.map((l) => `/tw ${l}`), `/tw ${app} list`, `/tw ${app} deploy v2`, `/tw ${app} enable v2`, ...any];
