@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { checkConfig } from './index.ts';
 
 const base = {
@@ -19,6 +21,15 @@ const faults = (more: object): string => {
 };
 
 describe('chat', () => {
+  it('the short examples of the how-to are configs', () => {
+    const page = readFileSync(new URL('../../docs/how-to/chat.md', import.meta.url), 'utf8');
+    const blocks = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map((m) => m[1] ?? '');
+    const http = blocks.find((b) => b.startsWith('slack:')) ?? '';
+    expect(faults({ people, chat: parse(`{${http}}`) as object })).toBe('none');
+    const lab = blocks.find((b) => b.includes('lab: {}')) ?? '';
+    expect(faults(parse(`{${lab}}`) as object)).toBe('none');
+  });
+
   it.each([
     ['Slack by Socket Mode', { people, chat: { slack: { ...slack, appToken: { env: 'A' } } } }],
     ['Slack over HTTP', { people, chat: { slack: { ...slack, signingSecret: { env: 'S' } } } }],
