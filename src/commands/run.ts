@@ -8,7 +8,10 @@ type Handler = (c: Context, call: Invocation, io: Io) => Promise<Outcome>;
 
 /** Each verb loads its own code: help, completion and `explain` cost no engine. */
 const HANDLERS: Readonly<Record<string, Handler>> = {
-  init: async (c, { args }, io) => (await import('./init.ts')).init(c.cwd, args, io),
+  init: async (c, { args }, io) =>
+    args['ci'] === undefined
+      ? await (await import('./init.ts')).init(c.cwd, args, io)
+      : await (await import('./init-ci.ts')).initCi(c, args, io),
   doctor: async (c, { args }) => (await import('./doctor.ts')).doctor(c, args),
   plan: async (c, { args }, io) => (await import('./up.ts')).plan(c, args, io),
   up: async (c, { args }, io) => (await import('./up.ts')).up(c, args, io),

@@ -30,7 +30,7 @@ export const CHAOS_WORDS = [
 export const COMMANDS: readonly CommandSpec[] = [
   {
     verb: 'init',
-    summary: 'write a config file for this folder',
+    summary: 'write a config file for this folder, or a workflow for its repository',
     kind: 'rule',
     free: true,
     args: [
@@ -42,9 +42,21 @@ export const COMMANDS: readonly CommandSpec[] = [
         value: '<spec>',
       },
       { name: 'manifests', help: 'folder or file of the app', type: text, value: '<path>' },
+      {
+        name: 'ci',
+        help: 'write a workflow for the fleet of this folder instead: github',
+        type: text,
+        value: '<platform>',
+        from: ['github'],
+      },
+      { name: 'action', help: 'the action of that workflow', type: text, value: '<owner/tradewind@commit>' },
       yes,
     ],
-    examples: ['tw init', 'tw init --fleet shop --cluster eu=aws/eu-west-1 --manifests ./k8s --yes'],
+    examples: [
+      'tw init',
+      'tw init --fleet shop --cluster eu=aws/eu-west-1 --manifests ./k8s --yes',
+      'tw init --ci github --action acme/tradewind@v1',
+    ],
     result: 'Init',
     only: 'terminal',
   },
