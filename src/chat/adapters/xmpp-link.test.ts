@@ -35,7 +35,7 @@ describe.skipIf(skip)('xmpp: cards (needs prosody)', () => {
       await ana.until(() => last().includes(': done'));
       expect(ana.seen.map((m) => m.body.split('\n')[0])).toEqual([
         '● release guestbook\u2060@v2: goes on below ↓',
-        '● status (slack:\u2060U1): running',
+        '● status (slack\u2060:U1): running',
         '(goes on from above; what stands there is old)',
       ]);
     }));
@@ -52,7 +52,7 @@ describe.skipIf(skip)('xmpp: cards (needs prosody)', () => {
         await transport.update(room, ref, view({ revision: 2, state: 'done' }));
         expect(await lines(1), log.join('\n')).toEqual(['ana@localhost: status']);
         expect(ana.seen.map((m) => m.body.split('\n')[0])).toEqual([
-          '● release guestbook\u2060@v2 (slack:\u2060U1): done',
+          '● release guestbook\u2060@v2 (slack\u2060:U1): done',
           '!tw status',
         ]);
       },

@@ -20,7 +20,7 @@ export function liveIn(body: string): string[] {
   const own = body
     .split('\n')
     .map((l) => l.replace(/: !tw .*$/, (t) => (typedInXmpp(t.slice(2)) ?? '').replace(/[@.]/g, '')));
-  const links = /\b[a-z][a-z0-9+.-]*:(?:\/\/)?[^\s\u2060]|\bwww\.\S|[\w.]@\w|[a-z0-9]\.[a-z]{2,}/giu;
+  const links = /\b[a-z][a-z0-9+.-]*:\S|\bwww\.\S|[\w.]@\S|[a-z0-9]\.\u2060?[a-z]{2,}|:[a-z]+:/giu;
   const spans = /(?:^|[\s*_~`])([*_~`])(?![\s*_~`])[^\n]*?[^\s]\1/gu;
   const lines = /^\s*(?:>|```|\/me )/u;
   const unseen = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2061-\u2069\ufeff\ufffe\uffff]/gu;

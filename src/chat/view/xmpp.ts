@@ -7,10 +7,12 @@ const JOINER = '\u2060';
 const UNSEEN = /\p{Default_Ignorable_Code_Point}|[\ufff9-\uffff]/gu;
 /** What opens a span of XEP-0393, or a name. */
 const OPENS = /[*_~`@]/g;
-/** `http:`, `xmpp:`, `mailto:` and whatever else a client takes for an address. */
-const SCHEME = /([a-z][a-z0-9+.-]*:)(?=\S)/gi;
-/** The dot of a host name, in all its forms. */
-const DOT = /([\p{L}\p{N}-][.\u3002\uff0e\uff61])(?=[\p{L}-]{2})/gu;
+/** What stands before the colon of `http:`, `xmpp:`, `mailto:` and whatever else a client takes for an address. */
+const SCHEME = /[a-z][a-z0-9+.-]*(?=:\S)/gi;
+/** `:name:` is a picture to some. */
+const PICTURE = /:(?=[a-z_][a-z0-9_+-]*:)/gi;
+/** What stands before the dot of a host name, in all its forms. */
+const DOT = /[\p{L}\p{N}-](?=[.\u3002\uff0e\uff61][\p{L}-]{2})/gu;
 /** Quotes and `/me` are read at the beginning of a line. */
 const LINE = /^(?=\s*[>/])/;
 
@@ -24,8 +26,9 @@ export function inert(text: string, most = LONGEST): string {
     .toWellFormed()
     .replace(UNSEEN, '')
     .replace(OPENS, `${JOINER}$&`)
-    .replace(SCHEME, `$1${JOINER}`)
-    .replace(DOT, `$1${JOINER}`)
+    .replace(PICTURE, `$&${JOINER}`)
+    .replace(SCHEME, `$&${JOINER}`)
+    .replace(DOT, `$&${JOINER}`)
     .replace(LINE, JOINER);
 }
 
@@ -40,7 +43,16 @@ const account = (text: string): string =>
 /** Nothing in it is read as anything but itself, so it can be copied as it stands. */
 const EXACT = /^(?!.*\.[a-z]{2})[a-z0-9 "'=,.@#-]{1,300}$/;
 
-const toType = (b: Button): string => `${inert(b.label, 75)}: !tw ${EXACT.test(b.line) ? b.line : inert(b.line)}`;
+/** A line to type: as it is where nothing else could be read in it. */
+const exact = (line: string): string => `!tw ${EXACT.test(line) ? line : inert(line)}`;
+
+const toType = (b: Button): string => `${inert(b.label, 75)}: ${exact(b.line)}`;
+
+/** A note that ends with a command for a terminal ends with the same for this room. */
+function note(text: string): string {
+  const [, before = '', line] = /^(.*? )?tw ([^:]*)$/s.exec(text) ?? [];
+  return line === undefined || !EXACT.test(line) ? inert(text) : `${inert(before)}${exact(line)}`;
+}
 
 /** A card as plain text: the lines to type stand below it, ready to be copied. `before` is a line of our own. */
 export function xmppText(v: CardView, before?: string): string {
@@ -53,7 +65,7 @@ export function xmppText(v: CardView, before?: string): string {
     `${v.mark} ${inert(v.line)} (${account(v.account)}): ${inert(v.state, HEAD)}`,
     ...rows,
     ...(v.more === 0 ? [] : [`… ${v.more} more`]),
-    ...v.notes.map((n) => inert(n)),
+    ...v.notes.map(note),
     ...v.buttons.map(toType),
   ].join('\n');
 }
@@ -61,8 +73,8 @@ export function xmppText(v: CardView, before?: string): string {
 /** What stands where a card was that goes on below. */
 export const movedText = (v: CardView): string => `${v.mark} ${inert(v.line)}: goes on below ↓`;
 
-/** The command of a message: its first line after `!tw`; undefined = a person talks to persons. */
+/** The command of a message: its first line after `!tw`, copied or typed; undefined = a person talks to persons. */
 export function typedInXmpp(body: string): string | undefined {
   const found = /^!tw(?:[ \t]+([^\r\n]*))?(?:[\r\n]|$)/.exec(body);
-  return found === null ? undefined : (found[1] ?? '').trim();
+  return found === null ? undefined : (found[1] ?? '').replaceAll(JOINER, '').trim();
 }
