@@ -36,7 +36,12 @@ const IDENTITIES = {
 let dir = '';
 let server: Server;
 let base = '';
-const asked: { url: string; form: URLSearchParams; proxyLogin?: string | undefined }[] = [];
+const asked: {
+  url: string;
+  form: URLSearchParams;
+  authorization?: string | undefined;
+  proxyLogin?: string | undefined;
+}[] = [];
 let answer: { status: number; body: unknown } = { status: 200, body: {} };
 
 const text = async (req: IncomingMessage): Promise<string> => {
@@ -48,7 +53,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tw-cred-'));
   server = createServer((req, res) => {
     void text(req).then((body) => {
-      asked.push({ url: req.url ?? '', form: new URLSearchParams(body) });
+      asked.push({ url: req.url ?? '', form: new URLSearchParams(body), authorization: req.headers.authorization });
       res.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
     });
   });
@@ -140,6 +145,61 @@ describe('tokens', () => {
       aud: 'https://oauth2.googleapis.com/token',
       iat: START / 1000,
     });
+  });
+
+  it('AKS: the token of a workflow instead of a secret', async () => {
+    const { ARM_CLIENT_SECRET: _, ...rest } = IDENTITIES;
+    const oidc = {
+      ARM_USE_OIDC: 'true',
+      ACTIONS_ID_TOKEN_REQUEST_URL: `${base}/oidc?version=2`,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'of-the-job',
+    };
+    const p = place('aks-oidc', { env: { ...rest, ...oidc } });
+    answer = { status: 200, body: { value: 'jwt-1', access_token: 'a-token', expires_in: 3600 } };
+    const { token } = await credentialsFor(output(AKS), p, manualClock(START), {}).token();
+    expect(token).toBe('a-token');
+    expect(asked[0]?.url).toBe('/oidc?version=2&audience=api%3A%2F%2FAzureADTokenExchange');
+    expect(asked[0]?.authorization).toBe('Bearer of-the-job');
+    expect(Object.fromEntries(asked[1]?.form ?? [])).toEqual({
+      grant_type: 'client_credentials',
+      client_id: 'client-1',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: 'jwt-1',
+      scope: '6dae42f8-4368-4678-94ff-3960e28e3630/.default',
+    });
+    answer = { status: 403, body: { message: 'no' } };
+    const fresh = { ...place('aks-oidc-no'), env: p.env };
+    await expect(credentialsFor(output(AKS), fresh, manualClock(START), {}).token()).rejects.toMatchObject({
+      problem: { code: 'TW2201', why: [expect.stringContaining('answers 403') as string] },
+    });
+  });
+
+  it.each([
+    ['of the federated identity', undefined, 'sts-token', START + 600_000],
+    ['of a service account', '/acting', 'acting-token', Date.parse('2026-03-01T12:30:00Z')],
+  ])('GKE: a token for the token of a workflow, %s', async (_, acting, token, expires) => {
+    const file = join(dir, `external-${token}.json`);
+    const headers = { authorization: 'Bearer of-the-job' };
+    const key = {
+      type: 'external_account',
+      audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/github',
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      token_url: `${base}/sts`,
+      credential_source: { url: `${base}/oidc`, headers, format: { type: 'json', subject_token_field_name: 'value' } },
+      ...(acting === undefined ? {} : { service_account_impersonation_url: `${base}${acting}` }),
+    };
+    writeFileSync(file, JSON.stringify(key));
+    const expireTime = '2026-03-01T12:30:00Z';
+    answer = {
+      status: 200,
+      body: { value: 'jwt-1', access_token: 'sts-token', expires_in: 600, accessToken: 'acting-token', expireTime },
+    };
+    const p = place(`gke-${token}`, { env: { GOOGLE_APPLICATION_CREDENTIALS: file } });
+    expect(await credentialsFor(output(GKE), p, manualClock(START), {}).token()).toEqual({ token, expires });
+    expect(asked.map((a) => a.url)).toEqual(['/oidc', '/sts', ...(acting === undefined ? [] : [acting])]);
+    expect(asked[1]?.form.get('subject_token')).toBe('jwt-1');
+    expect(asked[1]?.form.get('audience')).toBe(key.audience);
+    expect(asked[2]?.authorization).toBe(acting === undefined ? undefined : 'Bearer sts-token');
   });
 
   it('go through the proxy with its login', async () => {

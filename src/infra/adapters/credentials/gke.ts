@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { fault } from '../../../kernel/index.ts';
 import { loginFix } from '../../classify.ts';
 import type { AuthTarget } from '../../model.ts';
+import { type ExternalAccount, externalToken } from './federated.ts';
 import { askToken } from './http.ts';
 import type { KubeToken, World } from './model.ts';
 
 type Gke = Extract<AuthTarget, { kind: 'gke' }>;
-interface GoogleKey {
+interface GoogleKey extends ExternalAccount {
   type?: string;
   client_email?: string;
   private_key?: string;
@@ -84,9 +85,10 @@ function formOf(t: Pick<Gke, 'name'>, key: GoogleKey, audience: string, now: num
   }
 }
 
-/** GKE token: a Google access token of the service account or user. Throws TW2201, TW2202. */
+/** GKE token: a Google access token of the service account, user or workflow. Throws TW2201, TW2202. */
 export async function gkeToken(t: Pick<Gke, 'name'>, w: World): Promise<KubeToken> {
   const key = keyOf(t, w.env);
+  if (key.type === 'external_account') return await externalToken(key, { cloud: 'gcp', cluster: t.name }, w);
   const audience = key.token_uri ?? 'https://oauth2.googleapis.com/token';
   const url = w.endpoints['google.token'] ?? audience;
   const answer = await askToken(url, formOf(t, key, audience, w.clock.now()), { cloud: 'gcp', cluster: t.name }, w);
