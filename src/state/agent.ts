@@ -1,6 +1,8 @@
-import { type Clock, type Lease, type Store, type Txn, within } from '../kernel/index.ts';
+import { type Clock, type ClusterName, type Lease, type Store, type Txn, within } from '../kernel/index.ts';
+import { Handover } from './handover.ts';
 import { circumstances, isAnswer, PING_MS, type Watched, watch, watching } from './machine/detect.ts';
-import { decided, foldView, openBallot, type StateEntry } from './machine/keys.ts';
+import { decided, foldView, HOLD, openBallot, type StateEntry } from './machine/keys.ts';
+import { type Heard, heard, lagMs } from './machine/lag.ts';
 import { started, step } from './machine/step.ts';
 import type { AgentEvent, AgentState, Ballot, Command, EpochValue, Look, Setup, StateTxn, StoreView } from './model.ts';
 import type { AgentDoor, AgentReport, LocalRedis, Pong, Tunnel, Via, Wire } from './ports.ts';
@@ -43,12 +45,22 @@ export class Agent implements AgentDoor {
   #tunnel: Tunnel | undefined;
   #lease: Lease | undefined;
   #via: Via | undefined;
+  /** What the primary had when. */
+  #heard: readonly Heard[] = [];
+  readonly #handover: Handover;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers<void>();
 
   constructor(parts: AgentParts) {
     this.#p = parts;
     this.#state = started(parts.setup);
     this.#watched = watching(parts.clock.monotonic());
+    const { clock, redis, store, prefix } = parts;
+    this.#handover = new Handover({
+      clock,
+      redis,
+      ask: (to) => this.#ask(to, MEASURE_MS),
+      release: async () => void (await store.txn({ if: [], put: [], remove: [prefix + HOLD] })),
+    });
   }
 
   /** An agent that has just started leaves a running primary as it is, so its doors stay open too. */
@@ -65,7 +77,7 @@ export class Agent implements AgentDoor {
   }
   /** What it sees and remembers now, for people. */
   report(): Omit<AgentReport, 'events'> {
-    const { setup, wire } = this.#p;
+    const { clock, setup, wire } = this.#p;
     const view = this.#view;
     const ballot = openBallot(view);
     const rtts = setup.voters.flatMap((v) => (wire.rtt(v) === undefined ? [] : [[v, wire.rtt(v) ?? 0] as const]));
@@ -73,6 +85,8 @@ export class Agent implements AgentDoor {
       cluster: setup.me,
       ...(this.#look === undefined ? {} : { look: this.#look }),
       applied: this.epoch(),
+      lagMs: this.#look === undefined ? 0 : lagMs(this.#heard, this.#look.offset, clock.monotonic()),
+      ...(view.ballot === undefined ? {} : { last: view.ballot }),
       ...(view.epoch === undefined ? {} : { epoch: view.epoch.value }),
       ...(ballot === undefined ? {} : { ballot: { n: ballot.n, by: ballot.by, why: ballot.why } }),
       fences: view.fences,
@@ -112,11 +126,12 @@ export class Agent implements AgentDoor {
     this.#watched = watch(this.#watched, view, now);
     const primary = view.epoch?.value.primary ?? setup.me;
     const rtt = primary === setup.me ? 0 : wire.rtt(primary);
+    const level = await this.#level(view);
     const { next, effects } = step(this.#state, {
       is: 'see',
       view,
       look: this.#look,
-      seen: circumstances(this.#watched, now, rtt),
+      seen: { ...circumstances(this.#watched, now, rtt), ...(level === undefined ? {} : { level }) },
     });
     this.#state = next;
     const [command] = effects;
@@ -125,13 +140,24 @@ export class Agent implements AgentDoor {
     return command?.do === 'shutdown' && this.#state.leaving !== undefined;
   }
 
+  /** A planned move away from here: the target, once it has everything. */
+  async #level(view: StoreView): Promise<ClusterName | undefined> {
+    const v = decided(view);
+    const home = v?.primary === this.#p.setup.me && this.#state.applied === v.epoch && this.#look?.role === 'primary';
+    if (!home) return undefined;
+    return await this.#handover.ready(view.hold, v.epoch).catch(() => undefined);
+  }
+
   async #performed(command: Command, signal: AbortSignal): Promise<void> {
     const event = await this.#perform(command);
     const end = 'result' in event ? (typeof event.result === 'string' ? event.result : event.result.is) : '';
     this.#p.note?.({ command, end });
     // A stop that was asked for meanwhile is kept: `leave` changed the state while the command ran.
     this.#state = step(this.#state, event).next;
-    if (event.of === 'fence') this.#fenced(end === 'fenced');
+    if (event.of === 'fence') {
+      this.#fenced(end === 'fenced');
+      await this.#handover.resume();
+    }
     if (!['fenced', 'done', 'ok', ''].includes(end)) await this.#rest(PAUSE_MS, signal);
   }
   #fenced(confirmed: boolean): void {
@@ -307,6 +333,7 @@ export class Agent implements AgentDoor {
         const pong = await this.#ask(v.primary, MEASURE_MS);
         const at = clock.monotonic();
         if (pong !== undefined && 'via' in pong) this.#via = pong.via;
+        if (pong !== undefined) this.#heard = heard(this.#heard, { at, offset: pong.offset });
         if (pong !== undefined && isAnswer(v, pong) && this.#watched.epoch === v.epoch)
           this.#watched = { ...this.#watched, answered: at };
       }

@@ -176,6 +176,8 @@ export interface Circumstances {
   stuck: boolean;
   /** Fences have been unconfirmed for 5 s. */
   hung: boolean;
+  /** A planned move: writes are paused here, and this cluster has all of them. */
+  level?: ClusterName;
 }
 
 export interface Fenced {

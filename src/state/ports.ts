@@ -73,8 +73,13 @@ export interface AgentReport {
   look?: Look;
   /** Epoch that its Redis was promoted or attached for, 0 = none. */
   applied: Ballot;
+  /** How long ago the primary had what is applied here and no more, milliseconds. */
+  lagMs: number;
+  /** The last ballot, decided or not. */
+  last?: { n: Ballot; by: ClusterName; why: string };
   /** What it knows of the store, perhaps stale. */
   epoch?: EpochValue;
+  /** The ballot that is open. */
   ballot?: { n: Ballot; by: ClusterName; why: string };
   fences: Readonly<Record<ClusterName, FenceReport>>;
   gone: readonly ClusterName[];

@@ -3,7 +3,7 @@ import type { BallotView, EpochValue, FenceReport, Hold, Opinion, StoreView, Val
 
 export const EPOCH = 'epoch';
 export const BALLOT = 'ballot';
-const HOLD = 'hold';
+export const HOLD = 'hold';
 export const fenceKey = (c: ClusterName): string => `fence/${c}`;
 export const opinionKey = (c: ClusterName): string => `opinion/${c}`;
 export const runKey = (c: ClusterName): string => `run/${c}`;

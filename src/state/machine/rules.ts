@@ -146,11 +146,19 @@ const open: Rule = (x) => {
     : undefined;
 };
 
+/** Rule 6: home gives itself up once the target has everything; what follows is the same ballot as ever. */
+const handOver: Rule = (x) => {
+  const { s, view, seen } = x;
+  const v = decided(view);
+  if (seen.level === undefined || v?.primary !== me(x) || s.applied !== v.epoch) return undefined;
+  return openTxn(view, me(x), { why: `a planned move to ${seen.level}`, prefer: seen.level });
+};
+
 /** Judges that miss the primary of this epoch. */
 const missed = (view: StoreView, v: EpochValue, judges: readonly ClusterName[]): ClusterName[] =>
   judges.filter((c) => view.opinions[c]?.gone === true && view.opinions[c]?.epoch === v.epoch);
 
 /** Opinions come before an attempt to follow: one that fails again and again must not keep them back. */
-export const RULES: readonly Rule[] = [fence, report, leave, decide, opine, open, apply, catchUp];
+export const RULES: readonly Rule[] = [fence, report, leave, decide, opine, open, handOver, apply, catchUp];
 
 export const isNews = (s: AgentState, ballot: Ballot): boolean => ballot >= Math.max(s.least ?? 0, s.fenced);

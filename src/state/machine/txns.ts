@@ -1,6 +1,6 @@
 import { type ClusterName, toJson } from '../../kernel/index.ts';
 import type { Command, EpochValue, FenceReport, Guard, Opinion, Put, StoreView, TxnKind, ValidRun } from '../model.ts';
-import { BALLOT, EPOCH, fenceKey, opinionKey, runKey } from './keys.ts';
+import { BALLOT, EPOCH, fenceKey, HOLD, opinionKey, runKey } from './keys.ts';
 
 const ballotGuard = (v: StoreView): Guard => ({ key: BALLOT, revision: v.ballot?.n ?? 0 });
 const epochGuard = (v: StoreView): Guard => ({ key: EPOCH, revision: v.epoch?.revision ?? 0 });
@@ -17,9 +17,15 @@ export const openTxn = (v: StoreView, by: ClusterName, x: { why: string; prefer?
 export const reportTxn = (v: StoreView, me: ClusterName, report: FenceReport): Command =>
   txn('report', [ballotGuard(v)], { key: fenceKey(me), value: toJson(report) });
 
-/** Both guards: two choosers of one ballot saw different epochs, and only one of them was the last. */
-export const decideTxn = (v: StoreView, value: EpochValue): Command =>
-  txn('decide', [ballotGuard(v), epochGuard(v)], { key: EPOCH, value: toJson(value) });
+/**
+ * Both guards: two choosers of one ballot saw different epochs, and only one of them was the last. Whoever holds writes
+ * back for a planned move hears of its end with the new epoch.
+ */
+export const decideTxn = (v: StoreView, value: EpochValue): Command => ({
+  do: 'txn',
+  why: 'decide',
+  txn: { if: [ballotGuard(v), epochGuard(v)], put: [{ key: EPOCH, value: toJson(value) }], remove: [HOLD] },
+});
 
 /** The process is caught up in this epoch. */
 export const runTxn = (v: StoreView, me: ClusterName, value: ValidRun): Command =>
