@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { Inbound } from '../commands/index.ts';
+import { checkConfig } from '../config/index.ts';
 import { githubTransport } from './adapters/github.ts';
 import type { Desk } from './ports.ts';
 import { type CommentMore, GithubServer } from './testing/github-server.ts';
@@ -325,4 +328,29 @@ describe('github: deployments', () => {
     expect(server.shown(ROOM)).toContain('release guestbook@v2');
     await server.stop();
   });
+});
+
+it('the example of the how-to is a config; what is no repository, app or word is refused', () => {
+  const page = readFileSync(new URL('../../docs/how-to/github.md', import.meta.url), 'utf8');
+  const block = parse((/```ts\n([\s\S]*?)```/.exec(page)?.[1] ?? '').replace(/\/\/.*$/gm, '')) as {
+    chat: { github: object };
+  };
+  const base = {
+    fleet: 'shop',
+    accounts: { aws: { account: '111122223333' } },
+    clusters: { eu: { cloud: 'aws', region: 'eu-west-1' } },
+    apps: { guestbook: { manifests: ['k8s'] } },
+  };
+  const check = (more: object) =>
+    checkConfig({ ...base, ...block, chat: { github: { ...block.chat.github, ...more } } }, 'tradewind.yaml', '');
+  expect(check({}).chat?.github).toMatchObject({ slash: '/tw', deployments: true, api: 'https://api.github.com' });
+  for (const wrong of [
+    { repositories: [] },
+    { repositories: ['shop'] },
+    { app: 0 },
+    { slash: 'tw' },
+    { api: 'x' },
+    { token: 'x' },
+  ])
+    expect(() => check(wrong), JSON.stringify(wrong)).toThrow('TW1003');
 });

@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { liveIn } from '../chat/testing/github-markdown.ts';
 import { GithubServer } from '../chat/testing/github-server.ts';
+import { workflow } from '../commands/init-workflow.ts';
 
 const TW = resolve(import.meta.dirname, '..', '..', 'bin', 'tw.js');
 const EVENTS = resolve(import.meta.dirname, '..', 'chat', 'testing', 'events');
@@ -203,6 +205,12 @@ describe('a pull request', () => {
     expect(calls()).toEqual([]);
   });
 
+  it('a token that may not comment: the plan stands in the summary, and the right that is missing is named', async () => {
+    github.broken = 'forbidden';
+    const { exit, log, summary } = await step('pull_request', asIs);
+    expect([exit, log.includes('TW6404'), summary.includes('Plan')]).toEqual([2, true, true]);
+  });
+
   it('what the CLI prints cannot command the runner', async () => {
     const { log } = await step('pull_request', asIs);
     const [key] = /::stop-commands::(\S+)/.exec(log)?.slice(1) ?? [];
@@ -290,5 +298,36 @@ rights: [{ who: [ana], may: [look, safe, rule] }]
     committed();
     const { exit, log } = await step('issue_comment', now() as never, { real: true });
     expect([exit, log.includes('TW6404'), github.cards(PULL)]).toEqual([2, true, []]);
+  });
+});
+
+describe('action.yml', () => {
+  const action = parse(readFileSync(resolve(import.meta.dirname, '..', '..', 'action.yml'), 'utf8')) as {
+    inputs: Record<string, { default?: string }>;
+    runs: { using: string; steps: { uses?: string; run?: string; env?: Record<string, string> }[] };
+  };
+
+  it('is composite, pinned, and puts nothing of an event into a script', () => {
+    expect(action.runs.using).toBe('composite');
+    for (const s of action.runs.steps) {
+      if (s.uses !== undefined) expect(s.uses).toMatch(/@[0-9a-f]{40}$/);
+      expect(s.run ?? '').not.toContain('${{');
+      for (const v of Object.values(s.env ?? {})) expect(v).toMatch(/^\$\{\{ inputs\.\w+ \}\}$/);
+    }
+  });
+
+  it('takes what the workflow of `tw init --ci github` gives, and asks for nothing else', () => {
+    const wish = { fleet: 'shop', config: 'a', action: 'acme/tradewind@v1', slash: '/tw', served: false, clouds: {} };
+    const { jobs } = parse(workflow(wish)) as { jobs: Record<string, { steps: { uses?: string; with?: object }[] }> };
+    const given = Object.values(jobs).flatMap((x) =>
+      x.steps.filter((s) => s.uses === wish.action).map((s) => s.with ?? {}),
+    );
+    expect(given).toHaveLength(3);
+    const { inputs } = action;
+    const needed = Object.keys(inputs).filter((k) => inputs[k]?.default === undefined);
+    for (const w of given) {
+      expect(Object.keys(inputs)).toEqual(expect.arrayContaining(Object.keys(w)));
+      expect(Object.keys(w)).toEqual(expect.arrayContaining(needed));
+    }
   });
 });

@@ -9,7 +9,7 @@ import { keepComment } from '../chat/adapters/github-comments.ts';
 import type { CommentEvent } from '../chat/adapters/github-event.ts';
 import { type CiEvent, ciStep, endMessage, type PlanDocument, planMarker, planMessage, runOne } from '../chat/index.ts';
 import type { Context, Invocation } from '../commands/index.ts';
-import { fault } from '../kernel/index.ts';
+import { causes, fault } from '../kernel/index.ts';
 import { gateOf } from './chat.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -130,19 +130,27 @@ function documentOf(out: string): PlanDocument {
   }
 }
 
+/** GitHub does not answer, or the job may not ask. */
+function refused(value: string, right: string, cause: unknown): never {
+  const fix = [{ say: `Give the job \`${right}\`, or run it again when GitHub answers.` }];
+  throw fault('TW6404', { value, why: causes(cause), cause, fix });
+}
+
 async function plan(j: Job, x: { issue: number; sha: string }): Promise<number> {
   const { document, exit } = await tw(j, ['plan']);
   const body = planMessage(document, { config: j.config, sha: x.sha });
   summary(j, body);
   const place = { ...ownerOf(j.repository), issue_number: x.issue };
-  await keepComment(webOf(j), place, { marker: planMarker(j.config), body });
+  const kept = keepComment(webOf(j), place, { marker: planMarker(j.config), body });
+  await kept.catch((cause: unknown) => refused('the comment with the plan', 'pull-requests: write', cause));
   return exit;
 }
 
 /** An old run that is started again must not bring an old fleet back. */
 async function isNewest(j: Job, branch: string): Promise<boolean> {
   const where = { ...ownerOf(j.repository), ref: `heads/${branch}` };
-  const { data } = await webOf(j).request('GET /repos/{owner}/{repo}/commits/{ref}', where);
+  const asked = webOf(j).request('GET /repos/{owner}/{repo}/commits/{ref}', where);
+  const { data } = await asked.catch((cause: unknown) => refused(`the commit of ${branch}`, 'contents: read', cause));
   return data.sha === needed(j.env, 'GITHUB_SHA');
 }
 
