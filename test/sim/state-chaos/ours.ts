@@ -6,6 +6,7 @@ import { type OpenWire, outboundWire, tlsWire } from '../../../src/state/adapter
 import { Agent } from '../../../src/state/agent.ts';
 import type { Gateway } from '../../../src/state/gateway/gateway.ts';
 import { clusterGateway } from '../../../src/state/gateway/run.ts';
+import { decided, foldView } from '../../../src/state/machine/keys.ts';
 import type { Look } from '../../../src/state/model.ts';
 import { redisConf } from '../../../src/state/redisconf.ts';
 import { RespError } from '../../../src/state/resp/values.ts';
@@ -36,8 +37,9 @@ class Place {
   gate!: Gateway;
   readonly notes: string[] = [];
   readonly #plans: Readonly<Record<string, Plan>>;
-  readonly #stop = new AbortController();
-  #runs: Promise<unknown>[] = [];
+  #agent: Agent | undefined;
+  #stop = new AbortController();
+  #run: Promise<unknown> = Promise.resolve();
 
   constructor(at: Cloud, plans: Readonly<Record<string, Plan>>) {
     this.at = at;
@@ -54,6 +56,9 @@ class Place {
   async boot(): Promise<void> {
     await this.redis.close();
     this.redis = new RedisProcess({ host: LOOP, port: this.plan.redis });
+    await this.#redisStarts();
+  }
+  async #redisStarts(): Promise<void> {
     const conf = { port: this.plan.redis, bind: LOOP, dir: this.redis.dir, secrets: SECRETS, backlog: 8 << 20 };
     await this.redis.start(redisConf(conf));
   }
@@ -64,25 +69,15 @@ class Place {
     const others = CLOUDS.filter((c) => c !== this.at);
     const address = (c: Cloud) => ({ host: hostOf(c, NET), port: this.#plans[c]?.wire ?? 0 });
     const peers = Object.fromEntries(others.map((c) => [c, { ...address(c), localAddress: hostOf(this.at, NET) }]));
-    const slot: { agent?: Agent } = {};
     this.wire = await tlsWire({
       me: this.at,
       peers,
       listen: { host: LOOP, port: this.plan.wire },
       tls,
-      door: { epoch: () => slot.agent?.epoch() ?? 0, pong: async () => await slot.agent?.pong() },
+      door: { epoch: () => this.#agent?.epoch() ?? 0, pong: async () => await this.#agent?.pong() },
       redis: { host: LOOP, port: this.plan.redis },
     });
-    const agent = new Agent({
-      setup: { me: this.at, voters: [...CLOUDS].sort(), judges: [...CLOUDS].sort(), home },
-      prefix: PREFIX,
-      clock: systemClock,
-      store,
-      redis: this.local,
-      wire: this.wire,
-      note: (n) => void this.notes.push(`${Math.round(performance.now())} ${this.at} ${n.command.do} ${n.end}`),
-    });
-    slot.agent = agent;
+    this.#works(store, home);
     this.out = outboundWire({ me: this.at, peers, tls });
     this.gate = await clusterGateway({
       me: this.at,
@@ -96,7 +91,32 @@ class Place {
       ackMs: 3000,
       listen: { host: LOOP, write: 0, read: 0 },
     });
-    this.#runs = [agent.run(this.#stop.signal)];
+  }
+
+  #works(store: Store, home: Cloud): void {
+    this.#stop = new AbortController();
+    this.#agent = new Agent({
+      setup: { me: this.at, voters: [...CLOUDS].sort(), judges: [...CLOUDS].sort(), home },
+      prefix: PREFIX,
+      clock: systemClock,
+      store,
+      redis: this.local,
+      wire: this.wire,
+      note: (n) => void this.notes.push(`${Math.round(performance.now())} ${this.at} ${n.command.do} ${n.end}`),
+    });
+    this.#run = this.#agent.run(this.#stop.signal);
+  }
+
+  /** As a rolled pod does it: the agent hears SIGTERM, and what comes next finds the disk. */
+  async stop(): Promise<void> {
+    this.#agent?.leave();
+    await this.#run;
+    this.#agent = undefined;
+    await this.redis.kill();
+  }
+  async startAgain(store: Store, home: Cloud): Promise<void> {
+    await this.#redisStarts();
+    this.#works(store, home);
   }
 
   async close(): Promise<void> {
@@ -105,7 +125,7 @@ class Place {
     await this.gate.close();
     await this.out.close();
     await this.wire.close();
-    await Promise.allSettled(this.#runs);
+    await Promise.allSettled([this.#run]);
     this.local.close();
     await this.redis.close();
   }
@@ -181,7 +201,9 @@ async function started(home: Cloud, scale: number): Promise<Subject & { notes():
   const store = memoryStore();
   for (const c of CLOUDS) await wan.publish(c, plans[c]?.wire ?? 0, { net: NET });
   await Promise.all(places.map((p) => p.boot()));
-  await Promise.all(places.map((p) => p.start(farStore(store, p.at, wan), home)));
+  const deadMembers = new Set<Cloud>();
+  const seenFrom = (p: Place): Store => farStore(store, p.at, wan, deadMembers);
+  await Promise.all(places.map((p) => p.start(seenFrom(p), home)));
 
   const looks = (): Promise<Look[]> => Promise.all(places.map((p) => p.local.look()));
   const settled = async (): Promise<boolean> => {
@@ -215,6 +237,24 @@ async function started(home: Cloud, scale: number): Promise<Subject & { notes():
       await of(at).redis.kill();
     },
     restartEmpty: (at) => of(at).boot(),
+    whole: async () => {
+      const { revision, entries } = await store.range(PREFIX, 'local');
+      const mine = entries.map((e) => ({ ...e, key: e.key.slice(PREFIX.length) }));
+      const view = foldView(mine, { revision, fresh: false });
+      const all = await looks();
+      const counts = (l: Look, i: number): boolean => view.runs[places[i]?.at ?? '']?.value.run === l.run;
+      return all.every(
+        (l, i) => counts(l, i) && (l.role === 'primary' || l.link) && l.marker?.epoch === decided(view)?.epoch,
+      );
+    },
+    restartAll: async () => {
+      await Promise.all(places.map((p) => p.stop()));
+      await Promise.all(places.map((p) => p.startAgain(seenFrom(p), home)));
+    },
+    agreement: (lost) => {
+      for (const c of CLOUDS) if (c !== home && lost) deadMembers.add(c);
+      if (!lost) deadMembers.clear();
+    },
     settle: async () => {
       for (const c of dead) await of(c).boot();
       dead.clear();

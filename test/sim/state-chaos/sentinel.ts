@@ -94,6 +94,8 @@ class SentinelClient implements AppClient {
   }
 }
 
+const isLinked = (info: string): boolean => info.includes('master_link_status:up');
+
 /** A new Sentinel fleet that has found all its parts; home is `home`. */
 export async function sentinelSubject(home: Cloud = 'ca'): Promise<Subject> {
   const wan = new Wan();
@@ -157,6 +159,10 @@ export async function sentinelSubject(home: Cloud = 'ca'): Promise<Subject> {
     restartEmpty: async (at) => {
       await of(at).redis.kill();
       await boot(at);
+    },
+    whole: async () => {
+      const all = await Promise.all(CLOUDS.map(info));
+      return all.filter((t) => t.includes('role:master')).length === 1 && all.filter(isLinked).length === 2;
     },
     settle: async () => {
       let at: Cloud = home;

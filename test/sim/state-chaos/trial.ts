@@ -24,13 +24,31 @@ export interface Subject {
   kill(at: Cloud): Promise<void>;
   /** Starts it again with nothing on its disk. */
   restartEmpty(at: Cloud): Promise<void>;
+  /** True once every Redis has all of the data and would be counted on. */
+  whole(): Promise<boolean>;
+  /** Stops all Redis processes in order, with what they have on disk, and starts them again. Absent = not built. */
+  restartAll?(): Promise<void>;
+  /** Ends (or brings back) all but one member of what the clouds agree by. Absent = not built. */
+  agreement?(lost: boolean): void;
   /** The list once everything has settled. Throws when it never does. */
   settle(): Promise<string[]>;
   close(): Promise<void>;
 }
 
-export const FAULTS = ['kill', 'empty restart', 'isolate and heal', 'region lost'] as const;
+export const FAULTS = [
+  'kill',
+  'empty restart',
+  'isolate and heal',
+  'region lost',
+  'one link cut',
+  'each restarted empty',
+  'all stopped in order',
+  'agreement lost',
+] as const;
 export type Fault = (typeof FAULTS)[number];
+/** Home has to stay where it is. */
+const STAYS: ReadonlySet<Fault> = new Set(['one link cut', 'agreement lost']);
+const isCut = (f: Fault): boolean => f === 'isolate and heal' || f === 'region lost';
 
 export interface TrialOptions {
   fault: Fault;
@@ -51,6 +69,10 @@ export interface Outcome extends Verdict {
   rto: number | undefined;
   /** Acks that the cut cloud's clients got while it was cut, from one cut connection round trip on. */
   isolatedAcks: number;
+  /** Longest time without an acknowledged write of the watched clouds, from the fault on, milliseconds. */
+  pause: number;
+  /** Home moved though nothing asked for it. */
+  moved: boolean;
 }
 
 const now = (): number => performance.now();
@@ -90,10 +112,18 @@ class Load {
     return acked.size === this.#clients.length;
   }
 
-  /** When the first acknowledged write ended that other clouds than `but` began after `from`; Infinity = none. */
-  firstAfter(from: number, but: Cloud): number {
-    const later = this.writes.filter((w) => w.result === 'ok' && w.from > from && !w.client.startsWith(but));
-    return Math.min(...later.map((w) => w.to));
+  /** Acknowledged writes of these clouds that began after `from`. */
+  #acked(from: number, clouds: readonly Cloud[]): Write[] {
+    return this.writes.filter((w) => w.result === 'ok' && w.from > from && clouds.some((c) => w.client.startsWith(c)));
+  }
+  /** When the first of them ended; Infinity = none. */
+  firstAfter(from: number, clouds: readonly Cloud[]): number {
+    return Math.min(...this.#acked(from, clouds).map((w) => w.to));
+  }
+  /** Longest time between the ends of two of them. */
+  pauseAfter(from: number, clouds: readonly Cloud[]): number {
+    const ends = [from, ...this.#acked(from, clouds).map((w) => w.to)].sort((x, y) => x - y);
+    return Math.max(...ends.map((t, i) => t - (ends[i - 1] ?? t)));
   }
 
   async #read(client: AppClient, name: string): Promise<void> {
@@ -110,18 +140,49 @@ class Load {
   }
 }
 
-async function strike(s: Subject, home: Cloud, o: Required<TrialOptions>): Promise<void> {
-  if (o.fault === 'kill') await s.kill(home);
-  else if (o.fault === 'empty restart') await s.restartEmpty(home);
-  else s.wan.isolate(home);
-  if (o.fault !== 'isolate and heal') return;
-  await delay(o.cut);
-  s.wan.heal();
+/** Whom the fault is measured by: those who should hardly notice, or those whose way is cut. */
+function watched(fault: Fault, home: Cloud, seed: number): Cloud[] {
+  const others = CLOUDS.filter((c) => c !== home);
+  if (fault === 'one link cut') return others.filter((_, i) => i === seed % 2);
+  return fault === 'all stopped in order' || fault === 'agreement lost' ? [...CLOUDS] : others;
 }
 
-async function until(ready: () => boolean, limitMs: number): Promise<void> {
+async function strike(s: Subject, home: Cloud, o: Required<TrialOptions>): Promise<void> {
+  switch (o.fault) {
+    case 'kill':
+      return await s.kill(home);
+    case 'empty restart':
+      return await s.restartEmpty(home);
+    case 'region lost':
+      return s.wan.isolate(home);
+    case 'isolate and heal':
+      s.wan.isolate(home);
+      await delay(o.cut);
+      return s.wan.heal();
+    case 'one link cut':
+      return s.wan.cut(home, watched(o.fault, home, o.seed)[0] ?? home);
+    case 'each restarted empty':
+      return await eachEmpty(s, home, o.patience);
+    case 'all stopped in order':
+      return await s.restartAll?.();
+    case 'agreement lost':
+      s.agreement?.(true);
+  }
+}
+
+/** One after the other, the next one once all have the data again. */
+async function eachEmpty(s: Subject, home: Cloud, patience: number): Promise<void> {
+  for (const c of [home, ...CLOUDS.filter((x) => x !== home)]) {
+    await s.restartEmpty(c);
+    // It takes a moment until anybody has noticed.
+    await delay(1000);
+    await until(() => s.whole(), patience);
+  }
+}
+
+async function until(ready: () => boolean | Promise<boolean>, limitMs: number): Promise<void> {
   const end = now() + limitMs;
-  while (!ready() && now() < end) await delay(25);
+  while (now() < end && !(await Promise.resolve(ready()).catch(() => false))) await delay(25);
 }
 
 /** Runs one trial to its verdict. */
@@ -133,20 +194,22 @@ export async function trial(s: Subject, options: TrialOptions): Promise<Outcome>
   await until(() => load.warm, 20_000);
   await delay(1000 + rnd() * 300);
   const home = await s.home();
+  const clouds = watched(o.fault, home, o.seed);
   const at = now();
   await strike(s, home, o);
-  await until(() => Number.isFinite(load.firstAfter(at, home)), o.patience);
+  await until(() => Number.isFinite(load.firstAfter(at, clouds)), o.patience);
   await delay(o.after);
+  const moved = STAYS.has(o.fault) && (await s.home()) !== home;
   const healed = o.fault === 'isolate and heal' ? at + o.cut : now();
   s.wan.heal();
+  s.agreement?.(false);
   const h = await load.stop();
   const verdict = check(h, await s.settle());
   const acked = h.writes.filter((w) => w.result === 'ok');
-  const first = load.firstAfter(at, home);
-  const cutOff = o.fault === 'isolate and heal' || o.fault === 'region lost';
+  const first = load.firstAfter(at, clouds);
   const inside = acked.filter((w) => w.client.startsWith(home) && w.from > at + 400 && w.to < healed);
   // A home that is cut off shows its own clients writes that it will never acknowledge.
-  const elsewhere = (r: Read): boolean => !cutOff || !r.client.startsWith(home);
+  const elsewhere = (r: Read): boolean => !isCut(o.fault) || !r.client.startsWith(home);
   return {
     ...verdict,
     notPrefix: verdict.notPrefix.filter(elsewhere),
@@ -155,6 +218,8 @@ export async function trial(s: Subject, options: TrialOptions): Promise<Outcome>
     seed: o.seed,
     home,
     rto: Number.isFinite(first) ? first - at : undefined,
-    isolatedAcks: cutOff ? inside.length : 0,
+    isolatedAcks: isCut(o.fault) ? inside.length : 0,
+    pause: load.pauseAfter(at, clouds),
+    moved,
   };
 }
