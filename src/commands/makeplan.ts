@@ -9,7 +9,7 @@ import { type Live, liveVersions } from './release/live.ts';
 /** Apps of the config and the product's own. */
 async function allApps(e: Engine, outputs: Outputs, versions: Versions): Promise<FleetApp[]> {
   const own = [e.traffic.systemApp(outputs), e.gateway.systemApp(), await e.coordination?.systemApp(outputs)];
-  const state = (await e.state?.systemApps(outputs)) ?? [];
+  const state = await e.state.systemApps(outputs);
   return [...own.filter((a) => a !== undefined), ...state, ...appsOf(e.config, versions).map((a) => named(e, a))];
 }
 
@@ -22,7 +22,7 @@ function named(e: Engine, unit: FleetApp): FleetApp {
 
 /** Throws what makes the state of an app impossible to have. */
 function refuseState(e: Engine): void {
-  const [problem] = (e.state?.plans() ?? []).flatMap((p) => p.faults);
+  const [problem] = e.state.plans().flatMap((p) => p.faults);
   if (problem !== undefined) throw new TwError(problem);
 }
 
@@ -139,7 +139,12 @@ export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
   const guessed = Object.keys(guess).every((name) => guess[name] === (infra.presence[name] ?? 'absent'));
   const early = (await objects)();
   const fleet = guessed ? early : await planFleet(e, outputs, infra.presence, { only });
-  const plan = planOf(infra, fleet, (await names)());
+  const plan = planOf(infra, fleet, (await names)(), e.state.plans());
   if (scope.confirmed !== plan.id || !withheld(fleet)) return plan;
-  return planOf(infra, await planFleet(e, outputs, infra.presence, { only, deletes: fleet.id }), plan.traffic);
+  return planOf(
+    infra,
+    await planFleet(e, outputs, infra.presence, { only, deletes: fleet.id }),
+    plan.traffic,
+    plan.state,
+  );
 }

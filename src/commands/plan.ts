@@ -1,7 +1,19 @@
 import type { AppPlan, FleetPlan, Op } from '../fleet/index.ts';
 import type { InfraPlan, RootPlan } from '../infra/index.ts';
-import { digest, type Json, type Problem, type Row, type Tone, text, untrusted, type View } from '../kernel/index.ts';
+import {
+  digest,
+  type Json,
+  type Problem,
+  type Row,
+  type Tone,
+  text,
+  toJson,
+  untrusted,
+  type View,
+} from '../kernel/index.ts';
+import type { StatePlan } from '../state/index.ts';
 import type { TrafficPlanFacts } from './ports.ts';
+import { priceRow } from './price.ts';
 
 /** Every change of one command over clouds, clusters and DNS. */
 export interface Plan {
@@ -10,13 +22,20 @@ export interface Plan {
   infra: InfraPlan;
   fleet: FleetPlan;
   traffic: TrafficPlanFacts | undefined;
+  /** What the users of shared state buy; a consequence, no change of its own. */
+  state: readonly StatePlan[];
 }
 
 /** The id a person approves: same changes, same id, on any machine. */
-export function planOf(infra: InfraPlan, fleet: FleetPlan, traffic: TrafficPlanFacts | undefined): Plan {
+export function planOf(
+  infra: InfraPlan,
+  fleet: FleetPlan,
+  traffic: TrafficPlanFacts | undefined,
+  state: readonly StatePlan[] = [],
+): Plan {
   const whole = digest([infra.digest, fleet.id, traffic?.id ?? null]);
   const id = `p-${whole.slice('sha256:'.length, 'sha256:'.length + 12)}`;
-  return { id, infra, fleet: confirmable(fleet, id), traffic };
+  return { id, infra, fleet: confirmable(fleet, id), traffic, state };
 }
 
 /** Withheld deletions are confirmed by the id of the whole plan. */
@@ -182,6 +201,7 @@ export function planView(plan: Plan, at: number): View {
     rows: [
       ...plan.infra.roots.map(rootRow),
       ...fleet,
+      ...plan.state.map(priceRow),
       ...dns,
       {
         key: 'id',
@@ -231,6 +251,7 @@ export function planData(plan: Plan): Json {
         })),
       })),
     })),
+    state: toJson(plan.state.map(({ faults, ...p }) => p)),
     traffic: plan.traffic === undefined ? null : { changes: [...plan.traffic.changes], gaps: [...plan.traffic.gaps] },
   };
 }

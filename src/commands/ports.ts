@@ -155,14 +155,45 @@ export interface CoordinationDoor {
   snapshot(path: string, signal: AbortSignal): Promise<void>;
 }
 
+/** One cluster of an app's state. `gateway`: it has no copy of its own. */
+export interface StateCluster {
+  name: string;
+  role: 'home' | 'copy' | 'catching up' | 'fenced' | 'gateway' | 'unknown';
+  /** How far behind home, milliseconds. */
+  lagMs?: number;
+  epoch?: number;
+  /** `direct`, or the cluster through which home is reached. */
+  via?: string;
+  why?: string;
+}
+export interface StateFacts {
+  app: string;
+  mode: string;
+  home: string | null;
+  /** Copies in step, home's own with them. */
+  copies: number;
+  epoch: number | null;
+  clusters: readonly StateCluster[];
+  /** A change of home that is under way. */
+  ballot?: { n: number; by: string; why: string };
+  /** The last change of home, line by line. */
+  story: readonly string[];
+}
+
 /** The state that clusters share, as commands see it. */
 export interface StateDoor {
-  /** What the users buy, per app; from the config alone. */
+  /** What the users buy, per app whose state is shared; round trips by distance, so that they are the same everywhere. */
   plans(): StatePlan[];
+  /** What every app would buy with that mode. */
+  whatIf(mode: StatePlan['mode']): StatePlan[];
   /** The data planes as apps of the fleet. */
   systemApps(outputs: Outputs): Promise<FleetApp[]>;
   /** Tells the clusters of each other and waits until there is a home. */
   introduce(outputs: Outputs, signal: AbortSignal): AsyncIterable<Step>;
+  /** What the agents say; one that is silent is `unknown`. */
+  look(outputs: Outputs): Promise<StateFacts[]>;
+  /** Makes `to` home. Throws TW5002, TW5114, TW5140, TW5141, TW1020. */
+  move(x: { app: string; to: string }, outputs: Outputs, signal: AbortSignal): Promise<{ from: string; ms: number }>;
 }
 
 /** Everything a verb needs of one fleet in one place. */
@@ -177,8 +208,7 @@ export interface Engine {
   release: ReleaseDoor;
   /** Absent: one machine agrees with itself. */
   coordination?: CoordinationDoor;
-  /** Absent: every cluster keeps its own state. */
-  state?: StateDoor;
+  state: StateDoor;
   outputs(): Promise<Outputs>;
   /** The API of a cluster; undefined when nothing is known of it. */
   kube(cluster: string, outputs: Outputs): KubeApi | undefined;

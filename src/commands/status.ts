@@ -1,6 +1,6 @@
 import { type AppStatus, appsOf, type ClusterStatus, fleetStatus } from '../fleet/index.ts';
 import { writeKubeconfig } from '../infra/index.ts';
-import { EXIT, type Json, type Row, type Tone, text, untrusted } from '../kernel/index.ts';
+import { EXIT, type Json, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Context, Io } from './context.ts';
 import { earlierRuns } from './earlier.ts';
 import type { Args, Missing, Outcome } from './model.ts';
@@ -8,6 +8,7 @@ import { holdingData, holdingRows, holdings } from './release/holdings.ts';
 import { liveVersions } from './release/live.ts';
 import { selectClusters } from './select.ts';
 import { servingAt } from './serving.ts';
+import { stateRow } from './state.ts';
 
 function appTone(a: AppStatus): Tone {
   if (a.ready) return 'ok';
@@ -85,7 +86,11 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
     const api = e.kube(k.name, outputs);
     return { name: k.name, ...(api === undefined ? {} : { api }) };
   });
-  const [{ versions }, held] = await Promise.all([liveVersions(e, outputs, LIVE_MS), holdings(e, outputs, LIVE_MS)]);
+  const [{ versions }, held, state] = await Promise.all([
+    liveVersions(e, outputs, LIVE_MS),
+    holdings(e, outputs, LIVE_MS),
+    e.state.look(outputs),
+  ]);
   const apps = appsOf(config, versions);
   const all = await fleetStatus({ fleet: config.fleet, clusters, apps, clock: c.clock });
   const placeOf = (name: string): Place => wanted.find((k) => k.name === name) ?? { cloud: '', region: '' };
@@ -107,10 +112,14 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
     })),
     apps: config.apps.map((a) => appData(a.name, all)),
     releases: holdingData(held),
+    state: toJson(state.map(({ story, ...f }) => f)),
   };
   return {
     data,
-    view: { at: c.clock.now(), rows: [...all.map((s) => clusterRow(s, placeOf(s.name))), ...holdingRows(held)] },
+    view: {
+      at: c.clock.now(),
+      rows: [...all.map((s) => clusterRow(s, placeOf(s.name))), ...state.map(stateRow), ...holdingRows(held)],
+    },
     missing,
     warnings: earlierRuns(e),
     ...(missing.length === 0 ? {} : { exit: EXIT.partial }),

@@ -5,6 +5,7 @@ import { COORDINATION_COMMANDS } from './table-coordination.ts';
 import { RELEASE_COMMANDS } from './table-release.ts';
 import { RULE_COMMANDS } from './table-rule.ts';
 import { SERVER_COMMANDS } from './table-server.ts';
+import { STATE_COMMANDS } from './table-state.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -136,6 +137,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...RELEASE_COMMANDS,
   ...COORDINATION_COMMANDS,
+  ...STATE_COMMANDS,
   ...RULE_COMMANDS,
   {
     verb: 'drain',

@@ -93,13 +93,12 @@ function doorsOf(w: EngineWiring, keys: FleetKeys, kube: Engine['kube'], outputs
   const wiring = { config, clock, stateDir: w.stateDir, kube, outputs };
   const store = fleetStore(wiring);
   const coordination = coordinationDoor(wiring);
-  const state = stateDoor({ ...wiring, secret: keys.values, image: IMAGE });
   return {
     fleet,
     traffic,
     release: releaseDoor({ ...common, store, fleet, brakes: traffic.brakes }),
     ...(coordination === undefined ? {} : { coordination }),
-    ...(state === undefined ? {} : { state }),
+    state: stateDoor({ ...wiring, store, secret: keys.values, image: IMAGE }),
     close: async () => {
       await Promise.all([traffic.close(), store.close()]);
     },

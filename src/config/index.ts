@@ -1,6 +1,6 @@
 export type { CoordinationConfig } from './coordination.ts';
 export { findConfig } from './find.ts';
-export { checkConfig, configJsonSchema, defineConfig, loadConfig, readSecret } from './load.ts';
+export { checkConfig, configJsonSchema, defineConfig, loadConfig, readSecret, stateOf } from './load.ts';
 export type {
   AppConfig,
   ClusterConfig,

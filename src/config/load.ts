@@ -5,9 +5,10 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { fault, type TwError } from '../kernel/index.ts';
 import { faultsOf, locate } from './faults.ts';
-import type { Config, ConfigFault, SecretRef } from './model.ts';
+import type { AppConfig, Config, ConfigFault, SecretRef } from './model.ts';
 import { normalise } from './normalise.ts';
 import { type ConfigInput, configSchema } from './schema.ts';
+import { stateSchema } from './schema-state.ts';
 
 /** Gives a literal config its type; the value is returned as it is. */
 export function defineConfig(config: ConfigInput): ConfigInput {
@@ -70,3 +71,7 @@ export function readSecret(ref: SecretRef, env: Readonly<Record<string, string |
     throw fault('TW1004', { value: `file ${ref.file}`, cause });
   }
 }
+
+/** The state section of an app that says its mode and nothing else. */
+export const stateOf = (mode: 'isolated' | 'single-writer' | 'active-active'): AppConfig['state'] =>
+  stateSchema.parse({ mode });

@@ -5,8 +5,11 @@ export const TW5 = {
   TW5001: { title: 'the copies are too few for a failover', kind: 'user', exit: 4 },
   TW5002: { title: 'this cluster cannot be home', kind: 'user', exit: 2 },
   TW5003: { title: 'this mode of state does not run yet', kind: 'user', exit: 4 },
+  TW5004: { title: 'the state is not shared', kind: 'user', exit: 2 },
   TW5111: { title: 'the coordination store has no majority', kind: 'transient', exit: 4 },
   TW5112: { title: 'no member of the coordination store can be reached', kind: 'transient', exit: 4 },
   TW5114: { title: 'the state of an app has no home', kind: 'transient', exit: 4 },
+  TW5140: { title: 'a planned move is not possible now', kind: 'transient', exit: 7 },
+  TW5141: { title: 'the target of a move is too far behind', kind: 'transient', exit: 4 },
   TW5160: { title: 'a process of the state was not told what it needs', kind: 'user', exit: 2 },
 } as const satisfies Block;

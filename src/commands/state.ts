@@ -1,0 +1,131 @@
+import { fault, type Problem, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
+import type { StatePlan } from '../state/index.ts';
+import type { Context, Io } from './context.ts';
+import type { Args, Outcome } from './model.ts';
+import type { StateCluster, StateDoor, StateFacts } from './ports.ts';
+import { priceRow } from './price.ts';
+import { MODES } from './table-state.ts';
+
+async function doorOf(c: Context): Promise<StateDoor> {
+  const { state } = await c.engine();
+  if (state.plans().length > 0) return state;
+  throw fault('TW5004', {
+    why: ['no app of this fleet shares its state: every cluster keeps its own'],
+    fix: [{ say: "Say `state: { mode: 'single-writer' }` in the app's config, then:", command: 'tw up' }],
+  });
+}
+
+const ROLE_TONE: Readonly<Record<StateCluster['role'], Tone>> = {
+  home: 'ok',
+  copy: 'ok',
+  'catching up': 'busy',
+  fenced: 'warn',
+  gateway: 'ok',
+  unknown: 'bad',
+};
+
+function clusterRow(s: StateCluster): Row {
+  const cells = {
+    role: [text(s.role)],
+    lag: [text(s.lagMs === undefined ? '' : `${Math.round(s.lagMs)} ms`)],
+    epoch: [text(s.epoch === undefined ? '' : String(s.epoch))],
+    via: [text(s.via === undefined || s.via === 'direct' ? '' : `via ${s.via}`)],
+  };
+  const why = s.why === undefined ? {} : { why: [untrusted(s.why)] };
+  return { key: s.name, tone: ROLE_TONE[s.role], label: [text(s.name)], cells, ...why, kids: [] };
+}
+
+/** Without a home no write is taken. */
+const noHome = (f: StateFacts): Problem =>
+  fault('TW5114', {
+    value: f.app,
+    why: [
+      ...(f.ballot === undefined ? [] : [`ballot ${f.ballot.n} by ${f.ballot.by}: ${f.ballot.why}`]),
+      ...f.clusters.flatMap((s) => (s.why === undefined ? [] : [`${s.name}: ${s.why}`])),
+    ],
+    fix: [
+      {
+        say: 'Writes wait for a home, reads go on. See which members of the store answer:',
+        command: 'tw coordination status',
+      },
+    ],
+  }).problem;
+
+/** Home and copies of one app in one line. */
+export function stateRow(f: StateFacts): Row {
+  const voters = f.clusters.filter((s) => s.role !== 'gateway');
+  const late = voters.filter((s) => s.role !== 'home' && s.role !== 'copy');
+  const home = f.home === null ? 'no home' : `home ${f.home}, ${f.copies} of ${voters.length} copies`;
+  return {
+    key: `state ${f.app}`,
+    tone: f.home === null ? 'bad' : late.length === 0 ? 'ok' : 'warn',
+    label: [text(`state of ${f.app}: ${home}`)],
+    cells: { epoch: [text(f.epoch === null ? '' : String(f.epoch))] },
+    ...(late.length === 0 ? {} : { why: [untrusted(late.map((s) => `${s.name} is ${s.role}`).join(', '))] }),
+    kids: [],
+  };
+}
+
+function rowsOf(f: StateFacts): Row[] {
+  const story = f.story.map((line, i): Row => {
+    const label = [untrusted(line)];
+    return { key: `story ${i}`, tone: 'off', label, cells: {}, kids: [] };
+  });
+  return [{ ...stateRow(f), kids: [...f.clusters.map(clusterRow), ...story] }];
+}
+
+async function chosen(door: StateDoor, c: Context, app: string | undefined): Promise<StateFacts[]> {
+  const e = await c.engine();
+  const all = await door.look(await e.outputs());
+  const wanted = app === undefined ? all : all.filter((f) => f.app === app);
+  if (wanted.length === 0)
+    throw fault('TW6002', { value: app ?? '', why: [`apps that share state: ${all.map((f) => f.app).join(', ')}`] });
+  return wanted;
+}
+
+/** `tw state status`. */
+export async function stateStatus(c: Context, args: Args): Promise<Outcome> {
+  const facts = await chosen(await doorOf(c), c, args['app'] as string | undefined);
+  const [first] = facts;
+  const problems = facts.filter((f) => f.home === null).map(noHome);
+  return {
+    // The first app's facts at the top: most fleets have one.
+    data: toJson({ ...first, apps: facts }),
+    view: { at: c.clock.now(), rows: facts.flatMap(rowsOf) },
+    ...(problems[0] === undefined ? {} : { problem: problems[0] }),
+  };
+}
+
+/** `tw state move --to`: home goes to another cluster; nothing acknowledged is lost. */
+export async function stateMove(c: Context, args: Args, io: Io): Promise<Outcome> {
+  const door = await doorOf(c);
+  const e = await c.engine();
+  const [f, more] = await chosen(door, c, args['app'] as string | undefined);
+  if (f === undefined || more !== undefined)
+    throw fault('TW6001', { value: '--app', why: ['several apps share state: say which'] });
+  const to = args['to'] as string;
+  const moved = await door.move({ app: f.app, to }, await e.outputs(), io.signal);
+  const say =
+    moved.from === to ? `${to} is home already` : `home ${moved.from} → ${to}, ${(moved.ms / 1000).toFixed(1)} s`;
+  return {
+    data: toJson({ app: f.app, ...moved, to }),
+    view: { at: c.clock.now(), rows: [{ key: 'home', tone: 'ok', label: [untrusted(say)], cells: {}, kids: [] }] },
+  };
+}
+
+const isMode = (text: string): text is StatePlan['mode'] => MODES.some((m) => m === text);
+
+/** `tw state why-not <mode>`: what it would cost, or what is in its way. */
+export async function stateWhyNot(c: Context, args: Args): Promise<Outcome> {
+  const e = await c.engine();
+  const mode = args['mode'] as string;
+  if (!isMode(mode)) throw fault('TW6002', { value: mode, why: [`modes: ${MODES.join(', ')}`] });
+  const plans = e.state.whatIf(mode);
+  const faults = plans.flatMap((p) => p.faults);
+  const rows = plans.map((p): Row => {
+    const row = priceRow(p);
+    if (p.faults.length === 0) return row;
+    return { ...row, tone: 'bad', why: p.faults.map((x) => untrusted(`${x.code} ${x.title}: ${x.why.join('; ')}`)) };
+  });
+  return { data: toJson({ mode, plans, possible: faults.length === 0 }), view: { at: c.clock.now(), rows } };
+}

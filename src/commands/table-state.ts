@@ -1,0 +1,43 @@
+import type { CommandSpec } from './model.ts';
+import { app, needed } from './table-args.ts';
+
+export const MODES = ['isolated', 'single-writer', 'active-active'] as const;
+
+/** Verbs of the state that clusters share. */
+export const STATE_COMMANDS: readonly CommandSpec[] = [
+  {
+    verb: 'state status',
+    summary: 'who is home, who has a copy and how far behind it is, and how the last failover went',
+    kind: 'look',
+    args: [app],
+    examples: ['tw state status', 'tw state status -o json'],
+    result: 'StateStatus',
+  },
+  {
+    verb: 'state move',
+    summary: 'make another cluster home, losing nothing; writes wait meanwhile',
+    kind: 'forward',
+    args: [
+      app,
+      {
+        name: 'to',
+        help: 'cluster that takes the writes from now on',
+        type: needed,
+        from: 'cluster',
+        value: '<cluster>',
+      },
+    ],
+    examples: ['tw state move --to syd'],
+    result: 'StateMove',
+  },
+  {
+    verb: 'state why-not',
+    summary: 'what a mode would cost in latency and survive, or why it cannot be had',
+    kind: 'look',
+    args: [
+      { name: 'mode', help: 'isolated, single-writer or active-active', type: needed, position: 'one', from: MODES },
+    ],
+    examples: ['tw state why-not active-active'],
+    result: 'StateWhyNot',
+  },
+];

@@ -1,0 +1,158 @@
+import { createHmac } from 'node:crypto';
+import type { AppConfig, ClusterConfig, Config } from '../config/index.ts';
+import { CLIENT_HOST, PORTS as STORE_PORTS, peerHost as storePeerHost } from '../coordination/index.ts';
+import { type FleetApp, place } from '../fleet/index.ts';
+import type { Outputs } from '../infra/index.ts';
+import { type ClusterName, estimatedRtt, type Store } from '../kernel/index.ts';
+import {
+  type DataKeys,
+  FILES,
+  KEYS,
+  namespaceOf,
+  type RedisSecrets,
+  type Settings,
+  type SharedState,
+  type StatePlan,
+  stateApp,
+  statePlan,
+  wireHost,
+} from '../state/index.ts';
+import { certificateIn, certificateOf, type Issuer, secretIn } from './certificates.ts';
+import { type CoordinationWiring, clientCertificate, externalPems, issuerOf } from './coordination.ts';
+
+export interface StateWiring extends CoordinationWiring {
+  /** Hex; passwords are derived from it. */
+  secret: string;
+  /** Image of the product. */
+  image: string;
+  /** Where the agents agree. */
+  store: Store;
+}
+
+export type SharedApp = AppConfig & { state: SharedState };
+const USERS = ['write', 'read', 'repl', 'copy', 'agent'] as const;
+
+export const isShared = (a: AppConfig): a is SharedApp => a.state.mode !== 'isolated';
+
+/** Clusters the app runs in. */
+export function placed(config: Config, app: AppConfig): ClusterConfig[] {
+  const facts = config.clusters.map((c) => ({ facts: c, presence: 'present' as const }));
+  const names = place(app.name, app.placement, facts).filter((d) => d.placed);
+  return config.clusters.filter((c) => names.some((d) => d.cluster === c.name));
+}
+
+/** Places with a member of the store. Of an etcd that is there already nothing but its purpose is known. */
+function membersOf(config: Config): readonly string[] {
+  const c = config.coordination;
+  if (c === undefined) return [];
+  return c.kind === 'members' ? c.members : [1, 2, 3].map((n) => `etcd ${n}`);
+}
+
+type Rtts = (a: ClusterName, b: ClusterName) => { ms: number; estimated: boolean };
+
+/** By distance, so that every plan says the same of the same config. */
+function byDistance(config: Config): Rtts {
+  const at = new Map(config.clusters.map((c) => [c.name, c.location]));
+  return (a, b) => {
+    const [from, to] = [at.get(a), at.get(b)];
+    return { ms: from === undefined || to === undefined ? 0 : Math.round(estimatedRtt(from, to)), estimated: true };
+  };
+}
+
+export function planOf(config: Config, app: AppConfig, rtt: Rtts = byDistance(config)): StatePlan {
+  const clusters = placed(config, app).map((c) => c.name);
+  return statePlan({ app, clusters, rtt, traffic: {}, members: membersOf(config) });
+}
+
+const longest = (p: StatePlan): number => Math.max(0, ...p.rto.map((r) => r.ms ?? 0));
+
+/** The member of this cluster first, then the others, the nearest first. */
+function endpointsFor(config: Config, me: ClusterName): Settings['store']['endpoints'] {
+  const c = config.coordination;
+  if (c?.kind === 'external') return c.endpoints.map((url) => ({ name: new URL(url).host, url }));
+  const rtt = byDistance(config);
+  const url = (m: ClusterName): string => `https://${m === me ? CLIENT_HOST : storePeerHost(m)}:${STORE_PORTS.client}`;
+  const far = (m: ClusterName): number => (m === me ? -1 : rtt(me, m).ms);
+  return membersOf(config)
+    .toSorted((a, b) => far(a) - far(b))
+    .map((m) => ({ name: m, url: url(m) }));
+}
+
+function settingsOf(w: StateWiring, app: SharedApp, plan: StatePlan, me: ClusterName): Settings {
+  return {
+    fleet: w.config.fleet,
+    app: app.name,
+    cluster: me,
+    voters: plan.voters,
+    judges: plan.voters.length > 2 ? plan.voters : membersOf(w.config),
+    ...(plan.home === undefined ? {} : { home: plan.home }),
+    holdMs: app.state.hold ?? Math.ceil((longest(plan) + 1000) / 100) * 100,
+    store: { root: `/tradewind/${w.config.fleet}/`, endpoints: endpointsFor(w.config, me) },
+  };
+}
+
+const isWhole = (u: Partial<RedisSecrets>): u is RedisSecrets => USERS.every((name) => typeof u[name] === 'string');
+
+function usersIn(files: Record<string, string> | undefined): RedisSecrets | undefined {
+  try {
+    const users = JSON.parse(files?.[FILES.users] ?? '{}') as Partial<RedisSecrets>;
+    return isWhole(users) ? users : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+type Files = Record<string, string> | undefined;
+
+/** What a cluster has stays; else every folder with the same keys says the same. `repl` is one for all clusters. */
+function usersOf(w: StateWiring, app: string, at: { cluster: ClusterName; files: Files; all: readonly Files[] }) {
+  const made = (where: string, user: string): string =>
+    createHmac('sha256', w.secret).update(`state ${w.config.fleet} ${app} ${where} ${user}`).digest('hex');
+  const there = usersIn(at.files);
+  const shared = at.all.map(usersIn).find((u) => u !== undefined)?.repl ?? made('all', 'repl');
+  const fresh = Object.fromEntries(USERS.map((user) => [user, made(at.cluster, user)])) as unknown as RedisSecrets;
+  return { ...(there ?? fresh), repl: shared };
+}
+
+async function keysOf(
+  w: StateWiring,
+  app: SharedApp,
+  x: { issuer: Issuer; outputs: Outputs; clusters: readonly ClusterConfig[] },
+): Promise<Record<ClusterName, DataKeys>> {
+  const at = { namespace: namespaceOf(app.name), name: KEYS };
+  const read = async (c: ClusterConfig): Promise<Files> => {
+    const api = w.kube(c.name, x.outputs);
+    return api === undefined ? undefined : await secretIn(api, at).catch(() => undefined);
+  };
+  const all = await Promise.all(x.clusters.map(read));
+  const store = await storeKeys(w, x.outputs, x.issuer);
+  const made: Record<ClusterName, DataKeys> = {};
+  for (const [i, c] of x.clusters.entries()) {
+    const wish = { name: `state ${c.name}`, hosts: [wireHost(c.name)] };
+    made[c.name] = {
+      users: usersOf(w, app.name, { cluster: c.name, files: all[i], all }),
+      wire: await certificateOf(certificateIn(all[i]), x.issuer, wish),
+      ...(store === undefined ? {} : { store }),
+    };
+  }
+  return made;
+}
+
+async function storeKeys(w: StateWiring, outputs: Outputs, issuer: Issuer): Promise<DataKeys['store']> {
+  const c = w.config.coordination;
+  return c?.kind === 'external' ? externalPems(w.config, c) : await clientCertificate(w, outputs, issuer);
+}
+
+export async function appOf(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<FleetApp> {
+  const clusters = placed(w.config, app);
+  const plan = planOf(w.config, app);
+  const keys = await keysOf(w, app, { issuer: issuerOf(w), outputs, clusters });
+  return stateApp({
+    app,
+    image: w.image,
+    clusters: clusters.flatMap((cluster) => {
+      const own = keys[cluster.name];
+      return own === undefined ? [] : [{ cluster, keys: own, settings: settingsOf(w, app, plan, cluster.name) }];
+    }),
+  });
+}

@@ -1,0 +1,109 @@
+import type { Step } from '../commands/index.ts';
+import { type KubeApi, type MeetInput, peerAddresses, tellPeers } from '../fleet/index.ts';
+import type { Outputs } from '../infra/index.ts';
+import { type ClusterName, within } from '../kernel/index.ts';
+import {
+  AGENT_POD,
+  type AgentReport,
+  type Facts,
+  factsOf,
+  type Heard,
+  namespaceOf,
+  PORTS,
+  peerService,
+  WIRE,
+} from '../state/index.ts';
+import { placed, planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
+
+const ADDRESS_MS = 180_000;
+const HOME_MS = 120_000;
+const POLL_MS = 500;
+const ASK_MS = 4000;
+
+async function ask(w: StateWiring, app: string, cluster: ClusterName, api: KubeApi | undefined): Promise<Heard> {
+  if (api === undefined) return { cluster, why: 'nothing is known of this cluster' };
+  const at = { namespace: namespaceOf(app), pod: AGENT_POD, port: PORTS.http };
+  const stop = new AbortController();
+  try {
+    const late = (): never => {
+      throw new Error(`no answer for ${ASK_MS} ms`);
+    };
+    const text = await within(w.clock, ASK_MS, api.proxyGet(at, '/status', stop.signal), late);
+    return { cluster, report: JSON.parse(text) as AgentReport };
+  } catch (e) {
+    return { cluster, why: e instanceof Error ? e.message : String(e) };
+  } finally {
+    stop.abort();
+  }
+}
+
+const askAll = (w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Heard[]> =>
+  Promise.all(planOf(w.config, app).voters.map((v) => ask(w, app.name, v, w.kube(v, outputs))));
+
+function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): MeetInput {
+  const namespace = namespaceOf(app.name);
+  return {
+    from: planOf(w.config, app).voters,
+    to: placed(w.config, app).map((c) => c.name),
+    at: { namespace, name: WIRE },
+    nameOf: (peer) => ({
+      namespace,
+      name: peerService(peer),
+      labels: { 'app.kubernetes.io/name': peerService(peer), 'app.kubernetes.io/part-of': 'tradewind' },
+      ports: [{ name: 'wire', port: PORTS.wire }],
+    }),
+    manager: 'tw-state',
+    api: (c) => w.kube(c, outputs),
+  };
+}
+
+/** Waits for the addresses of all load balancers that can have one, then tells them everywhere. */
+async function names(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<string[]> {
+  const meeting = meetingOf(w, app, outputs);
+  const until = w.clock.monotonic() + ADDRESS_MS;
+  for (;;) {
+    const found = await peerAddresses(meeting);
+    const missing = meeting.from.filter((c) => (found[c] ?? []).length === 0);
+    const late = missing.filter((c) => meeting.api(c) !== undefined);
+    if (late.length === 0 || w.clock.monotonic() > until) {
+      const untold = await tellPeers(meeting, found);
+      return [...missing.map((c) => `no address yet: ${c}`), ...untold.map((c) => `could not be told: ${c}`)];
+    }
+    await w.clock.sleep(POLL_MS, signal);
+  }
+}
+
+/** What the agents of one app say together. */
+export async function factsFor(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Facts> {
+  const plan = planOf(w.config, app);
+  const gateways = placed(w.config, app).map((c) => c.name);
+  const without = gateways.filter((c) => !plan.voters.includes(c));
+  return factsOf(plan, await askAll(w, app, outputs), without);
+}
+
+async function awaitHome(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<Step> {
+  const { voters } = planOf(w.config, app);
+  const step = `${app.name}: home`;
+  const until = w.clock.monotonic() + HOME_MS;
+  for (;;) {
+    const f = await factsFor(w, app, outputs);
+    const all = f.home !== null && f.copies === voters.length;
+    if (all) return { step, state: 'done', detail: `${f.home}, ${f.copies} of ${voters.length} copies` };
+    if (w.clock.monotonic() > until) {
+      const each = f.clusters.map((c) => `${c.name}: ${c.role}${c.why === undefined ? '' : ` (${c.why})`}`);
+      return { step, state: f.home === null ? 'failed' : 'note', detail: each.join('; ') };
+    }
+    await w.clock.sleep(POLL_MS, signal);
+  }
+}
+
+export async function* introduce(w: StateWiring, apps: readonly SharedApp[], outputs: Outputs, signal: AbortSignal) {
+  for (const app of apps) {
+    const step = `${app.name}: addresses`;
+    yield { step, state: 'start' } as Step;
+    const late = await names(w, app, outputs, signal);
+    yield { step, ...(late.length === 0 ? { state: 'done' } : { state: 'note', detail: late.join(', ') }) } as Step;
+    yield { step: `${app.name}: home`, state: 'start' } as Step;
+    yield await awaitHome(w, app, outputs, signal);
+  }
+}

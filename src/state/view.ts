@@ -1,0 +1,86 @@
+import type { ClusterName } from '../kernel/index.ts';
+import type { StatePlan } from './plan.ts';
+import type { AgentReport } from './ports.ts';
+
+/** What an agent says, or why nothing was heard. */
+export type Heard = { cluster: ClusterName; report: AgentReport } | { cluster: ClusterName; why: string };
+
+export type Role = 'home' | 'copy' | 'catching up' | 'fenced' | 'gateway' | 'unknown';
+export interface Standing {
+  name: ClusterName;
+  role: Role;
+  lagMs?: number;
+  epoch?: number;
+  via?: string;
+  why?: string;
+}
+export interface Facts {
+  app: string;
+  mode: string;
+  home: ClusterName | null;
+  /** Copies in step, home's own with them. */
+  copies: number;
+  epoch: number | null;
+  clusters: readonly Standing[];
+  ballot?: { n: number; by: string; why: string };
+  story: readonly string[];
+}
+
+function roleOf(r: AgentReport, newest: number): { role: Role; why?: string } {
+  if (r.look === undefined) return { role: 'unknown', why: 'its Redis does not answer' };
+  if (r.look.role === 'fenced') return { role: 'fenced' };
+  if (r.applied !== newest) return { role: 'catching up', why: `at epoch ${r.applied}, home is at ${newest}` };
+  if (r.look.role === 'primary') return { role: 'home' };
+  return r.look.link ? { role: 'copy' } : { role: 'catching up', why: 'its link to home is down' };
+}
+
+function standing(h: Heard, newest: number): Standing {
+  if ('why' in h) return { name: h.cluster, role: 'unknown', why: h.why };
+  const { report } = h;
+  const { role, why } = roleOf(report, newest);
+  return {
+    name: h.cluster,
+    role,
+    ...(role === 'home' ? { lagMs: 0 } : role === 'copy' ? { lagMs: report.lagMs } : {}),
+    ...(report.applied === 0 ? {} : { epoch: report.applied }),
+    ...(role === 'home' || report.via === undefined ? {} : { via: report.via }),
+    ...(why === undefined ? {} : { why }),
+  };
+}
+
+const STORY = new Set(['txn ballot', 'fence', 'txn report', 'txn decide', 'promote', 'follow']);
+const clock = (at: number): string => new Date(at).toISOString().slice(11, 23);
+
+/** The last change of home as the agents remember it, in the order of their clocks. */
+function storyOf(reports: readonly AgentReport[]): string[] {
+  const told = reports
+    .flatMap((r) => r.events.filter((e) => STORY.has(e.did)).map((e) => ({ ...e, by: r.cluster })))
+    .toSorted((a, b) => a.at - b.at);
+  const from = told.findLastIndex((e) => e.did === 'txn ballot' && e.end === 'ok');
+  if (from < 0) return [];
+  const last = reports
+    .flatMap((r) => (r.last === undefined ? [] : [r.last]))
+    .toSorted((a, b) => a.n - b.n)
+    .at(-1);
+  const lines = told.slice(from).map((e) => `${clock(e.at)} ${e.by}: ${e.did.replace('txn ', '')} ${e.end}`);
+  return [...(last === undefined ? [] : [`last change of home: ${last.why} (ballot ${last.n})`]), ...lines];
+}
+
+/** The state of one app as people ask for it; `gateways`: clusters without a copy. */
+export function factsOf(plan: StatePlan, heard: readonly Heard[], gateways: readonly ClusterName[]): Facts {
+  const reports = heard.flatMap((h) => ('report' in h ? [h.report] : []));
+  const newest = Math.max(0, ...reports.map((r) => r.epoch?.epoch ?? 0));
+  const clusters = heard.map((h) => standing(h, newest));
+  const home = clusters.find((c) => c.role === 'home');
+  const open = reports.find((r) => r.ballot !== undefined && r.ballot.n > newest)?.ballot;
+  return {
+    app: plan.app,
+    mode: plan.mode,
+    home: home?.name ?? null,
+    copies: clusters.filter((c) => c.role === 'home' || c.role === 'copy').length,
+    epoch: newest === 0 ? null : newest,
+    clusters: [...clusters, ...gateways.map((name): Standing => ({ name, role: 'gateway' }))],
+    ...(open === undefined ? {} : { ballot: open }),
+    story: storyOf(reports),
+  };
+}
