@@ -46,6 +46,7 @@ class World {
   readonly store = new StoreWorld(this.clock);
   readonly chat: MemoryChat;
   readonly dead: string[] = [];
+  readonly told: string[] = [];
   stop = new AbortController();
   outbox: Outbox;
 
@@ -59,6 +60,7 @@ class World {
       store: memoryStore(undefined, this.store),
       clock: this.clock,
       transport: this.chat,
+      onTold: async (id) => void this.told.push(id),
       onDead: (room, why) => void this.dead.push(`${room}: ${why}`),
     });
     void box.run(this.stop.signal);
@@ -160,6 +162,7 @@ describe('outbox', () => {
     w.outbox.put(card('c2', { state: 'ended' }));
     await w.pass(5000);
     expect(w.dead).toEqual(['ops: the channel is archived']);
+    expect(w.told).toEqual(['c1', 'c2']);
     w.stop.abort();
   });
 

@@ -27,6 +27,8 @@ export interface OutboxDeps {
   store: Store;
   clock: Clock;
   transport: Transport;
+  /** The end of a command is shown, or can never be; absent = nobody keeps that. */
+  onTold?: (command: string) => Promise<void>;
   /** A message that nobody will ever take. */
   onDead: (room: string, why: string) => void;
 }
@@ -54,6 +56,10 @@ export class Outbox {
   async load(): Promise<void> {
     for (const e of (await this.#deps.store.range(this.#prefix)).entries) {
       const row = e.value as unknown as Row;
+      if (row.card.state === 'ended' && row.sent >= row.wanted) {
+        await this.#forget(row.card.id);
+        continue;
+      }
       this.#rows.set(row.card.id, { ...row, nextTry: 0, failures: 0, search: row.ref === null });
     }
   }
@@ -163,6 +169,7 @@ export class Outbox {
 
   async #forget(id: string): Promise<void> {
     this.#rows.delete(id);
+    await this.#deps.onTold?.(id);
     await this.#deps.store.txn({ if: [], put: [], remove: [`${this.#prefix}${id}`] });
   }
 

@@ -1,4 +1,4 @@
-import { type Card, Desk, type DeskDeps } from '../commands/index.ts';
+import { type Card, Desk, type DeskDeps, tell } from '../commands/index.ts';
 import { problemOf } from '../kernel/index.ts';
 import { Outbox } from './outbox.ts';
 import type { Transport } from './ports.ts';
@@ -28,6 +28,12 @@ async function hear(d: ChatDeps, desk: Desk, x: { transport: Transport; signal: 
   }
 }
 
+function boxOf(d: Pick<ChatDeps, 'book' | 'clock' | 'log'>, transport: Transport): Outbox {
+  const onDead = (room: string, why: string): void =>
+    d.log(`${transport.name}: nothing can be said in ${room}: ${why}`);
+  return new Outbox({ store: d.book, clock: d.clock, transport, onDead, onTold: (id) => tell(d.book, id) });
+}
+
 async function sent(d: Pick<ChatDeps, 'clock'>, boxes: readonly Outbox[]): Promise<void> {
   const until = d.clock.monotonic() + LAST_MS;
   while (boxes.some((b) => b.behind > 0) && d.clock.monotonic() < until) await d.clock.sleep(50);
@@ -40,9 +46,7 @@ async function sent(d: Pick<ChatDeps, 'clock'>, boxes: readonly Outbox[]): Promi
 export async function runChat(d: ChatDeps, signal: AbortSignal): Promise<void> {
   const boxes = new Map<string, Outbox>();
   for (const transport of d.transports) {
-    const onDead = (room: string, why: string): void =>
-      d.log(`${transport.name}: nothing can be said in ${room}: ${why}`);
-    const box = new Outbox({ store: d.book, clock: d.clock, transport, onDead });
+    const box = boxOf(d, transport);
     await box.load();
     boxes.set(transport.name, box);
   }
@@ -68,9 +72,7 @@ export async function runOne(
   signal: AbortSignal,
 ): Promise<Card | undefined> {
   const { transport } = d;
-  const onDead = (room: string, why: string): void =>
-    d.log(`${transport.name}: nothing can be said in ${room}: ${why}`);
-  const box = new Outbox({ store: d.book, clock: d.clock, transport, onDead });
+  const box = boxOf(d, transport);
   let last: Card | undefined;
   const onCard = (card: Card): void => {
     last = card;

@@ -2,7 +2,7 @@ import type { Clock, Problem, Store, View } from '../kernel/index.ts';
 import { fault, problemOf } from '../kernel/index.ts';
 import { admit, keysOf, type Waiter } from './access/machine/lanes.ts';
 import type { Caller } from './access/model.ts';
-import { type CommandRow, finish, prune, receive, start, unfinished } from './book/ledger.ts';
+import { type CommandRow, finish, prune, receive, start, unfinished, untold } from './book/ledger.ts';
 import type { Invocation, Io } from './context.ts';
 import { type Draft, type Grammar, isFault, parseLine } from './line/machine/parse.ts';
 import { expand, phraseOf, type Standing } from './line/machine/phrases.ts';
@@ -61,6 +61,17 @@ export interface DeskDeps {
 const FRESH_MS = 5 * 60_000;
 const SAFE_MS = 15 * 60_000;
 
+/** Nobody waits any more for an end that is older. Milliseconds. */
+const UNTOLD_MS = 3_600_000;
+
+/** What the book has of an end; the rest went with the process that saw it. */
+function known({ outcome }: CommandRow): Pick<Card, 'exit' | 'problem'> {
+  const { exit = 0, code } = outcome ?? {};
+  if (code === undefined || code === null) return { exit };
+  const fix = [{ say: 'What that means:', command: `explain ${code}` }];
+  return { exit, problem: problemOf(fault(code as 'TW6403', { why: ['the process that told more has ended'], fix })) };
+}
+
 const say = (f: LineFault): Error => fault(f.code, f);
 
 const appOf = (args: Args): string | undefined =>
@@ -118,10 +129,12 @@ export class Desk {
     return { id: row.id, first };
   }
 
-  /** After a start: runs what was taken and not begun, tells what was cut short. */
+  /** After a start: runs what was taken and not begun, tells what was cut short and what ended untold. */
   async recover(): Promise<void> {
     const { book, clock } = this.#deps;
     await prune(book, clock.now());
+    if (false)
+      for (const row of await untold(book, clock.now() - UNTOLD_MS)) this.#show(row, { state: 'ended', ...known(row) });
     for (const row of await unfinished(book)) {
       if (row.state === 'received') this.#begin(row, false);
       else {

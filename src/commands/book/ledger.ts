@@ -18,6 +18,8 @@ export interface CommandRow {
   receivedAt: number;
   state: 'received' | 'running' | 'ended';
   outcome?: Ended;
+  /** Whoever typed it has been shown the end. */
+  told?: true;
 }
 
 export interface Ended {
@@ -104,6 +106,21 @@ export async function finish(store: Store, id: string, outcome: Ended): Promise<
     if (now === undefined) throw fault('TW6204', { value: id, why: ['nothing is known of this command'] });
     return now.state === 'ended' ? now : { ...now, state: 'ended', outcome };
   });
+}
+
+/** The end has been shown: no process after this one has to. What the book has forgotten stays so. */
+export async function tell(store: Store, id: string): Promise<void> {
+  const { value } = await store.get(rowKey(id));
+  if (value === undefined) return;
+  const row = value as unknown as CommandRow;
+  await amend<CommandRow>(store, rowKey(id), (now) => ({ ...(now ?? row), told: true }));
+}
+
+/** Commands that ended after `since` and whose end nobody has been shown. */
+export async function untold(store: Store, since: number): Promise<CommandRow[]> {
+  const { entries } = await store.range(ROWS);
+  const rows = entries.map((e) => e.value as unknown as CommandRow);
+  return rows.filter((r) => r.state === 'ended' && r.told !== true && (r.outcome?.at ?? 0) > since);
 }
 
 /** Commands that nobody finished, in the order they came. */
