@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { sign } from '@octokit/webhooks-methods';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Inbound } from '../commands/index.ts';
@@ -159,7 +160,7 @@ describe('github: what is heard', () => {
   });
 
   it('what is no comment at all does no harm', () =>
-    listening(async ({ server, heard }) => {
+    listening(async ({ server, heard, transport, logged }) => {
       const odd: unknown[] = [
         [],
         {},
@@ -168,6 +169,16 @@ describe('github: what is heard', () => {
       ];
       for (const payload of odd) expect((await server.post('issue_comment', payload as object)).status_code).toBe(202);
       expect((await server.post('ping', { zen: 'x' })).status_code).toBe(202);
+      const body = 'payload=%7B%7D';
+      const signature = await sign(server.secret, body);
+      const headers = { 'x-github-event': 'issue_comment', 'x-hub-signature-256': signature };
+      expect(await transport.hook({ headers: { ...headers, 'x-github-delivery': 'd1' }, body })).toEqual({
+        status: 400,
+      });
+      expect(await transport.hook({ headers, body })).toEqual({ status: 400 });
+      expect(logged).toEqual([
+        'github: a comment is no JSON; the content type of the webhook must be application/json',
+      ]);
       expect(heard).toEqual([]);
     }));
 
@@ -266,10 +277,13 @@ describe('github: what is said', () => {
     await server.stop();
   });
 
-  it('writes are spaced as GitHub asks for', async () => {
+  it('writes are spaced as GitHub asks for, and a limit is not waited for in silence', async () => {
     const { server, transport } = await github({ paced: true });
-    const since = Date.now();
     const ref = await transport.post(ROOM, view());
+    const since = Date.now();
+    server.broken = 'secondary';
+    await expect(transport.update(ROOM, ref, view())).rejects.toMatchObject({ is: 'later', afterMs: 1000 });
+    server.broken = undefined;
     await transport.update(ROOM, ref, view());
     await transport.update(ROOM, ref, view());
     expect(Date.now() - since).toBeGreaterThan(1900);

@@ -63,7 +63,17 @@ chat:
     expect((await github.comment(ANA, ROOM, '/tw unfreeze', { secret: 'guessed' })).status_code).toBe(401);
     await github.comment({ id: 666 }, ROOM, '/tw unfreeze');
     await until(() => github.shown(ROOM).includes('TW6301'));
+    github.broken = 'down';
+    await github.comment(ANA, ROOM, '/tw unfreeze because "ghp_0123456789abcdefghij0123"');
+    await github.comment(ANA, ROOM, '/tw unfreeze');
+    await new Promise((go) => setTimeout(go, 500));
     expect(github.cards(ROOM)).toHaveLength(3);
+    github.broken = undefined;
+    await until(() => github.cards(ROOM).length === 5 && !said.includes('TW8999'));
+    const shown = github.cards(ROOM).map((c) => c.body);
+    expect(shown.some((b) => b.includes('TW6021'))).toBe(true);
+    expect(shown.some((b) => b.includes('freeze f1 is over'))).toBe(true);
+    expect(shown.join('')).not.toContain('ghp_0123');
     expect(github.live(ROOM)).toEqual([]);
   } finally {
     child.kill('SIGTERM');

@@ -67,7 +67,10 @@ class Github implements Transport {
     if (delivery === undefined) return { status: 400 };
     if (r.headers['x-github-event'] !== 'issue_comment') return { status: 202 };
     const event = parsed(r.body);
-    if (event === undefined) return { status: 400 };
+    if (event === undefined) {
+      this.#o.log('github: a comment is no JSON; the content type of the webhook must be application/json');
+      return { status: 400 };
+    }
     try {
       await this.take(desk, event, { delivery });
       return { status: 202 };

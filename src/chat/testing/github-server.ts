@@ -12,7 +12,7 @@ export interface Writer {
   type?: 'User' | 'Bot' | 'Organization';
 }
 interface Delivery {
-  id: number;
+  id: string;
   guid: string;
   event: string;
   action: string;
@@ -56,7 +56,8 @@ export class GithubServer extends GithubRepos {
   /** Where webhooks go: an address, or the hook itself. */
   target: string | ((r: RawRequest) => Promise<RawResponse>) = async () => ({ status: 503 });
   #token = '';
-  #ids = 1000;
+  /** As large as GitHub's are: a number that JSON.parse would round. */
+  #ids = 2n ** 53n;
   #http: Server = createServer((req, res) => void this.#serve(req, res));
 
   async start(): Promise<string> {
@@ -77,7 +78,7 @@ export class GithubServer extends GithubRepos {
     const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
     const a = this.#answer({ method: req.method ?? '', url, body, auth: req.headers.authorization ?? '' });
     res.writeHead(a.status, { 'content-type': 'application/json', ...a.headers });
-    res.end(JSON.stringify(a.body));
+    res.end(JSON.stringify(a.body).replace(/"big:(\d+)"/g, '$1'));
   }
 
   #answer(x: { method: string; url: URL; body: Record<string, unknown>; auth: string }): Answer {
@@ -111,7 +112,7 @@ export class GithubServer extends GithubRepos {
     }
     const one = /^\/app\/hook\/deliveries\/(\d+)$/.exec(url.pathname);
     if (one !== null) {
-      const d = this.deliveries.find((x) => x.id === Number(one[1]));
+      const d = this.deliveries.find((x) => x.id === `big:${one[1]}`);
       if (d === undefined) return { status: 404, body: {} };
       return { status: 200, body: { ...d, request: { headers: d.headers, payload: JSON.parse(d.body) as object } } };
     }
@@ -135,7 +136,7 @@ export class GithubServer extends GithubRepos {
     const headers = Object.fromEntries(Object.entries(d.headers).map(([k, v]) => [k.toLowerCase(), v]));
     const { target } = this;
     const status = typeof target === 'string' ? post(target) : target({ headers, body: d.body }).then((r) => r.status);
-    const done = { ...d, id: ++this.#ids, status_code: await status.catch(() => 0) };
+    const done = { ...d, id: `big:${++this.#ids}`, status_code: await status.catch(() => 0) };
     this.deliveries.push(done);
     return done;
   }
