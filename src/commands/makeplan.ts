@@ -135,11 +135,12 @@ export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
   const clouds = started(planInfra(e, outputs, scope));
   const objects = started(planFleet(e, outputs, guess, { only }));
   const names = started(e.config.dns === undefined ? Promise.resolve(undefined) : e.traffic.plan(outputs));
+  const prices = started(e.state.prices(outputs));
   const infra = (await clouds)();
   const guessed = Object.keys(guess).every((name) => guess[name] === (infra.presence[name] ?? 'absent'));
   const early = (await objects)();
   const fleet = guessed ? early : await planFleet(e, outputs, infra.presence, { only });
-  const plan = planOf(infra, fleet, (await names)(), e.state.plans());
+  const plan = planOf(infra, fleet, (await names)(), (await prices)());
   if (scope.confirmed !== plan.id || !withheld(fleet)) return plan;
   return planOf(
     infra,

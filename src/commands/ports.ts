@@ -184,6 +184,8 @@ export interface StateFacts {
 export interface StateDoor {
   /** What the users buy, per app whose state is shared; round trips by distance, so that they are the same everywhere. */
   plans(): StatePlan[];
+  /** The same with the round trips that were measured and the home of now. */
+  prices(outputs: Outputs): Promise<StatePlan[]>;
   /** What every app would buy with that mode. */
   whatIf(mode: StatePlan['mode']): StatePlan[];
   /** The data planes as apps of the fleet. */

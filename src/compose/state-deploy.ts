@@ -48,6 +48,8 @@ function membersOf(config: Config): readonly string[] {
   return c.kind === 'members' ? c.members : [1, 2, 3].map((n) => `etcd ${n}`);
 }
 
+/** Round trips as each cluster measured them, milliseconds. */
+export type Measured = Readonly<Record<ClusterName, Readonly<Record<ClusterName, number>>>>;
 type Rtts = (a: ClusterName, b: ClusterName) => { ms: number; estimated: boolean };
 
 /** By distance, so that every plan says the same of the same config. */
@@ -59,9 +61,24 @@ function byDistance(config: Config): Rtts {
   };
 }
 
-export function planOf(config: Config, app: AppConfig, rtt: Rtts = byDistance(config)): StatePlan {
+/** By distances alone: voters and home must not change because a round trip did. */
+export function planOf(config: Config, app: AppConfig): StatePlan {
   const clusters = placed(config, app).map((c) => c.name);
-  return statePlan({ app, clusters, rtt, traffic: {}, members: membersOf(config) });
+  return statePlan({ app, clusters, rtt: byDistance(config), traffic: {}, members: membersOf(config) });
+}
+
+/** The same with the round trips that agents measured, and with the home of now. */
+export function pricedOf(config: Config, app: AppConfig, now: { rtts: Measured; home: ClusterName | null }): StatePlan {
+  const { voters, home } = planOf(config, app);
+  const guess = byDistance(config);
+  const rtt: Rtts = (a, b) => {
+    const ms = now.rtts[a]?.[b] ?? now.rtts[b]?.[a];
+    return ms === undefined ? guess(a, b) : { ms, estimated: false };
+  };
+  const at = now.home ?? home;
+  const decided = { voters, ...(at === undefined ? {} : { home: at }) };
+  const clusters = placed(config, app).map((c) => c.name);
+  return statePlan({ app, clusters, rtt, traffic: {}, members: membersOf(config), decided });
 }
 
 const longest = (p: StatePlan): number => Math.max(0, ...p.rto.map((r) => r.ms ?? 0));

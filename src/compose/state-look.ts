@@ -11,9 +11,10 @@ import {
   namespaceOf,
   PORTS,
   peerService,
+  type StatePlan,
   WIRE,
 } from '../state/index.ts';
-import { placed, planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { placed, planOf, pricedOf, type SharedApp, type StateWiring } from './state-deploy.ts';
 
 const ADDRESS_MS = 180_000;
 const HOME_MS = 120_000;
@@ -71,6 +72,15 @@ async function names(w: StateWiring, app: SharedApp, outputs: Outputs, signal: A
     }
     await w.clock.sleep(POLL_MS, signal);
   }
+}
+
+/** What the users of one app pay now. */
+export async function priceFor(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<StatePlan> {
+  const heard = await askAll(w, app, outputs);
+  const told = heard.flatMap((h) => ('report' in h ? [h.report] : []));
+  const rtts = Object.fromEntries(told.map((r) => [r.cluster, r.rtts]));
+  const { home } = factsOf(planOf(w.config, app), heard, []);
+  return pricedOf(w.config, app, { rtts, home });
 }
 
 /** What the agents of one app say together. */

@@ -16,6 +16,8 @@ export interface StateInput {
   traffic: Readonly<Record<ClusterName, number>>;
   /** Clusters (or other places) with a member of the store. */
   members: readonly ClusterName[];
+  /** What was decided before: only the figures are computed anew. */
+  decided?: { voters: readonly ClusterName[]; home?: ClusterName };
 }
 
 /** What may be lost when a cluster vanishes: `inFlight`: what was written in the last `ms`. */
@@ -134,7 +136,7 @@ export function statePlan(x: StateInput): StatePlan {
       faults: [],
     };
   }
-  const voters = votersOf(x, p);
+  const voters = x.decided?.voters ?? votersOf(x, p);
   const plan = state.mode === 'active-active' ? everyCluster(x, voters, p) : oneHome(x, voters, p);
   return { ...plan, estimated: p.estimated };
 }
@@ -159,7 +161,8 @@ function everyCluster(x: StateInput, voters: readonly ClusterName[], p: Prices):
 
 function oneHome(x: StateInput, voters: readonly ClusterName[], p: Prices): StatePlan {
   const { app, clusters } = x;
-  const { ack, home: wish } = app.state.mode === 'single-writer' ? app.state : { ack: 'quorum' as const, home: 'auto' };
+  const { ack, home: said } = app.state.mode === 'single-writer' ? app.state : { ack: 'quorum' as const, home: 'auto' };
+  const wish = x.decided?.home ?? said;
   const few = voters.length < 2 || new Set(x.members).size < 3;
   const tooFewFaults = few ? [tooFew(x, voters)] : [];
   const base = {
