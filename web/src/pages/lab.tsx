@@ -87,6 +87,7 @@ function Said({ l, own }: { l: Line; own: boolean }) {
 function Room({ view, person, fail }: { view: LabView; person: string; fail: (p: Problem | undefined) => void }) {
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
+  const last = useRef(0);
   useEffect(() => {
     const b = box.current;
     if (b !== null && atEnd.current) b.scrollTop = b.scrollHeight;
@@ -102,7 +103,12 @@ function Room({ view, person, fail }: { view: LabView; person: string; fail: (p:
       aria-live="off"
       aria-label={`#${view.room} as ${person} sees it`}
       tabIndex={0}
-      onScroll={({ currentTarget: b }) => (atEnd.current = b.scrollHeight - b.scrollTop - b.clientHeight < 24)}
+      onScroll={({ currentTarget: b }) => {
+        // What grows below does not move the reader up; the reader does.
+        if (b.scrollTop < last.current) atEnd.current = false;
+        if (b.scrollHeight - b.scrollTop - b.clientHeight < 24) atEnd.current = true;
+        last.current = b.scrollTop;
+      }}
     >
       {view.entries.length === 0 && <p class="muted">Nobody has said anything.</p>}
       <ul class="plain">

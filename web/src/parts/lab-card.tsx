@@ -48,7 +48,7 @@ export function LabCard({ of, person, press }: Props) {
           ))}
         </div>
       )}
-      {edits > 0 && <div class="muted">edited {edits} times</div>}
+      {edits > 0 && <div class="muted">{edits === 1 ? 'edited once' : `edited ${edits} times`}</div>}
     </li>
   );
 }
