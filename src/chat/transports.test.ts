@@ -8,7 +8,7 @@ import { MemoryChat } from './twin.ts';
 
 const tick = (): Promise<void> => new Promise((go) => setTimeout(go, 5));
 
-transportContract('lab', async (): Promise<Rig> => {
+transportContract('in memory', async (): Promise<Rig> => {
   const chat = new MemoryChat();
   let n = 0;
   let last: () => Promise<void> = async () => undefined;

@@ -10,6 +10,8 @@ const LAB_ROOM = 'ops';
 const MOST = 60;
 const GAP_MS = 200;
 const SLOW_MS = 5000;
+/** What is slow looks so often whether it still has to be. Milliseconds. */
+const STEP_MS = 250;
 const LIMIT_MS = 1000;
 /** How long a line waits for one that overtakes it. Milliseconds. */
 const PAIR_MS = 1500;
@@ -124,7 +126,7 @@ export class Lab extends MemoryChat {
 
   /** What a write meets before it arrives. Throws ChatFault. */
   async #platform(): Promise<void> {
-    if (this.#switches.slow) await this.#clock.sleep(SLOW_MS, this.#stop.signal);
+    await this.#slowly();
     const why = this.#switches.outage
       ? new ChatFault('later', 'the lab is switched off')
       : this.#switches.limited
@@ -137,6 +139,11 @@ export class Lab extends MemoryChat {
     this.#refused += 1;
     this.#tell();
     throw why;
+  }
+
+  async #slowly(): Promise<void> {
+    for (let ms = 0; ms < SLOW_MS && this.#switches.slow; ms += STEP_MS)
+      await this.#clock.sleep(STEP_MS, this.#stop.signal);
   }
 
   #open(): void {
@@ -167,7 +174,7 @@ export class Lab extends MemoryChat {
   /** As a platform does it: again and again until it was taken, always with the same key. */
   async #deliver({ id, from, at }: Line, line: string): Promise<void> {
     const earlier = await this.#turn();
-    if (this.#switches.slow) await this.#clock.sleep(SLOW_MS, this.#stop.signal);
+    await this.#slowly();
     const caller = { door: 'lab', identity: { platform: 'lab', tenant: '', actor: from } };
     const inbound = { keys: [`lab ${id}`], line, caller, room: LAB_ROOM, typedAt: at };
     for (let taken = false; !taken; ) {
