@@ -58,6 +58,7 @@ converse.initialize(${JSON.stringify({
   i18n: 'en',
   show_desktop_notifications: false,
   allow_url_history_change: false,
+  singleton: true,
   loglevel: 'error',
 })});
 </script></body></html>`;

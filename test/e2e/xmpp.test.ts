@@ -138,10 +138,15 @@ describe.skipIf(skip)('XMPP: three persons in Converse.js (needs prosody and Chr
     expect(shop.live()).toEqual(['v1', 'v1', 'v1']);
   });
 
+  it('a short phrase means a line of the grammar', async () => {
+    await type(page('eve'), '!tw shop list');
+    expect(await sees('ana', 'shop list (eve@localhost): done')).toContain('means: versions shop');
+  });
+
   it('a release waits for two others, who copy the line that stands there; her own yes does not count', async () => {
     await type(page('ana'), '!tw release shop@v2');
     const asked = await sees('bo', 'release shop@v2 (ana@localhost)', 'TW6110', '0 of 2');
-    const approve = lineOf(asked, 'Approve');
+    const approve = lineOf(asked, 'Somebody else looks');
     expect(approve).toMatch(/^!tw approve a-[0-9a-f]{12}$/);
     await type(page('ana'), approve);
     await sees('ana', approve.slice(4), '(ana@localhost): TW6111');
@@ -149,7 +154,7 @@ describe.skipIf(skip)('XMPP: three persons in Converse.js (needs prosody and Chr
     await sees('eve', approve.slice(4), '(bo@localhost): done');
     await type(page('ana'), '!tw release shop@v2');
     await sees('ana', 'TW6110', '1 of 2', 'bo');
-    await type(page('eve'), lineOf(await sees('eve', 'TW6110', '0 of 2'), 'Approve'));
+    await type(page('eve'), lineOf(await sees('eve', 'TW6110', '0 of 2'), 'Somebody else looks'));
     await sees('bo', approve.slice(4), '(eve@localhost): done');
     expect(shop.live()).toEqual(['v1', 'v1', 'v1']);
     await picture(page('eve'), 'approve');

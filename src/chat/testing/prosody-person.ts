@@ -1,6 +1,5 @@
 // A person at a client of their own, for tests: what they type, and what a client shows them.
 import { client, xml } from '@xmpp/client';
-import { typedInXmpp } from '../view/xmpp.ts';
 import type { Prosody } from './prosody.ts';
 
 type Element = ReturnType<typeof xml>;
@@ -17,9 +16,8 @@ const OWNER = 'http://jabber.org/protocol/muc#owner';
 
 /** Things a client makes live in a text: links, addresses, host names, styling (XEP-0393), control characters. */
 export function liveIn(body: string): string[] {
-  const own = body
-    .split('\n')
-    .map((l) => l.replace(/: !tw .*$/, (t) => (typedInXmpp(t.slice(2)) ?? '').replace(/[@.]/g, '')));
+  // Lines to type are exact, so they may hold only what is nothing else anywhere.
+  const own = body.split('\n').map((l) => l.replace(/: !tw (?!.*\.[a-z]{2})[a-z0-9 "'=,.@#-]+$/, ''));
   const links = /\b[a-z][a-z0-9+.-]*:\S|\bwww\.\S|[\w.]@\S|[a-z0-9]\.\u2060?[a-z]{2,}|:[a-z]+:/giu;
   const spans = /(?:^|[\s*_~`])([*_~`])(?![\s*_~`])[^\n]*?[^\s]\1/gu;
   const lines = /^\s*(?:>|```|\/me )/u;
@@ -34,6 +32,7 @@ export class Person {
   readonly #room: string;
   #nick: string;
   #count = 0;
+  #came = false;
   #last: Element | undefined;
   /** The room as a client shows it: edits are put over what they edit. */
   readonly seen: Shown[] = [];
@@ -66,15 +65,12 @@ export class Person {
     return person;
   }
 
+  /** Who comes back sees what was said since. */
   async #come(): Promise<void> {
     this.here.clear();
-    await this.#c.send(
-      xml(
-        'presence',
-        { to: `${this.#room}/${this.#nick}` },
-        xml('x', { xmlns: MUC }, xml('history', { maxstanzas: '0' })),
-      ),
-    );
+    const past = xml('history', { maxstanzas: this.#came ? '20' : '0' });
+    this.#came = true;
+    await this.#c.send(xml('presence', { to: `${this.#room}/${this.#nick}` }, xml('x', { xmlns: MUC }, past)));
   }
 
   #on(s: Element): void {
@@ -88,7 +84,8 @@ export class Person {
     const edited = s.getChild('replace')?.attrs['id'] as string | undefined;
     const old = this.seen.find((m) => m.id === edited && m.nick === nick);
     if (old !== undefined) Object.assign(old, { body, edits: old.edits + 1 });
-    else this.seen.push({ nick, id: String(s.attrs['id']), body, edits: 0 });
+    else if (!this.seen.some((m) => m.id === s.attrs['id']))
+      this.seen.push({ nick, id: String(s.attrs['id']), body, edits: 0 });
   }
 
   async send(s: Element): Promise<void> {

@@ -8,11 +8,11 @@ const UNSEEN = /\p{Default_Ignorable_Code_Point}|[\ufff9-\uffff]/gu;
 /** What opens a span of XEP-0393, or a name. */
 const OPENS = /[*_~`@]/g;
 /** What stands before the colon of `http:`, `xmpp:`, `mailto:` and whatever else a client takes for an address. */
-const SCHEME = /[a-z][a-z0-9+.-]*(?=:\S)/gi;
+const SCHEME = /[a-z][a-z0-9+.-]*(?=:(?:\S|$))/gi;
 /** `:name:` is a picture to some. */
-const PICTURE = /:(?=[a-z_][a-z0-9_+-]*:)/gi;
+const PICTURE = /:(?=[a-z_][a-z0-9_+-]*(?::|$))/gi;
 /** What stands before the dot of a host name, in all its forms. */
-const DOT = /[\p{L}\p{N}-](?=[.\u3002\uff0e\uff61][\p{L}-]{2})/gu;
+const DOT = /(?:www(?=[.\u3002\uff0e\uff61])|[\p{L}\p{N}-](?=[.\u3002\uff0e\uff61][\p{L}-]{2}))/giu;
 /** Quotes and `/me` are read at the beginning of a line. */
 const LINE = /^(?=\s*[>/])/;
 
@@ -25,6 +25,7 @@ export function inert(text: string, most = LONGEST): string {
     .slice(0, most)
     .toWellFormed()
     .replace(UNSEEN, '')
+    .replace(/\t/g, ' ')
     .replace(OPENS, `${JOINER}$&`)
     .replace(PICTURE, `$&${JOINER}`)
     .replace(SCHEME, `$&${JOINER}`)
@@ -60,13 +61,16 @@ export function xmppText(v: CardView, before?: string): string {
     const [label, cells] = [inert(r.label), inert(r.cells)];
     return `${r.mark} ${label}${cells === '' ? '' : `  ${cells}`}`;
   });
+  const notes = v.notes.map(note);
+  // A line that a note tells already is not told twice.
+  const buttons = v.buttons.filter((b) => !notes.some((n) => n.endsWith(exact(b.line))));
   return [
     ...(before === undefined ? [] : [before]),
     `${v.mark} ${inert(v.line)} (${account(v.account)}): ${inert(v.state, HEAD)}`,
     ...rows,
     ...(v.more === 0 ? [] : [`… ${v.more} more`]),
-    ...v.notes.map(note),
-    ...v.buttons.map(toType),
+    ...notes,
+    ...buttons.map(toType),
   ].join('\n');
 }
 
