@@ -31,6 +31,8 @@ export interface StateWiring extends CoordinationWiring {
 
 export type SharedApp = AppConfig & { state: SharedState };
 const USERS = ['write', 'read', 'repl', 'copy', 'agent'] as const;
+/** Known to other clusters: to gateways that write at home, and to voters that follow it. */
+const SHARED: ReadonlySet<string> = new Set(['write', 'repl']);
 
 export const isShared = (a: AppConfig): a is SharedApp => a.state.mode !== 'isolated';
 
@@ -121,14 +123,15 @@ function usersIn(files: Record<string, string> | undefined): RedisSecrets | unde
 
 type Files = Record<string, string> | undefined;
 
-/** What a cluster has stays; else every folder with the same keys says the same. `repl` is one for all clusters. */
+/** What a cluster has stays; else every folder with the same keys says the same. */
 function usersOf(w: StateWiring, app: string, at: { cluster: ClusterName; files: Files; all: readonly Files[] }) {
   const made = (where: string, user: string): string =>
     createHmac('sha256', w.secret).update(`state ${w.config.fleet} ${app} ${where} ${user}`).digest('hex');
+  const anywhere = at.all.map(usersIn).find((u) => u !== undefined);
   const there = usersIn(at.files);
-  const shared = at.all.map(usersIn).find((u) => u !== undefined)?.repl ?? made('all', 'repl');
-  const fresh = Object.fromEntries(USERS.map((user) => [user, made(at.cluster, user)])) as unknown as RedisSecrets;
-  return { ...(there ?? fresh), repl: shared };
+  const one = (user: keyof RedisSecrets): string =>
+    SHARED.has(user) ? (anywhere?.[user] ?? made('all', user)) : (there?.[user] ?? made(at.cluster, user));
+  return Object.fromEntries(USERS.map((user) => [user, one(user)])) as unknown as RedisSecrets;
 }
 
 async function keysOf(

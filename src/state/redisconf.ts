@@ -1,8 +1,8 @@
 // The config file of a voter's Redis: it boots fenced, whatever is on its disk.
 
-/** Passwords of the Redis users. They stay inside one cluster, but for `repl`, which all voters share. */
+/** Passwords of the Redis users. They stay inside one cluster, but for `write` and `repl`, which all clusters share. */
 export interface RedisSecrets {
-  /** `tw-w`: writes of the gateways. */
+  /** `tw-w`: writes of the gateways, also of those in other clusters. */
   write: string;
   /** `tw-r`: local reads. */
   read: string;
