@@ -9,7 +9,7 @@ import { Rulebook } from './commands.ts';
 import type { Homes } from './homes.ts';
 import { Lanes } from './lanes.ts';
 import { type Token, Tokens } from './tokens.ts';
-import { Upstream } from './upstream.ts';
+import { copiesOf, Upstream } from './upstream.ts';
 
 export interface GatewayDeps {
   homes: Homes;
@@ -32,8 +32,8 @@ export interface GatewayDeps {
   tell?(sources: readonly string[], at: Token): Promise<void> | undefined;
 }
 
-/** Time to open one connection, between two tries, and between two looks at silent connections. Milliseconds. */
-const [OPEN_MS, AGAIN_MS, WATCH_MS] = [5000, 50, 250];
+/** Time to open one connection, between two tries, two looks at silent connections, two questions for copies. Milliseconds. */
+const [OPEN_MS, AGAIN_MS, WATCH_MS, COPY_MS] = [5000, 50, 250, 15];
 
 function leaving(): PromiseWithResolvers<never> {
   const left = Promise.withResolvers<never>();
@@ -89,23 +89,28 @@ export class Core {
     return written ? this.deps.tell?.(sources, at) : undefined;
   }
 
-  /** The connections to the home that is known now, when they are open and writes may go there. */
-  get home(): Lanes | undefined {
+  /** The connections to the home that is known now, when they are open and may be used for that. */
+  home(write: boolean): Lanes | undefined {
     const { homes } = this.deps;
     const lanes = this.#home;
-    return lanes?.closed === false && !homes.held && lanes.epoch === homes.value?.epoch ? lanes : undefined;
+    const open = lanes?.closed === false && !homes.held && lanes.epoch === homes.value?.epoch;
+    return open && (lanes.writable || !write) ? lanes : undefined;
   }
 
   /** Opens them; one attempt at a time for all clients. Throws with the reason. */
-  async reach(): Promise<Lanes> {
-    if (this.home !== undefined) return this.home;
-    if (this.#reaching === undefined) {
-      const reaching = this.#open('home').finally(() => {
-        if (this.#reaching === reaching) this.#reaching = undefined;
-      });
-      this.#reaching = reaching;
+  async reach(write: boolean): Promise<void> {
+    if (this.home(false) === undefined) {
+      this.#reaching ??= this.#opened();
+      await this.#reaching;
     }
-    return await this.#reaching;
+    if (write) await this.#home?.staff();
+  }
+  async #opened(): Promise<Lanes> {
+    const opening = this.#open('home');
+    const over = (): void => void (this.#reaching === opening && (this.#reaching = undefined));
+    opening.then(over, over);
+    this.#reaching = opening;
+    return await opening;
   }
 
   /** The connection to the Redis of this cluster, while it is open. */
@@ -142,7 +147,7 @@ export class Core {
     if (kind === 'home' && homes.held) throw new Error('a planned move is under way');
     const lanes = await Lanes.open({
       kind,
-      open: () => (kind === 'home' && v !== undefined ? this.#atHome(v, '0') : this.here('0')),
+      open: (to) => (kind === 'home' && v !== undefined ? this.#atHome(v, to, '0') : this.here('0')),
       seen: (sources, at, written) => this.seen(sources, at, written),
       ackMs,
     });
@@ -159,21 +164,33 @@ export class Core {
     const { homes } = this.deps;
     if (homes.value === undefined) throw new Error('no home is known');
     if (homes.held) throw new Error('a planned move is under way');
-    const up = await this.#atHome(homes.value, db);
+    const up = await this.#atHome(homes.value, 'write', db);
     this.#own.add(up);
     up.onClose = () => this.#own.delete(up);
     return up;
   }
 
-  /** A connection to the primary of `v`, which is open to writers. Throws with the reason. */
-  async #atHome(v: EpochValue, db: string): Promise<Upstream> {
+  /** A connection to the primary of `v`; for writes only once enough copies follow it. Throws with the reason. */
+  async #atHome(v: EpochValue, to: 'read' | 'write', db: string): Promise<Upstream> {
     const { secrets } = this.deps;
     const opening = this.#connect(this.deps.openHome(v), { user: 'tw-w', password: secrets.write, db });
     opening.then((late) => v.epoch !== this.deps.homes.value?.epoch && late.close()).catch(() => undefined);
     const up = await Promise.race([opening, this.#left.promise]);
-    if (up.epoch === v.epoch) return up;
-    up.close();
-    throw new Error(`${v.primary} is at epoch ${up.epoch}, not ${v.epoch}`);
+    try {
+      if (up.epoch !== v.epoch) throw new Error(`${v.primary} is at epoch ${up.epoch}, not ${v.epoch}`);
+      if (to === 'write') await this.#followed(up, v);
+      return up;
+    } catch (error) {
+      up.close();
+      throw error;
+    }
+  }
+  async #followed(up: Upstream, v: EpochValue): Promise<void> {
+    const end = this.now() + OPEN_MS;
+    while ((await copiesOf(up)) < up.w) {
+      if (this.now() >= end) throw new Error(`too few copies follow ${v.primary}`);
+      await this.deps.clock.sleep(COPY_MS);
+    }
   }
 
   /** A connection to the Redis of this cluster. */
@@ -223,7 +240,7 @@ export class Core {
     const { homes, clock } = this.deps;
     while (!signal.aborted && this.#book === undefined) {
       const { value } = homes;
-      const tries = [() => this.here('0'), ...(value === undefined ? [] : [() => this.#atHome(value, '0')])];
+      const tries = [() => this.here('0'), ...(value === undefined ? [] : [() => this.#atHome(value, 'read', '0')])];
       for (const open of tries) {
         const up = await open().catch(() => undefined);
         const [said] = (await up?.send([encode(['COMMAND'])], 1).catch(() => [])) ?? [];

@@ -16,7 +16,8 @@ export interface Parcel {
 export interface LanesOptions {
   /** `home`: writes and reads at the primary; `copy`: reads here, and each batch says where the log ends. */
   kind: 'home' | 'copy';
-  open(): Promise<Upstream>;
+  /** `write`: only once enough copies follow, else the WAIT behind a refused write would block it for nothing. */
+  open(to: 'read' | 'write'): Promise<Upstream>;
   /** Hears what clients have seen; their replies wait for the end of the promise. */
   seen(sources: readonly string[], at: Token, written: boolean): Promise<void> | undefined;
   ackMs: number;
@@ -37,34 +38,35 @@ export class Lanes {
   #reads: Parcel[] = [];
   #scheduled = false;
   #opening = 0;
+  #staffing: Promise<void> | undefined;
   /** Last batch of writes, milliseconds. */
   #took = Number.POSITIVE_INFINITY;
   /** Of a copy: where its log was seen to end. What it has once, it keeps. */
   at: Token;
 
-  private constructor(o: LanesOptions, reader: Upstream, writer: Upstream | undefined) {
+  private constructor(o: LanesOptions, reader: Upstream) {
     this.#o = o;
     this.#reader = reader;
     this.at = { epoch: reader.epoch, offset: -1 };
     reader.onClose = () => this.close();
-    if (writer !== undefined) this.#add(writer);
-    if (reader.closed) this.close();
   }
 
   /** Rejects with the reason when there is no way. */
   static async open(o: LanesOptions): Promise<Lanes> {
-    const opening = [o.open(), ...(o.kind === 'home' ? [o.open()] : [])];
-    try {
-      const [reader, writer] = await Promise.all(opening);
-      return new Lanes(o, reader as Upstream, writer);
-    } catch (error) {
-      for (const up of opening) up.then((u) => u.close()).catch(() => undefined);
-      throw error;
-    }
+    return new Lanes(o, await o.open('read'));
   }
 
   get closed(): boolean {
     return this.#reader.closed;
+  }
+  get writable(): boolean {
+    return this.#writers.size > 0;
+  }
+  /** Opens the first connection for writes. Rejects with the reason when there is none. */
+  async staff(): Promise<void> {
+    if (this.writable) return;
+    this.#staffing ??= this.#open().finally(() => (this.#staffing = undefined));
+    await this.#staffing;
   }
   get epoch(): number {
     return this.#reader.epoch;
@@ -76,7 +78,7 @@ export class Lanes {
 
   /** Sends at the end of this turn; `done` comes later, or at once when nothing can be sent any more. */
   ship(p: Parcel, write: boolean): void {
-    if (this.closed) {
+    if (this.closed || (write && !this.writable)) {
       p.done({ is: 'unsent' });
       return;
     }
@@ -113,14 +115,18 @@ export class Lanes {
     for (const p of [...this.#writes.splice(0), ...this.#reads.splice(0)]) p.done({ is: 'unsent' });
   }
 
-  #add(up: Upstream): void {
+  async #open(): Promise<void> {
+    const up = await this.#o.open('write');
+    if (this.closed) {
+      up.close();
+      throw new Error('the connection ended');
+    }
     this.#writers.add(up);
     this.#idle.push(up);
     up.onClose = () => {
       this.#writers.delete(up);
-      if (this.#writers.size === 0) this.close();
+      if (!this.writable) for (const p of this.#writes.splice(0)) p.done({ is: 'unsent' });
     };
-    if (up.closed) up.onClose();
   }
 
   #flush(): void {
@@ -174,12 +180,11 @@ export class Lanes {
   #grow(): void {
     if (this.#opening >= OPENING || this.#writers.size + this.#opening >= WRITERS) return;
     this.#opening += 1;
-    const opening = this.#o.open().then((up) => (this.closed ? up.close() : this.#add(up)));
     const over = (): void => {
       this.#opening -= 1;
       if (!this.closed && this.#writes.length > 0) this.#flush();
     };
-    opening.then(over, over);
+    this.#open().then(over, over);
   }
 }
 

@@ -29,7 +29,9 @@ function hello(args: readonly string[], own: Own): Buffer {
   if (args[1] !== undefined && args[1] !== '2') return error('NOPROTO unsupported protocol version');
   if (args.slice(2).some((a) => a.toUpperCase() === 'AUTH')) return NO_PASSWORD;
   const version = ['version', '7.0.0', 'proto', 2, 'id', own.id, 'mode', 'standalone', 'role', 'master', 'modules'];
-  return reply(['server', 'redis', ...version].map((v) => (typeof v === 'string' ? Buffer.from(v) : v)).concat([[] as never]));
+  return reply(
+    ['server', 'redis', ...version].map((v) => (typeof v === 'string' ? Buffer.from(v) : v)).concat([[] as never]),
+  );
 }
 
 const NO_PASSWORD = error(

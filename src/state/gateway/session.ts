@@ -127,7 +127,8 @@ export class Session {
   /** The usual case, without a promise: a way is open and nothing has to be waited for. False = it is another case. */
   #quickly(commands: readonly Command[]): boolean {
     if (!this.#sharable(commands) || commands.some((c) => c.fixed !== undefined)) return false;
-    const lanes = this.#kind === 'read' ? this.#freshCopy() : this.#core.home;
+    const write = this.#kind === 'write' && commands.some((c) => c.write);
+    const lanes = this.#kind === 'read' ? this.#freshCopy() : this.#core.home(write);
     if (lanes === undefined || lanes.waiting > LANE) return false;
     const done = (a: Arrival): void => {
       const out = this.#kind === 'read' ? this.#served(commands, a) : this.#settled(commands, a);
@@ -135,7 +136,7 @@ export class Session {
       else this.#answer(out);
     };
     const raws = commands.map((c) => c.raw);
-    lanes.ship({ raws, source: this.#source, done }, this.#kind === 'write' && commands.some((c) => c.write));
+    lanes.ship({ raws, source: this.#source, done }, write);
     return true;
   }
 
@@ -210,8 +211,8 @@ export class Session {
   /** The way to the primary, or the error that all of it gets. */
   async #primary(commands: readonly Command[], end: number): Promise<Upstream | Lanes | Buffer> {
     const { homes, clock } = this.#core.deps;
-    const shared = this.#sharable(commands);
-    const now = this.#usable(shared);
+    const [shared, write] = [this.#sharable(commands), commands.some((c) => c.write)];
+    const now = this.#usable(shared, write);
     if (now !== undefined) return now;
     const bytes = commands.reduce((n, c) => n + c.raw.length, 0);
     if (!this.#core.enter(commands.length, bytes)) {
@@ -221,11 +222,11 @@ export class Session {
     try {
       let why = 'no home is known';
       while (this.#core.now() < end && !this.#socket.destroyed) {
-        why = await this.#connect(shared).then(
+        why = await this.#connect(shared, write).then(
           () => '',
           (error: unknown) => String(error),
         );
-        const up = this.#usable(shared);
+        const up = this.#usable(shared, write);
         if (up !== undefined) return up;
         await homes.next(clock, Math.min(AGAIN_MS, Math.max(1, end - this.#core.now())));
       }
@@ -236,16 +237,16 @@ export class Session {
     }
   }
 
-  #usable(shared: boolean): Upstream | Lanes | undefined {
+  #usable(shared: boolean, write: boolean): Upstream | Lanes | undefined {
     const { homes } = this.#core.deps;
-    const up = shared ? this.#core.home : this.#home;
+    const up = shared ? this.#core.home(write) : this.#home;
     return up?.closed === false && !homes.held && up.epoch === homes.value?.epoch ? up : undefined;
   }
 
   /** Opens the way to the home that is known now. Throws with the reason. */
-  async #connect(shared: boolean): Promise<void> {
+  async #connect(shared: boolean, write: boolean): Promise<void> {
     if (shared) {
-      await this.#core.reach();
+      await this.#core.reach(write);
       return;
     }
     this.#home?.close();

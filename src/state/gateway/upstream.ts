@@ -17,6 +17,7 @@ interface Waiting {
   take: Taker;
 }
 
+const ROLE = encode(['ROLE']);
 /** Bytes that are copied together into one write; more of them are written piece by piece. */
 const COPIED = 64 << 10;
 
@@ -135,6 +136,14 @@ export function roleOf(r: Reply | undefined): { primary: boolean; offset: number
   if (master !== undefined) return { primary: true, offset: Number(master) };
   const slave = /^\*5\r\n\$5\r\nslave\r\n[^:]*(?::[^:]*)*:(-?\d+)\r\n$/.exec(text)?.[1];
   return slave === undefined ? undefined : { primary: false, offset: Number(slave) };
+}
+
+/** Copies that follow this primary and are in step, by ROLE. Throws Lost; 0 when it is no primary. */
+export async function copiesOf(up: Upstream): Promise<number> {
+  const [said] = await up.send([ROLE], 1);
+  const role = said === undefined ? null : decode(bytesOf(said));
+  const copies = Array.isArray(role) && String(role[0]) === 'master' ? role[2] : undefined;
+  return Array.isArray(copies) ? copies.length : 0;
 }
 
 /** An integer reply; undefined for anything else (WAIT says `-UNBLOCKED` at a demotion). */
