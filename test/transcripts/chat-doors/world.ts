@@ -36,12 +36,12 @@ export class World {
   #ids = 0;
 
   /** `account` of each person as the door has it; absent = the config names nobody. */
-  constructor(account?: (person: string, stateDir: string) => string, more: object = {}) {
+  constructor(account?: (person: string, stateDir: string) => string, more: object = {}, release: object = {}) {
     const named = PERSONS.map(
       (p) => [p, { accounts: [account?.(p, this.dir)], groups: p === 'eve' ? [] : ['crew'] }] as const,
     );
     const rules = account === undefined ? {} : { people: Object.fromEntries(named), ...RULES };
-    this.shop = new Shop({}, { app: APP, ...rules, ...more });
+    this.shop = new Shop(release, { app: APP, ...rules, ...more });
   }
 
   newId(): string {
