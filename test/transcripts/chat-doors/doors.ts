@@ -3,6 +3,9 @@ import { Lab } from '../../../src/chat/adapters/lab.ts';
 import { slackTransport } from '../../../src/chat/adapters/slack.ts';
 import type { Transport } from '../../../src/chat/index.ts';
 import { GithubServer } from '../../../src/chat/testing/github-server.ts';
+import { noProsody, Prosody } from '../../../src/chat/testing/prosody.ts';
+import { Person } from '../../../src/chat/testing/prosody-person.ts';
+import { bot, newRoom } from '../../../src/chat/testing/prosody-scene.ts';
 import { SlackPosts } from '../../../src/chat/testing/slack-post.ts';
 import { SlackServer } from '../../../src/chat/testing/slack-server.ts';
 import { systemClock } from '../../../src/kernel/index.ts';
@@ -143,6 +146,37 @@ async function githubDoor(world: World): Promise<Opened> {
   });
 }
 
+/** A person may type ten lines at once, then one a second. */
+const BURST = 9;
+
+async function xmppDoor(world: World): Promise<Opened> {
+  const server = new Prosody();
+  await server.start();
+  const room = newRoom();
+  const { transport } = bot(server, room);
+  const names = ['ana', 'bo', 'eve', 'mallory'];
+  const persons = new Map<string, Person>();
+  // Whoever comes first makes the room.
+  for (const name of names) persons.set(name, await Person.join(server, name, room));
+  const said = new Map<string, number>();
+  return await chatDoor(world, {
+    transport,
+    type: async (person, line) => {
+      const n = said.get(person) ?? 0;
+      said.set(person, n + 1);
+      if (n >= BURST) await systemClock.sleep(1100);
+      await persons.get(person)?.say(`!tw ${line}`);
+    },
+    heard: async () => {
+      for (const p of persons.values()) await p.until(() => p.here.has('tradewind'));
+    },
+    stop: async () => {
+      for (const p of persons.values()) await p.leave();
+      await server.stop();
+    },
+  });
+}
+
 async function labDoor(world: World): Promise<Opened> {
   const lab = new Lab({ clock: systemClock, newId: () => world.newId() });
   const cards = () => lab.view([]).entries.filter((e) => e.is === 'card');
@@ -177,4 +211,7 @@ export const DOORS: readonly Door[] = [
     open: (w) => slackDoor(w, 'socket'),
   },
   { name: 'github', ingress: true, account: (p) => `github:127.0.0.1:${githubId(p)}`, open: githubDoor },
+  ...(noProsody()
+    ? []
+    : [{ name: 'xmpp', ingress: true, account: (p: string) => `xmpp:localhost:${p}@localhost`, open: xmppDoor }]),
 ];
