@@ -179,6 +179,11 @@ describe('a pull request', () => {
       'a repository that was deleted',
       (p: { pull_request: { head: { repo: object | null } } }) => void (p.pull_request.head.repo = null),
     ],
+    [
+      'no repository that is told',
+      (p: { pull_request: { head: { repo: object | null } } }) =>
+        void Object.assign(p, { repository: {}, pull_request: { head: {} } }),
+    ],
   ])('from a fork gets no plan, and nothing runs: %s', async (_, change) => {
     const { exit, summary } = await step('pull_request', change as never, {
       env: { RUNNER_ENVIRONMENT: 'github-hosted' },

@@ -118,6 +118,11 @@ describe('markdown of GitHub', () => {
     );
   });
 
+  it('a line of backticks does not end the block, lines of one piece stay one line', () => {
+    for (const fence of ['```', '````', '`'.repeat(30)]) expect(liveIn(codeBlock([fence, '@ana #12']))).toEqual([]);
+    expect(readIn(codeSpan('a\r\nb'))).toContain('a b');
+  });
+
   it('a checker that sees what is live', () => {
     for (const bad of CORPUS.slice(0, 5)) expect(liveIn(bad)).not.toEqual([]);
     expect(liveIn('`@ana')).not.toEqual([]);
