@@ -4,8 +4,9 @@ import { resolve4 } from 'node:dns/promises';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { hostname, networkInterfaces } from 'node:os';
-import { type ClusterName, type Store, systemClock } from '../kernel/index.ts';
-import { EtcdStore } from '../kernel/store-etcd/index.ts';
+import { leaderAway } from '../coordination/index.ts';
+import { type ClusterName, systemClock } from '../kernel/index.ts';
+import { EtcdAdmin, type EtcdOptions, EtcdStore } from '../kernel/store-etcd/index.ts';
 import { localRedis } from '../state/adapters/local-redis.ts';
 import { outboundWire, tlsWire } from '../state/adapters/wire.ts';
 import {
@@ -23,17 +24,34 @@ import {
 } from '../state/index.ts';
 
 const EVENTS = 200;
+const LEADER_MS = 5000;
 type Log = (line: string) => void;
 
 const log: Log = (line) => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
 
-function storeOf(s: Settings, keys: DataKeys): Store {
-  return new EtcdStore({
-    endpoints: s.store.endpoints,
-    root: s.store.root,
-    clock: systemClock,
-    ...(keys.store === undefined ? {} : { tls: keys.store }),
-  });
+const etcdOf = (s: Settings, keys: DataKeys): EtcdOptions => ({
+  endpoints: s.store.endpoints,
+  root: s.store.root,
+  clock: systemClock,
+  ...(keys.store === undefined ? {} : { tls: keys.store }),
+});
+
+/** Rule 11: while home is here, a member elsewhere leads the store. */
+async function leaderElsewhere(s: Settings, keys: DataKeys, x: { home(): boolean; signal: AbortSignal }) {
+  const admin = new EtcdAdmin(etcdOf(s, keys));
+  const order = s.store.endpoints.map((e) => e.name);
+  while (!x.signal.aborted) {
+    await systemClock.sleep(LEADER_MS, x.signal).catch(() => undefined);
+    if (!x.home()) continue;
+    try {
+      const to = leaderAway(s.cluster, await admin.status(), order);
+      if (to !== undefined) await admin.moveLeader(to);
+      if (to !== undefined) log('the leader of the store moves away from home');
+    } catch (e) {
+      log(`the leader of the store stays: ${e instanceof Error ? e.message : String(e)}`);
+    }
+  }
+  admin.close();
 }
 
 const peersOf = (s: Settings): Record<ClusterName, { host: string; port: number }> =>
@@ -59,7 +77,7 @@ export async function runStateAgent(args: string[]): Promise<void> {
   const { settings: s, keys } = await readTold(args);
   const events: AgentNote[] = [];
   const redis = localRedis({ host: '127.0.0.1', port: PORTS.redis, password: keys.users.agent });
-  const store = storeOf(s, keys);
+  const store = new EtcdStore(etcdOf(s, keys));
   let agent: Agent | undefined;
   const wire = await tlsWire({
     me: s.cluster,
@@ -97,7 +115,11 @@ export async function runStateAgent(args: string[]): Promise<void> {
     () => ({ ...here.report(), events }),
   );
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => here.leave());
+  const end = new AbortController();
+  const leading = leaderElsewhere(s, keys, { home: () => here.report().look?.role === 'primary', signal: end.signal });
   await here.run(new AbortController().signal);
+  end.abort();
+  await leading;
   http.close();
   redis.close();
   await Promise.all([wire.close(), store.close()]);
@@ -115,7 +137,7 @@ const otherGateways = (s: Settings) => async (): Promise<string[]> => {
 /** A gateway of one cluster, until SIGTERM. Throws TW5160. */
 export async function runStateGateway(args: string[]): Promise<void> {
   const { settings: s, keys } = await readTold(args);
-  const store = storeOf(s, keys);
+  const store = new EtcdStore(etcdOf(s, keys));
   const wire = outboundWire({ me: s.cluster, peers: peersOf(s), tls: keys.wire, log });
   const gateway = await clusterGateway({
     me: s.cluster,

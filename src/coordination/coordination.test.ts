@@ -6,6 +6,7 @@ import { introduce } from './introduce.ts';
 import { NAMESPACE, PEERS_SERVICE } from './model.ts';
 import { coordinationApp } from './plan/app.ts';
 import { majority, sayMembers } from './plan/health.ts';
+import { leaderAway } from './plan/leader.ts';
 import { timingOf } from './plan/timing.ts';
 
 const PLACES = {
@@ -105,6 +106,20 @@ describe('majority', () => {
       expect(majority(states).holds).toBe(holds);
       expect(sayMembers(states)).toBe(say);
     }
+  });
+});
+
+describe('the leader and home', () => {
+  const three = [up('sao', 1n, 1n), up('mtl', 2n, 1n), up('syd', 3n, 1n)];
+  it('are not in one place where another member can lead, the first of the order first', () => {
+    expect(leaderAway('sao', three, ['sao', 'syd', 'mtl'])).toBe(3n);
+    expect(leaderAway('sao', three, [])).toBe(2n);
+    expect(leaderAway('mtl', three, [])).toBeUndefined();
+  });
+  const learner: MemberState = { ...three[2], learner: true } as MemberState;
+  it('a member that is down, learns, or follows somebody else cannot', () => {
+    expect(leaderAway('sao', [up('sao', 1n, 1n), down('mtl'), learner], [])).toBeUndefined();
+    expect(leaderAway('sao', [up('sao', 1n, 1n), up('mtl', 2n, 3n)], [])).toBeUndefined();
   });
 });
 

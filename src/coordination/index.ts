@@ -11,4 +11,5 @@ export {
 } from './model.ts';
 export { coordinationApp } from './plan/app.ts';
 export { type Majority, majority, sayMembers } from './plan/health.ts';
+export { leaderAway } from './plan/leader.ts';
 export type { Step } from './ports.ts';
