@@ -133,8 +133,7 @@ export class Desk {
   async recover(): Promise<void> {
     const { book, clock } = this.#deps;
     await prune(book, clock.now());
-    if (false)
-      for (const row of await untold(book, clock.now() - UNTOLD_MS)) this.#show(row, { state: 'ended', ...known(row) });
+    for (const row of await untold(book, clock.now() - UNTOLD_MS)) this.#show(row, { state: 'ended', ...known(row) });
     for (const row of await unfinished(book)) {
       if (row.state === 'received') this.#begin(row, false);
       else {
