@@ -212,9 +212,11 @@ export class Link {
     const { signal } = this.#stop;
     let wait = FIRST_MS;
     while (!signal.aborted) {
+      const since = systemClock.monotonic();
       try {
         await this.#once();
-        wait = FIRST_MS;
+        // A server that lets in and throws out again is not asked four times a second.
+        wait = systemClock.monotonic() - since > OPEN_MS ? FIRST_MS : Math.min(LAST_MS, wait * 2);
         if (!signal.aborted) this.#o.log('xmpp: the connection is gone; it is made again');
       } catch (error) {
         if (signal.aborted) return;

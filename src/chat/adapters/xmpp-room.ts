@@ -40,6 +40,9 @@ const ME = '110';
 const NEW_NICK = '210';
 const CHANGED = ['104', '170', '171', '172', '173', '174'];
 
+/** Answers of our own client's side to a ping: it was asked, so the bot is in. */
+const STILL_IN = ['service-unavailable', 'feature-not-implemented'];
+
 const utc = (ms: number): string => new Date(ms).toISOString().slice(11, 19);
 
 type Waiter<T> = ReturnType<typeof Promise.withResolvers<T>>;
@@ -145,6 +148,8 @@ export class Room {
       await link.send(joinStanza(this.jid, this.#nick));
       await joining.promise;
       await this.#fits();
+      const { nick } = this.#o;
+      if (this.#nick !== nick) await this.remark(`I am ${this.#nick} here; who is called ${nick} is somebody else.`);
       return true;
     } catch (error) {
       if (link.up) log(`xmpp: not in ${this.jid}: ${error instanceof Error ? error.message : String(error)}`);
@@ -194,17 +199,15 @@ export class Room {
     } catch (error) {
       const { name, condition } = error as { name?: string; condition?: string };
       if (name === 'TimeoutError') link.drop();
-      else if (
-        condition === undefined ||
-        ['service-unavailable', 'feature-not-implemented', 'item-not-found'].includes(condition)
-      )
-        return;
-      else this.#left();
+      else if (condition !== undefined && !STILL_IN.includes(condition)) this.#left();
     }
   }
 
   #left(): void {
-    if (this.#in) this.#away = { from: this.#away?.from ?? this.#seenAt };
+    if (this.#in) {
+      this.#away = { from: this.#away?.from ?? this.#seenAt };
+      this.#nick = this.#o.nick;
+    }
     this.#in = false;
     this.#people.clear();
     this.#said = [];
@@ -224,7 +227,7 @@ export class Room {
 
   #refused(s: Element): void {
     const { condition } = errorOf(s);
-    // Somebody else has the name: an order is obeyed by any name, and cards come from a new one.
+    // Somebody else has the name.
     if (condition === 'conflict') this.#nick = `${this.#nick}-2`;
     this.#joining?.reject(new Error(condition));
   }
@@ -248,7 +251,7 @@ export class Room {
     const id = s.attrs['id'] as string | undefined;
     if (s.attrs['type'] === 'error') {
       if (id !== undefined) this.#echoes.get(id)?.reject(faultOf(s, this.jid));
-      return;
+      return this.#wake();
     }
     if (s.attrs['type'] !== 'groupchat') return;
     if (this.#in) this.#seenAt = systemClock.now();

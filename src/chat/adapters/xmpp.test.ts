@@ -68,6 +68,18 @@ describe.skipIf(skip)('xmpp: who says what (needs prosody)', () => {
       });
     }));
 
+  it('who takes the name of the bot is told from it', () =>
+    scene(
+      server,
+      async ({ ana, lines }) => {
+        const words = 'I am tradewind-2 here; who is called tradewind is somebody else.';
+        await ana.until(() => ana.seen.some((m) => m.nick === 'tradewind-2' && m.body === words));
+        await ana.say('!tw status');
+        expect(await lines(1)).toEqual(['ana@localhost: status']);
+      },
+      { before: (ana) => ana.rename('tradewind') },
+    ));
+
   it('an address with another letter is another account, and shows it', () =>
     scene(server, async ({ join, lines, transport, room, last, ana }) => {
       const other = await join('\u0430na', { nick: 'ana ' });

@@ -1,5 +1,5 @@
 import { type Caller, COMMANDS } from '../../commands/index.ts';
-import { digest, systemClock } from '../../kernel/index.ts';
+import { clean, digest, systemClock } from '../../kernel/index.ts';
 import type { CardView } from '../model.ts';
 import { ChatFault, type Desk, type MessageRef, type Transport } from '../ports.ts';
 import { movedText, typedInXmpp, xmppText } from '../view/xmpp.ts';
@@ -66,9 +66,11 @@ class Xmpp implements Transport {
   #desk: Desk | undefined;
 
   constructor(o: XmppOptions) {
-    this.#o = o;
-    const { nick, log } = o;
-    this.#link = new Link(o, {
+    // Addresses and reasons come from outside.
+    const log = (line: string): void => o.log(clean(line));
+    this.#o = { ...o, log };
+    const { nick } = o;
+    this.#link = new Link(this.#o, {
       stanza: (s) => this.#rooms.get(partsOf(s.attrs['from'] as string).bare)?.on(s),
       up: (resumed) => this.#each((r) => (resumed ? r.look() : r.lost())),
     });
@@ -101,9 +103,13 @@ class Xmpp implements Transport {
     const line = typedInXmpp(said.body);
     if (line === undefined || said.edit) return;
     const why = this.#unheard(said, bare);
-    if (why !== undefined) return this.#o.log(`xmpp: a line in ${room.jid} was not heard: ${why}`);
-    const who = bare ?? '';
     const now = systemClock.now();
+    if (why !== undefined) {
+      const text = `xmpp: a line in ${room.jid} was not heard: ${why}`;
+      if (this.#flood.take(text, false, now) === 'yes') this.#o.log(text);
+      return;
+    }
+    const who = bare ?? '';
     const may = this.#flood.take(who, isSafe(line), now);
     if (may === 'tell') void room.remark(`Too many lines at once: some were not taken. Wait a little.`).catch(() => 0);
     if (may !== 'yes') return;
