@@ -298,6 +298,28 @@ rights: [{ who: [ana], may: [look, safe, rule] }]
     expect(github.live(PULL)).toEqual([]);
   }, 120_000);
 
+  it('what one run asks for another one approves: all of them share the folder', async () => {
+    config();
+    const rules = `rights: [{ who: [ana, bo], may: [look, safe, forward, rule, approve] }]\napprovals: [{ quorum: 1 }]\n`;
+    const file = readFileSync(work('tradewind.yaml'), 'utf8').replace(/rights:.*\n/, rules);
+    writeFileSync(
+      work('tradewind.yaml'),
+      file.replace('people: { ', 'people: { bo: { accounts: ["github:127.0.0.1:102"] }, '),
+    );
+    mkdirSync(work('k8s'));
+    const o = { env: { GITHUB_SHA: committed() }, real: true } as const;
+    let id = 10;
+    const says = (who: number, body: string) => {
+      const user = { id: who, login: 'x', type: 'User' };
+      return step('issue_comment', now({ id: ++id, user, body }, user) as never, o);
+    };
+    expect((await says(101, '/tw promote shop')).log).toContain('TW6110');
+    const [line = ''] = /\/tw approve a-[0-9a-f]{12}/.exec(github.shown(PULL)) ?? [];
+    expect((await says(101, line)).log).toContain('TW6111');
+    expect((await says(102, line)).exit).toBe(0);
+    expect((await says(101, '/tw promote shop')).log).not.toContain('TW61');
+  }, 120_000);
+
   it('the code of the pull request is never what runs', async () => {
     config();
     committed();
