@@ -5,7 +5,9 @@ import { authorise, personOf } from './access/machine/rights.ts';
 import type { Approval, Person, Policy, Target } from './access/model.ts';
 import { open, use } from './book/approvals.ts';
 import type { Context, Invocation, Io } from './context.ts';
+import { lineOf } from './line/machine/say.ts';
 import type { Args, Outcome } from './model.ts';
+import { specOf } from './table.ts';
 
 export interface Asked {
   c: Context;
@@ -69,11 +71,8 @@ const mayVote = (a: Asked): ((name: string) => boolean) => {
   };
 };
 
-const again = (a: Asked, plan: string | null): string => {
-  const target = a.call.args['target'] ?? a.call.args['app'];
-  const words = ['tw', a.call.verb, ...(typeof target === 'string' ? [target] : [])];
-  return [...words, ...(plan === null ? [] : ['--plan', plan])].join(' ');
-};
+const again = (a: Asked, plan: string | null): string =>
+  `tw ${lineOf(specOf(a.call.verb), a.call.args, BY_THE_WAY)}${plan === null ? '' : ` --plan ${plan}`}`;
 
 function waits(a: Asked, x: { approval: Approval; moved: string | undefined }): TwError {
   const { approval, moved } = x;

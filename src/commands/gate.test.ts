@@ -303,6 +303,12 @@ describe('approvals', () => {
     const asked = await no(as('anna', 'up', { on: [] }));
     await as('carl', 'approve', { approval: asked.id });
     expect((await no(as('anna', 'up', { on: ['eu'] }))).code).toBe('TW6110');
+    // The line to go on with asks for the same: else it would be another question.
+    const held = { target: 'shop@v2', hold: 'commit', yes: true, dryRun: false };
+    const refused = await as('anna', 'release', held).catch((e: unknown) => e);
+    expect(refused).toMatchObject({
+      problem: { fix: [{}, { command: 'tw release shop@v2 --hold=commit --plan p-1' }] },
+    });
     expect((await no(as('bob', 'up', { on: [] }))).code).toBe('TW6110');
     const other = config(`${FLEET}${PEOPLE}`.replace('us-east-1', 'us-west-2'));
     expect((await no(as('anna', 'up', { on: [] }, other))).code).toBe('TW6115');

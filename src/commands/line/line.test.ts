@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { COMMANDS } from '../table.ts';
+import type { CommandSpec } from '../model.ts';
+import { COMMANDS, specOf } from '../table.ts';
 import { chatVerbs, type Draft, isFault, parseLine } from './machine/parse.ts';
 import { expand, phraseOf, type Standing } from './machine/phrases.ts';
+import { lineOf } from './machine/say.ts';
 import type { LineFault } from './machine/words.ts';
 
 const g = { table: COMMANDS, fleet: 'demo' };
@@ -28,6 +30,22 @@ describe('the grammar', () => {
         .replace(/--because (".*?")(.*)$/, '$2 because $1')
         .replaceAll("'", '');
       expect(good(typed).verb, line).toBe(verb);
+    }
+  });
+
+  it('a command said as a line is the command', () => {
+    const because = new Set(['because']);
+    const needsReason = (c: CommandSpec): boolean => c.args.some((a) => a.name === 'because' && 'needed' in a.type);
+    for (const c of chatVerbs(COMMANDS).filter((x) => !needsReason(x))) {
+      for (const e of c.examples) {
+        const line = e
+          .replace(/^tw /, '')
+          .replace(/ -o json| > .*$|--because ".*?"/g, '')
+          .replaceAll("'", '');
+        const d = good(line.trim());
+        const args = 'because' in d.args ? { ...d.args, because: undefined } : d.args;
+        expect(good(lineOf(specOf(d.verb), d.args, because)), line).toEqual({ ...d, args });
+      }
     }
   });
 

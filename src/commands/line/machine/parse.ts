@@ -16,7 +16,7 @@ export interface Grammar {
   fleet: string;
 }
 
-const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+export const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 /** Free verbs ask for no right; of them only these do nothing to anybody. */
 const FREE = new Set(['explain', 'link']);
