@@ -204,7 +204,8 @@ describe.runIf(ready)(
     });
 
     it('what an interrupt left outside the state is named, with what to do', async () => {
-      const w = await world({}, 400);
+      // Slow enough that the create is still under way when the interrupt arrives, on a busy machine too.
+      const w = await world({}, 60);
       const stop = new AbortController();
       for await (const e of infraApply(await infraPlan({ ...w.ctx, only: ['mtl'] }), w.ctx, { stop: stop.signal })) {
         if (e.type === 'root' && e.address?.includes('azurerm_kubernetes_cluster') === true) stop.abort();
