@@ -19,7 +19,7 @@ afterAll(async () => {
   await rig.end();
 });
 
-const PAGES = ['/', '/fleet', '/releases', '/traffic', '/plan', '/history', '/settings'];
+const PAGES = ['/', '/fleet', '/releases', '/traffic', '/plan', '/history', '/settings', '/lab'];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 async function opened(path: string, o: { width: number; theme: 'light' | 'dark' }): Promise<Page> {
