@@ -1,8 +1,9 @@
-// Operations per second through the gateway beside the same redis-server asked directly, by redis-benchmark with 50
-// clients. A write through the gateway waits for its second copy (WAIT 1); the direct one waits for nobody.
+// Operations per second through the gateway beside the same redis-server asked directly, and beside a TCP proxy in
+// Node that does nothing, by redis-benchmark. A write through the gateway waits for its second copy; redis-server
+// alone waits for nobody, so a client that sends SET and WAIT 1 itself stands beside it too.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { systemClock } from '../src/kernel/index.ts';
 import { startGateway } from '../src/state/gateway/gateway.ts';
 import { Homes } from '../src/state/gateway/homes.ts';
@@ -10,9 +11,13 @@ import type { EpochValue } from '../src/state/model.ts';
 import { programOf } from '../src/state/testing/redis-process.ts';
 import { SECRETS } from '../src/state/testing/secrets.ts';
 import { Trio } from '../src/state/testing/trio.ts';
-import { median, run } from './lib/measure.ts';
+import { grid, median, run } from './lib/measure.ts';
+import { type Figure, type Load, redisLoad } from './lib/redis-load.ts';
 
-const [CLIENTS, REQUESTS, ROUNDS] = [50, 40_000, 3];
+const ROUNDS = 5;
+const USERS = { 'tw-w': SECRETS.write, 'tw-r': SECRETS.read } as const;
+const WRITE = ['SET', 'key:__rand_int__', 'value of sixteen'];
+const READ = ['GET', 'key:__rand_int__'];
 
 async function stream(port: number) {
   const socket = connect(port, '127.0.0.1').setNoDelay(true);
@@ -24,8 +29,13 @@ interface Home {
   v: EpochValue;
   port: number;
 }
+interface Ports {
+  write: number;
+  read: number;
+  proxy: number;
+}
 
-/** The gateway of the home cluster, in a process of its own. */
+/** The gateway of the home cluster, and the proxy, in a process of their own. */
 async function serve({ v, port }: Home): Promise<void> {
   const homes = new Homes();
   homes.set(v);
@@ -41,29 +51,68 @@ async function serve({ v, port }: Home): Promise<void> {
     writePort: 0,
     readPort: 0,
   });
-  process.send?.({ write: gate.writePort, read: gate.readPort });
+  const proxy = createServer((a) => {
+    const b = connect(port, '127.0.0.1').setNoDelay(true);
+    a.setNoDelay(true);
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      from.on('error', () => undefined);
+      from.on('close', () => to.destroy());
+      from.on('data', (chunk) => void to.write(chunk));
+    }
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port: at } = proxy.address() as { port: number };
+  process.send?.({ write: gate.writePort, read: gate.readPort, proxy: at } satisfies Ports);
   await once(process, 'disconnect');
+  proxy.close();
   await gate.close();
+  process.exit();
 }
 
-interface Figure {
-  perSecond: number;
-  p50: number;
-}
-
-/** `command` by redis-benchmark: requests per second and p50 in milliseconds. */
-function measured(port: number, user: keyof typeof USERS | undefined, command: readonly string[]): Figure {
-  const login = user === undefined ? [] : ['--user', user, '-a', USERS[user]];
-  const size = ['-c', `${CLIENTS}`, '-n', `${REQUESTS}`, '-P', '1', '--csv'];
-  const { stdout } = run(['redis-benchmark', '-p', `${port}`, ...login, ...size, ...command]);
+/** `command` by redis-benchmark. */
+function benchmark(
+  to: { port: number; user?: keyof typeof USERS },
+  command: readonly string[],
+  clients: number,
+): Figure {
+  const login = to.user === undefined ? [] : ['--user', to.user, '-a', USERS[to.user]];
+  const size = ['-c', `${clients}`, '-n', `${8000 + clients * 400}`, '-P', '1', '--csv'];
+  const { stdout } = run(['redis-benchmark', '-p', `${to.port}`, ...login, ...size, ...command]);
   const line = stdout.trim().split('\n').at(-1) ?? '';
   const cells = line.split('","').map((c) => Number(c.replaceAll('"', '')));
   return { perSecond: cells[1] ?? 0, p50: cells[4] ?? 0 };
 }
-const USERS = { 'tw-w': SECRETS.write, 'tw-r': SECRETS.read } as const;
 
-const WRITE = ['SET', 'key:__rand_int__', 'value of sixteen'];
-const READ = ['GET', 'key:__rand_int__'];
+/** The closed loop of `redisLoad` in a process of its own. */
+async function looped(load: Load): Promise<Figure> {
+  const child = fork(import.meta.filename, ['load', JSON.stringify(load)]);
+  const [figure] = (await once(child, 'message')) as [Figure];
+  await once(child, 'close');
+  return figure;
+}
+
+type Arm = () => Figure | Promise<Figure>;
+/** Runs the arms in turn; the first round does not count. Medians; the ratio and what is added are of the rounds. */
+async function row(name: string, arms: { ours: Arm } & Record<string, Arm>): Promise<string[][]> {
+  const rounds: Record<string, Figure>[] = [];
+  for (let i = -1; i < ROUNDS; i++) {
+    const round: Record<string, Figure> = {};
+    for (const [who, arm] of Object.entries(arms)) round[who] = await arm();
+    if (i >= 0) rounds.push(round);
+  }
+  const of = (who: string, what: keyof Figure): number => median(rounds.map((r) => r[who]?.[what] ?? 0));
+  return Object.keys(arms)
+    .filter((who) => who !== 'ours')
+    .map((who) => {
+      const ratio = median(rounds.map((r) => (r['ours']?.perSecond ?? 0) / (r[who]?.perSecond ?? 1)));
+      const more = median(rounds.map((r) => (r['ours']?.p50 ?? 0) - (r[who]?.p50 ?? 0)));
+      const cells = [of('ours', 'perSecond'), of(who, 'perSecond')].map((n) => `${Math.round(n)} op/s`);
+      return [name, ...cells, who, ratio.toFixed(2), `${more >= 0 ? '+' : ''}${more.toFixed(2)} ms`];
+    });
+}
 
 async function bench(): Promise<void> {
   const trio = await Trio.start();
@@ -71,30 +120,40 @@ async function bench(): Promise<void> {
   const { port } = trio.of('a');
   const child = fork(import.meta.filename, ['serve', JSON.stringify({ v, port })]);
   try {
-    const [ports] = (await once(child, 'message')) as [{ write: number; read: number }];
-    const pairs = [
-      { name: 'SET', direct: () => measured(port, 'tw-w', WRITE), ours: () => measured(ports.write, undefined, WRITE) },
-      { name: 'GET', direct: () => measured(port, 'tw-r', READ), ours: () => measured(ports.read, undefined, READ) },
+    const [at] = (await once(child, 'message')) as [Ports];
+    const arms = (clients: number, write: boolean): { ours: Arm } & Record<string, Arm> => {
+      const [command, user] = write ? [WRITE, 'tw-w' as const] : [READ, 'tw-r' as const];
+      return {
+        ours: () => benchmark({ port: write ? at.write : at.read }, command, clients),
+        'redis-server': () => benchmark({ port, user }, command, clients),
+        'plain TCP proxy': () => benchmark({ port: at.proxy, user }, command, clients),
+      };
+    };
+    const load = { clients: 50, requests: 30_000 };
+    const login = { user: 'tw-w', password: SECRETS.write };
+    const quorum = {
+      ours: () => looped({ ...load, port: at.write, operation: [WRITE] }),
+      'redis-server, SET and WAIT 1': () => looped({ ...load, port, login, operation: [WRITE, ['WAIT', '1', '1000']] }),
+    };
+    const rows = [
+      ...(await row('SET, 50 clients', arms(50, true))),
+      ...(await row('GET, 50 clients', arms(50, false))),
+      ...(await row('SET, 4 clients', arms(4, true))),
+      ...(await row('GET, 4 clients', arms(4, false))),
+      ...(await row('SET, 50 clients, our own loop', quorum)),
     ];
-    process.stdout.write(`50 clients, pipeline 1, ${REQUESTS} requests, median of ${ROUNDS} rounds\n`);
-    process.stdout.write('command  redis-server        gateway             ratio   p50\n');
-    for (const p of pairs) {
-      p.ours();
-      const rounds = Array.from({ length: ROUNDS }, () => ({ direct: p.direct(), ours: p.ours() }));
-      const of = (who: 'direct' | 'ours', what: keyof Figure): number => median(rounds.map((r) => r[who][what]));
-      const ratio = median(rounds.map((r) => r.ours.perSecond / r.direct.perSecond));
-      const more = of('ours', 'p50') - of('direct', 'p50');
-      const cell = (who: 'direct' | 'ours'): string => `${Math.round(of(who, 'perSecond'))} op/s`.padEnd(20);
-      process.stdout.write(
-        `${p.name.padEnd(9)}${cell('direct')}${cell('ours')}${ratio.toFixed(2)}    ${more >= 0 ? '+' : ''}${more.toFixed(2)} ms\n`,
-      );
-    }
+    const head = ['pipeline 1', 'gateway', 'beside it', '', 'ratio', 'p50'];
+    grid('gateway', head, rows, [`median of ${ROUNDS} rounds, in turn`]);
   } finally {
     child.disconnect();
     await trio.close();
   }
 }
 
-if (process.argv[2] === 'serve') await serve(JSON.parse(process.argv[3] ?? '') as Home);
-else if (programOf('redis-benchmark') === undefined) process.stdout.write('redis-benchmark is not installed\n');
+const [, , mode, given = ''] = process.argv;
+if (mode === 'serve') await serve(JSON.parse(given) as Home);
+else if (mode === 'load') {
+  process.send?.(await redisLoad(JSON.parse(given) as Load));
+  process.disconnect?.();
+} else if (programOf('redis-benchmark') === undefined) process.stdout.write('redis-benchmark is not installed\n');
 else await bench();

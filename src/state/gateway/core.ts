@@ -8,6 +8,7 @@ import { decode, encode } from '../resp/values.ts';
 import { Rulebook } from './commands.ts';
 import type { Homes } from './homes.ts';
 import { Lanes } from './lanes.ts';
+import type { Peers } from './peers.ts';
 import { type Token, Tokens } from './tokens.ts';
 import { copiesOf, Upstream } from './upstream.ts';
 
@@ -28,8 +29,10 @@ export interface GatewayDeps {
   ackMs?: number;
   /** How long a read waits for what its client wrote, milliseconds; default 500. */
   freshMs?: number;
-  /** Tells the other gateways of the cluster what these clients have written; see `Peers`. */
-  tell?(sources: readonly string[], at: Token): Promise<void> | undefined;
+  /** What clients have seen; default: known to this gateway alone. */
+  tokens?: Tokens;
+  /** The other gateways of the cluster. */
+  peers?: Pick<Peers, 'tell'>;
 }
 
 /** Time to open one connection, between two tries, two looks at silent connections, two questions for copies. Milliseconds. */
@@ -43,7 +46,7 @@ function leaving(): PromiseWithResolvers<never> {
 
 export class Core {
   readonly deps: GatewayDeps;
-  readonly tokens: Tokens = new Tokens();
+  readonly tokens: Tokens;
   #book: Rulebook | undefined;
   #commands = 0;
   #bytes = 0;
@@ -60,6 +63,7 @@ export class Core {
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
+    this.tokens = deps.tokens ?? new Tokens();
     deps.homes.onEpoch = ({ epoch }) => this.#moved(epoch);
   }
 
@@ -86,7 +90,7 @@ export class Core {
   /** What these clients have seen; their replies wait for the end of the promise. */
   seen(sources: readonly string[], at: Token, written: boolean): Promise<void> | undefined {
     for (const s of sources) this.tokens.raise(s, at);
-    return written ? this.deps.tell?.(sources, at) : undefined;
+    return written ? this.deps.peers?.tell(sources, at) : undefined;
   }
 
   /** The connections to the home that is known now, when they are open and may be used for that. */
@@ -240,16 +244,17 @@ export class Core {
     const { homes, clock } = this.deps;
     while (!signal.aborted && this.#book === undefined) {
       const { value } = homes;
-      const tries = [() => this.here('0'), ...(value === undefined ? [] : [() => this.#atHome(value, 'read', '0')])];
-      for (const open of tries) {
-        const up = await open().catch(() => undefined);
-        const [said] = (await up?.send([encode(['COMMAND'])], 1).catch(() => [])) ?? [];
-        up?.close();
-        if (said === undefined) continue;
-        this.#book = new Rulebook(decode(bytesOf(said)));
-        return;
-      }
-      await homes.next(clock, AGAIN_MS);
+      const tries = [this.here('0'), ...(value === undefined ? [] : [this.#atHome(value, 'read', '0')])];
+      const asked = tries.map(async (opening) => {
+        const up = await opening;
+        const late = (): never => {
+          throw new Error('no answer');
+        };
+        return await within(clock, OPEN_MS, up.send([encode(['COMMAND'])], 1), late).finally(() => up.close());
+      });
+      const [said] = await Promise.any(asked).catch(() => []);
+      if (said !== undefined) this.#book = new Rulebook(decode(bytesOf(said)));
+      else await homes.next(clock, AGAIN_MS);
     }
   }
 }

@@ -6,8 +6,11 @@ import { RespError, type Value } from '../resp/values.ts';
 import { programOf, RawClient, untilTrue } from '../testing/redis-process.ts';
 import { SECRETS } from '../testing/secrets.ts';
 import { Trio } from '../testing/trio.ts';
-import { type Gateway, startGateway } from './gateway.ts';
+import { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
 import { Homes } from './homes.ts';
+import { Peers } from './peers.ts';
+import { PeerWorld } from './peers-twin.ts';
+import { Tokens } from './tokens.ts';
 
 const plain = (v: Value): unknown =>
   Buffer.isBuffer(v) ? v.toString() : v instanceof RespError ? `-${v.text}` : Array.isArray(v) ? v.map(plain) : v;
@@ -34,20 +37,25 @@ class Rig {
   static async open(holdCommands = 10_000): Promise<Rig> {
     const rig = new Rig(await Trio.start());
     rig.homes.set(await rig.trio.primary('a', 1));
-    rig.gate = await startGateway({
-      homes: rig.homes,
-      openHome: (v) => stream(rig.trio.of(v.primary).port),
-      openLocal: () => stream(rig.trio.of('b').port),
+    rig.gate = await rig.another({ holdCommands });
+    return rig;
+  }
+
+  /** One more gateway of the cluster, with a watch of its own. */
+  another(more: Partial<GatewayOptions> = {}): Promise<Gateway> {
+    return startGateway({
+      homes: this.homes,
+      openHome: (v) => stream(this.trio.of(v.primary).port),
+      openLocal: () => stream(this.trio.of('b').port),
       secrets: SECRETS,
       clock: systemClock,
       holdMs: 3000,
       ackMs: 1000,
-      holdCommands,
       host: '127.0.0.1',
       writePort: 0,
       readPort: 0,
+      ...more,
     });
-    return rig;
   }
 
   async app(port: number, localAddress = '127.0.0.1') {
@@ -174,6 +182,59 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'gateway un
     expect(await s.ask('GET', 'k')).toBe('2');
     expect(rig.gate.counts.elsewhere - before).toBe(1);
     expect(await other.ask('GET', 'k')).toBe('1');
+  });
+
+  it('a read through one gateway shows what its client wrote through another one of the cluster', async () => {
+    const world = new PeerWorld();
+    const gates = await Promise.all(
+      ['one', 'two'].map(async (id) => {
+        const [tokens, homes] = [new Tokens(), new Homes()];
+        homes.set(rig.homes.value);
+        const net = world.net(id);
+        const peers = await Peers.start({
+          net,
+          id,
+          tokens,
+          clock: systemClock,
+          lookMs: 50,
+          peers: async () => ['one', 'two'],
+        });
+        return { peers, gate: await rig.another({ homes, tokens, peers }) };
+      }),
+    );
+    const [one, two] = gates;
+    if (one === undefined || two === undefined) throw new Error('no gateways');
+    await untilTrue('they have met', () => gates.every((g) => g.peers.size === 1));
+    const [m, s] = [await rig.app(one.gate.writePort), await rig.app(two.gate.readPort)];
+    expect(await m.ask('RPUSH', 'l', 'seen')).toBe(1);
+    // The copy here stands still from now on.
+    await rig.trio.of('b').local.fence();
+    for (let n = 2; n <= 4; n++) {
+      expect(await m.ask('RPUSH', 'l', `${n}`)).toBe(n);
+      expect(await s.ask('LRANGE', 'l', 0, -1)).toHaveLength(n);
+    }
+    expect(two.gate.counts.elsewhere).toBe(3);
+    await Promise.all(gates.flatMap((g) => [g.gate.close(), g.peers.close()]));
+  });
+
+  it('a script that changes data is a write', async () => {
+    const m = await master();
+    for (const n of ['b', 'c']) await rig.trio.of(n).process.kill('SIGSTOP');
+    expect(await m.ask('EVAL', "return redis.call('RPUSH', KEYS[1], 'x')", 1, 'l')).toMatch(/^-TWUNKNOWN/);
+    for (const n of ['b', 'c']) await rig.trio.of(n).process.kill('SIGCONT');
+  });
+
+  it('what is on its way to a home that is silent is unknown as soon as there is another one', async () => {
+    const m = await master();
+    expect(await m.ask('RPUSH', 'l', '1')).toBe(1);
+    await rig.trio.level();
+    await rig.trio.of('a').process.kill('SIGSTOP');
+    const sent = m.ask('RPUSH', 'l', 'perhaps');
+    const v = await rig.trio.primary('c', 1, ['b', 'c']);
+    rig.homes.set(v);
+    expect(await sent).toMatch(/^-TWUNKNOWN/);
+    expect(await m.ask('RPUSH', 'l', '2')).toBe(2);
+    await rig.trio.of('a').process.kill('SIGCONT');
   });
 
   it('without a second copy a write is unknown, never OK, and not sent again', async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -7,6 +8,9 @@ import type { Wire } from '../ports.ts';
 import type { RedisSecrets } from '../redisconf.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { Homes } from './homes.ts';
+import { Peers } from './peers.ts';
+import { tcpPeers } from './peers-tcp.ts';
+import { Tokens } from './tokens.ts';
 
 export interface GatewayParts {
   me: ClusterName;
@@ -22,7 +26,14 @@ export interface GatewayParts {
   holdMs: number;
   /** How long a write waits for its second copy, milliseconds; default 5000. */
   ackMs?: number;
-  listen: { host?: string; write: number; read: number };
+  /** `peers`: where the other gateways of this cluster reach this one. */
+  listen: { host?: string; write: number; read: number; peers?: number };
+  /** Addresses of the gateways of this cluster, this one among them or not. Absent = it is the only one. */
+  peers?(): Promise<readonly string[]>;
+}
+export interface ClusterGateway extends Gateway {
+  /** Other gateways that hear of every write, how often they were told, and how often nobody waited for a silent one. */
+  readonly peers: { readonly size: number; readonly told: number; readonly skipped: number };
 }
 
 const PAUSE_MS = 500;
@@ -43,17 +54,28 @@ async function follow(p: GatewayParts, homes: Homes, signal: AbortSignal): Promi
   }
 }
 
+async function meet(p: GatewayParts, tokens: Tokens): Promise<Peers | undefined> {
+  const { clock, listen, peers } = p;
+  if (peers === undefined || listen.peers === undefined) return undefined;
+  const net = tcpPeers({ host: listen.host ?? '0.0.0.0', port: listen.peers });
+  return await Peers.start({ net, peers: () => peers(), tokens, clock, id: randomUUID() });
+}
+
 /** The gateway of one cluster, until it is closed. Rejects when a port is taken. */
-export async function clusterGateway(p: GatewayParts): Promise<Gateway> {
+export async function clusterGateway(p: GatewayParts): Promise<ClusterGateway> {
   const homes = new Homes();
+  const tokens = new Tokens();
+  const peers = await meet(p, tokens);
   const openLocal = async (): Promise<Duplex> => {
     const socket = connect(p.redis);
     socket.setNoDelay(true);
     await once(socket, 'connect');
     return socket;
   };
-  const gate = await startGateway({
+  const starting = startGateway({
     homes,
+    tokens,
+    ...(peers === undefined ? {} : { peers }),
     openHome: (v) => (v.primary === p.me ? openLocal() : p.wire.open(v.primary, 'data', { epoch: v.epoch, hop: 0 })),
     openLocal,
     secrets: p.secrets,
@@ -64,13 +86,22 @@ export async function clusterGateway(p: GatewayParts): Promise<Gateway> {
     writePort: p.listen.write,
     readPort: p.listen.read,
   });
+  const gate = await starting.catch(async (error: unknown) => {
+    await peers?.close();
+    throw error;
+  });
   const stop = new AbortController();
   const following = follow(p, homes, stop.signal);
-  return Object.assign(Object.create(gate) as Gateway, {
+  const more: Pick<ClusterGateway, 'peers' | 'close'> = {
+    get peers() {
+      return { size: peers?.size ?? 0, ...(peers?.counts ?? { told: 0, skipped: 0 }) };
+    },
     close: async () => {
       stop.abort();
+      await peers?.close();
       await gate.close();
       await following;
     },
-  });
+  };
+  return Object.setPrototypeOf(more, gate) as ClusterGateway;
 }

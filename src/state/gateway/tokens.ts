@@ -24,6 +24,10 @@ export class Tokens {
     return this.#of.get(source);
   }
 
+  all(): [string, Token][] {
+    return [...this.#of];
+  }
+
   raise(source: string, t: Token): void {
     const old = this.#of.get(source);
     if (old !== undefined && !reached(old, t.epoch, t.offset)) return;
