@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config, SecretRef } from '../config/index.ts';
+import type { SecretRef } from '../config/index.ts';
 import { type Json, toJson } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import { type Redactor, redactor } from './redact.ts';
@@ -19,10 +19,10 @@ function refsOf(v: unknown): SecretRef[] {
   return isRef(v) ? [v] : Object.values(v).flatMap(refsOf);
 }
 
-async function resolved(config: Config, env: NodeJS.ProcessEnv): Promise<string[]> {
+async function resolved(refs: readonly SecretRef[], env: NodeJS.ProcessEnv): Promise<string[]> {
   // Late: schemas are slow to load, and most ways through this room need none.
   const { readSecret } = await import('../config/index.ts');
-  return refsOf(config).flatMap((ref) => {
+  return refs.flatMap((ref) => {
     try {
       return [readSecret(ref, env)];
     } catch {
@@ -71,12 +71,23 @@ function cachedTokens(dir: string): string[] {
 
 const OWN = /TOKEN|SECRET|PASSW|PRIVATE_KEY|ACCESS_KEY|API_KEY/;
 
-/** Takes out every secret this machine knows of the project: config, keys, tokens, environment. */
-export async function redactorOf(c: Context, env: NodeJS.ProcessEnv = process.env): Promise<Redactor> {
+/** A value that stands in the config itself opens the sandbox only, and may be a word such as "sandbox". */
+const isHidden = (ref: SecretRef): boolean => !('value' in ref);
+
+/**
+ * Takes out every secret this machine knows of the project: config, keys, tokens, environment. `typed`: what a person
+ * types is looked at, where values that stand in the config are ordinary words.
+ */
+export async function redactorOf(
+  c: Context,
+  env: NodeJS.ProcessEnv = process.env,
+  { typed = false }: { typed?: boolean } = {},
+): Promise<Redactor> {
   const config = await c.config().catch(() => undefined);
+  const refs = refsOf(config).filter((ref) => !typed || isHidden(ref));
   const mine = Object.entries(env).flatMap(([k, v]) => (OWN.test(k) && v !== undefined && v.length >= 8 ? [v] : []));
   return redactor([
-    ...(config === undefined ? [] : await resolved(config, env)),
+    ...(await resolved(refs, env)),
     ...identities(c.stateDir),
     ...leaves(fileOf(join(c.stateDir, 'keys.json'))),
     ...cachedTokens(join(c.stateDir, 'tokens')),

@@ -28,7 +28,7 @@ async function serving(way: string, run: (x: Serving) => Promise<void>): Promise
     `fleet: shop
 accounts: { aws: { account: "111122223333" } }
 clusters: { eu: { cloud: aws, region: eu-west-1 } }
-apps: { shop: { manifests: [k8s] } }
+apps: { shop: { manifests: [k8s], pull: [{ registry: r.example, username: { value: sandbox }, password: { env: BOT } }] } }
 people: { anna: { accounts: ["slack:T1:UA"] }, op: { accounts: ["os:${process.env['USER'] ?? userInfo().username}"] } }
 rights: [{ who: [anna, op], may: [look, safe, rule] }]
 chat: { slack: { team: T1, api: "${api}", botToken: { env: BOT }, ${way} } }
@@ -65,6 +65,10 @@ async function orders({ slack, until }: Serving): Promise<void> {
   slack.slash('UA', 'C3', 'freeze shop because "the token is xoxb-secret-bot"');
   await until(() => slack.shown('C3').includes('TW6021'));
   expect(slack.shown('C3')).not.toContain('xoxb-secret-bot');
+  // A word that stands in the config is no secret in a line.
+  slack.slash('UA', 'C6', 'explain sandbox');
+  await until(() => slack.shown('C6').includes('explain sandbox'));
+  expect(slack.shown('C6')).not.toContain('TW6021');
 }
 
 it('tw serve listens to the chat of its config, and ends with it', async () => {
@@ -92,7 +96,7 @@ it('tw serve takes what Slack posts to its hook, signed with either secret, once
     posts.secret = 'guessed';
     x.slack.slash('UA', 'C5', 'freeze because "not mine"');
     await x.until(() => posts.posted.at(-1)?.status === 401);
-    expect(x.slack.messages.map((m) => m.channel).toSorted()).toEqual(['C1', 'C2', 'C3', 'C4']);
+    expect(x.slack.messages.map((m) => m.channel).toSorted()).toEqual(['C1', 'C2', 'C3', 'C4', 'C6']);
     expect((await fetch(`${x.url}/hooks/nobody`, { method: 'POST', body: 'x' })).status).toBe(404);
   });
 }, 90_000);

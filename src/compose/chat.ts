@@ -95,7 +95,8 @@ export function gateOf(
         return { table: COMMANDS, fleet: config.fleet, apps, clusters };
       }),
     run: (call: Invocation, io: Io) => alone(call, async (own) => runCommand(await guard(own, call), call, io)),
-    redact: (line: string) => alone(look, async (own) => (await redactorOf(own)).text(line)),
+    redact: (line: string) =>
+      alone(look, async (own) => (await redactorOf(own, process.env, { typed: true })).text(line)),
   };
 }
 

@@ -28,6 +28,8 @@ const RULES = {
   approvals: [{ verbs: ['release'], quorum: 1, ttl: '24h' }, { quorum: 0 }],
 };
 
+const LOOK: Invocation = { verb: 'status', args: {} };
+
 /** Three clusters in memory behind the real verbs and the real gate, with one book; doors lead into it. */
 export class World {
   readonly dir = mkdtempSync(join(tmpdir(), 'tw-doors-'));
@@ -77,7 +79,7 @@ export class World {
       newId: () => this.newId(),
       grammar: async () => ({ table: COMMANDS, fleet: 'demo', apps: [APP], clusters: CLUSTERS }),
       run: async (call: Invocation, io: Io) => await runCommand(await guard(this.context(call)), call, io),
-      redact: async (line) => (await redactorOf(this.context({ verb: 'status', args: {} }))).text(line),
+      redact: async (line) => (await redactorOf(this.context(LOOK), process.env, { typed: true })).text(line),
     };
     return runChat(deps, signal);
   }
