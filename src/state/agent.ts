@@ -27,6 +27,8 @@ const STORE_MS = 5000;
 const MEASURE_MS = 1000;
 const LEASE_MS = 30_000;
 const PAUSE_MS = 200;
+/** Longest time an orderly stop waits for another home. */
+const GIVE_MS = 10_000;
 const EMPTY: StoreView = { revision: 0, fresh: false, fences: {}, opinions: {}, runs: {} };
 const late = { is: 'unconfirmed' as const, why: 'no answer in time' };
 
@@ -48,6 +50,8 @@ export class Agent implements AgentDoor {
   /** What the primary had when. */
   #heard: readonly Heard[] = [];
   readonly #handover: Handover;
+  /** When an orderly stop began to give home away. */
+  #gave: number | undefined;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers<void>();
 
   constructor(parts: AgentParts) {
@@ -126,12 +130,13 @@ export class Agent implements AgentDoor {
     this.#watched = watch(this.#watched, view, now);
     const primary = view.epoch?.value.primary ?? setup.me;
     const rtt = primary === setup.me ? 0 : wire.rtt(primary);
+    const handing = await this.#givesAway(view, now);
     const level = await this.#level(view);
     const { next, effects } = step(this.#state, {
       is: 'see',
       view,
       look: this.#look,
-      seen: { ...circumstances(this.#watched, now, rtt), ...(level === undefined ? {} : { level }) },
+      seen: { ...circumstances(this.#watched, now, rtt), handing, ...(level === undefined ? {} : { level }) },
     });
     this.#state = next;
     const [command] = effects;
@@ -140,12 +145,30 @@ export class Agent implements AgentDoor {
     return command?.do === 'shutdown' && this.#state.leaving !== undefined;
   }
 
-  /** A planned move away from here: the target, once it has everything. */
-  async #level(view: StoreView): Promise<ClusterName | undefined> {
+  /** The epoch in which the Redis here takes the writes. */
+  #reign(view: StoreView): EpochValue | undefined {
     const v = decided(view);
     const home = v?.primary === this.#p.setup.me && this.#state.applied === v.epoch && this.#look?.role === 'primary';
-    if (!home) return undefined;
+    return home ? v : undefined;
+  }
+  /** A planned move away from here: the target, once it has everything. */
+  async #level(view: StoreView): Promise<ClusterName | undefined> {
+    const v = this.#reign(view);
+    if (v === undefined) return undefined;
     return await this.#handover.ready(view.hold, v.epoch).catch(() => undefined);
+  }
+  /** An orderly stop of home begins with a planned move to the nearest copy; true while that is under way. */
+  async #givesAway(view: StoreView, now: number): Promise<boolean> {
+    const { setup, wire } = this.#p;
+    if (this.#state.leaving !== 'asked') return false;
+    if (this.#gave !== undefined) return view.hold?.by === setup.me && now - this.#gave < GIVE_MS;
+    const [to] = setup.voters
+      .filter((v) => v !== setup.me && wire.rtt(v) !== undefined)
+      .toSorted((a, b) => (wire.rtt(a) ?? 0) - (wire.rtt(b) ?? 0));
+    if (to === undefined || this.#reign(view) === undefined) return false;
+    this.#gave = now;
+    const put = { key: HOLD, value: { by: setup.me, to }, leased: true as const };
+    return (await this.#txn({ if: [{ key: HOLD, revision: 0 }], put: [put] })) === 'ok';
   }
 
   async #performed(command: Command, signal: AbortSignal): Promise<void> {

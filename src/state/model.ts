@@ -178,6 +178,8 @@ export interface Circumstances {
   hung: boolean;
   /** A planned move: writes are paused here, and this cluster has all of them. */
   level?: ClusterName;
+  /** An orderly stop of home gives it away first. */
+  handing?: boolean;
 }
 
 export interface Fenced {

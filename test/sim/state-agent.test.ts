@@ -53,6 +53,15 @@ const TROUBLES: readonly [string, Trouble][] = [
     },
   ],
   [
+    'planned move',
+    async (rig, p) => {
+      const key = 'state/app/hold';
+      rig.world.write({ if: [{ key, revision: 0 }], put: [{ key, value: { by: 'a person', to: p.name } }] });
+      await pause(rig, 200, 6000);
+      rig.world.write({ if: [], put: [], remove: [key] });
+    },
+  ],
+  [
     'orderly stop and start',
     async (rig, p) => {
       p.agent?.leave();
@@ -157,4 +166,53 @@ it('the first home is cut off before anybody could follow it: another one is ele
     )
     .catch((error: unknown) => (rig.broken ??= String(error)));
   expect([over, rig.broken], tail(rig)).toEqual([true, undefined]);
+});
+
+/** What the store says of the last ballot. */
+const whyOf = (rig: Rig): string =>
+  (rig.world.view('state/app/ballot').entries[0]?.value as { why: string } | undefined)?.why ?? '';
+
+async function told(rig: Rig, story: () => Promise<void>): Promise<void> {
+  let over = false;
+  const run = story().then(() => (over = true));
+  run.catch((error: unknown) => (rig.broken ??= String(error)));
+  await rig.clock
+    .run(
+      () => over || rig.broken !== undefined,
+      120_000,
+      () => rig.look(),
+    )
+    .catch((error: unknown) => (rig.broken ??= String(error)));
+  for (const p of rig.places) p.stop.abort();
+  expect([over, rig.broken], tail(rig)).toEqual([true, undefined]);
+}
+
+it('home that is stopped in order is given away first: nobody has to miss it', async () => {
+  const rig = new Rig(2);
+  await told(rig, async () => {
+    while (!settled(rig)) await rig.clock.sleep(100);
+    const home = rig.place(epochOf(rig)?.primary ?? '');
+    home.agent?.leave();
+    await home.ended;
+    expect(epochOf(rig)?.primary).not.toBe(home.name);
+    expect(whyOf(rig)).toContain('a planned move');
+    expect(rig.world.view('state/app/opinion/').entries.filter((e) => (e.value as { gone: boolean }).gone)).toEqual([]);
+    expect(home.redis.run).toBeUndefined();
+  });
+});
+
+it('a move to a cluster that is too far behind is given up, and home goes on', async () => {
+  const rig = new Rig(3);
+  await told(rig, async () => {
+    while (!settled(rig)) await rig.clock.sleep(100);
+    const before = epochOf(rig)?.primary ?? '';
+    const to = rig.places.find((p) => p.name !== before) as Place;
+    rig.isolate(to, true);
+    rig.world.write({ if: [], put: [{ key: 'state/app/hold', value: { by: 'a person', to: to.name } }] });
+    while (rig.world.view('state/app/hold').entries.length > 0) await rig.clock.sleep(50);
+    expect(epochOf(rig)?.primary).toBe(before);
+    const client = new Client(rig, 'w');
+    await client.run(() => client.acked.length > 0);
+    rig.isolate(to, false);
+  });
 });

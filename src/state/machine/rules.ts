@@ -70,8 +70,8 @@ const isTold = (told: FenceReport | undefined, ballot: Ballot, better: boolean):
 
 /** Rule 10: SIGTERM makes memory safe on disk, says so in the store and ends Redis. */
 const leave: Rule = (x) => {
-  const { s, view, look } = x;
-  if (s.leaving === undefined) return undefined;
+  const { s, view, look, seen } = x;
+  if (s.leaving === undefined || seen.handing === true) return undefined;
   if (look === undefined || view.ballot === undefined) return { do: 'shutdown', lose: false };
   if (s.leaving === 'asked') return { do: 'save', ballot: view.ballot.n };
   const at = s.stood === undefined ? 'none' : positionOf(view, me(x), s.stood);

@@ -75,6 +75,8 @@ export class Rig {
   kill(p: Place): void {
     p.stop.abort();
     p.agent = undefined;
+    // A pause ends by itself.
+    void this.clock.sleep(2500).then(() => p.redis.unpause());
     this.say(`${p.name}: agent killed`);
   }
   isolate(p: Place, cut: boolean): void {
