@@ -114,7 +114,11 @@ export async function serve(
   const follow = parts.hub.follow(o.signal).catch((e: unknown) => process.stderr.write(`${causes(e).join(': ')}\n`));
   try {
     o.ready(shown);
-    await new Promise<void>((done) => o.signal.addEventListener('abort', () => done(), { once: true }));
+    await new Promise<void>((done) => {
+      // It may have been told to stop while it started: then the event is over.
+      if (o.signal.aborted) done();
+      o.signal.addEventListener('abort', () => done(), { once: true });
+    });
     const left = await parts.runs.stop(STOP_MS);
     if (left.length > 0) process.stderr.write(`left running: ${left.join(', ')}; "tw resume" goes on\n`);
   } finally {
