@@ -52,8 +52,9 @@ chat:
     ).toBe(true);
   };
   try {
-    await until(() => github.shown(ROOM).includes('TW6402'));
-    const [at] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
+    const address = /http:\/\/127\.0\.0\.1:\d+/;
+    await until(() => github.shown(ROOM).includes('TW6402') && address.test(said));
+    const [at] = address.exec(said) ?? [];
     github.target = `${at}/hooks/github`;
     const freeze = await github.comment(ANA, ROOM, '/tw freeze because "black friday"\n\nthank you');
     expect(freeze.status_code).toBe(202);
