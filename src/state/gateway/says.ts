@@ -1,4 +1,5 @@
 // What the gateway says by itself.
+import { type Code, entryOf } from '../../kernel/index.ts';
 import { RespError, reply } from '../resp/values.ts';
 
 const error = (text: string): Buffer => reply(new RespError(text));
@@ -10,12 +11,16 @@ export const EXECABORT: Buffer = error(
   'EXECABORT Transaction discarded: home moved or a command was refused; nothing was written.',
 );
 
+/** `-<word> <code> <text>`: the word is for programs, the code for people; without a text the catalogue says it. */
+const coded = (word: string, code: Code, text: string = entryOf(code).title): Buffer =>
+  error(`${word} ${code} ${text}`);
+
 /** Sent, and it is not known whether a second copy has it: it may appear once, or not. */
-export const UNKNOWN: Buffer = error('TWUNKNOWN TW5102 at home, second copy not confirmed; it may appear once or not');
+export const UNKNOWN: Buffer = coded('TWUNKNOWN', 'TW5102');
 /** Certainly nothing was written. */
-export const noQuorum = (why: string): Buffer => error(`TWNOQUORUM TW5103 ${why}; nothing written`);
-export const BUSY: Buffer = error('TWBUSY TW5104 too many writes wait for a home; nothing written');
-export const refused = (name: string, why: string): Buffer => error(`TWREFUSED TW5101 ${name}: ${why}`);
+export const noQuorum = (why: string): Buffer => coded('TWNOQUORUM', 'TW5103', `${entryOf('TW5103').title} (${why})`);
+export const BUSY: Buffer = coded('TWBUSY', 'TW5104');
+export const refused = (name: string, why: string): Buffer => coded('TWREFUSED', 'TW5101', `${name}: ${why}`);
 
 export interface Own {
   /** Copies beside home's own that every acknowledged write has. */

@@ -231,7 +231,7 @@ export class Session {
         await homes.next(clock, Math.min(AGAIN_MS, Math.max(1, end - this.#core.now())));
       }
       this.#core.counts.noQuorum += 1;
-      return noQuorum(`no home took it (${why.replace(/^Error: /, '')})`);
+      return noQuorum(why.replace(/^Error: /, ''));
     } finally {
       this.#core.leave(commands.length, bytes);
     }
