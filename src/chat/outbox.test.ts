@@ -137,6 +137,20 @@ describe('outbox', () => {
     w.stop.abort();
   });
 
+  it('many cards over an outage: all are right within 5 s', async () => {
+    const w = new World(100);
+    w.chat.fault = () => new ChatFault('later', 'down');
+    for (let i = 0; i < 8; i++) {
+      w.outbox.put(card(`c${i}`, { state: 'ended', exit: 0, at: i }));
+      await w.pass(1750);
+    }
+    await w.pass(30_000);
+    w.chat.fault = undefined;
+    await w.pass(5000);
+    expect(w.chat.texts('ops')).toHaveLength(8);
+    w.stop.abort();
+  });
+
   it('"not now" is obeyed, by every card', async () => {
     const w = new World();
     w.chat.fault = (n) => (n === 1 ? new ChatFault('later', '429', { afterMs: 30_000 }) : undefined);

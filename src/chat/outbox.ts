@@ -135,17 +135,11 @@ export class Outbox {
       const nextTry = turned ? 0 : this.#deps.clock.now() + (this.#deps.transport.cardGapMs ?? 0);
       const sent = { ...now, ref, sent: row.wanted, nextTry, failures: 0, search: false };
       this.#rows.set(id, sent);
-      if (now.failures > 0) this.#back();
       await this.#keep(sent);
       if (row.card.state === 'ended' && now.wanted === row.wanted) await this.#forget(id);
     } catch (error) {
       this.#failed(this.#rows.get(id) ?? row, error);
     }
-  }
-
-  /** A platform that takes one card again takes the others too. */
-  #back(): void {
-    for (const [id, r] of this.#rows) if (r.failures > 0) this.#rows.set(id, { ...r, nextTry: 0, failures: 0 });
   }
 
   async #place(row: Held): Promise<MessageRef> {

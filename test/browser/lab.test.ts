@@ -66,7 +66,7 @@ describe.skipIf(CHROMIUM === undefined)('chat lab (needs Chromium)', () => {
       };
       running = Promise.all([chat, serve(deps, wish, { ready, signal: stop.signal })]);
     });
-  }, 60_000);
+  }, 120_000);
 
   afterAll(async () => {
     await browser?.close();
