@@ -14,6 +14,6 @@ echo 'The page as a user of each region sees it (each address opens once; "tw sa
   const { data } = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
   for (const [from, url] of Object.entries(data.doors.pages)) console.log(`  ${from}  ${url}`);'
 echo
-echo 'Dashboard (stays in this terminal, Ctrl-C ends it): ./tw serve'
+echo 'Dashboard (stays in this terminal, Ctrl-C ends it): ./tw serve   Its page Lab is a chat with three persons in it.'
 echo 'Next: ./tw status · ./tw why 198.19.101.2 · ./tw sandbox chaos kill cluster:mtl · ./tw sandbox chaos heal'
 echo 'End:  ./tw down --yes --confirm=guestbook-demo && ./tw sandbox down'
