@@ -81,6 +81,7 @@ export async function runOne(
   const desk = new Desk({ ...d, onCard });
   const close = (): void => void desk.close();
   signal.addEventListener('abort', close, { once: true });
+  if (signal.aborted) close();
   const stop = new AbortController();
   const out = box.run(stop.signal);
   try {

@@ -111,6 +111,7 @@ async function tw(j: Job, args: readonly string[]): Promise<Ended> {
   const child = spawn(process.execPath, argv, { cwd: j.cwd, env, stdio: ['ignore', 'pipe', 1] });
   const stop = (): void => void child.kill('SIGTERM');
   j.signal.addEventListener('abort', stop, { once: true });
+  if (j.signal.aborted) stop();
   let out = '';
   child.stdout?.setEncoding('utf8').on('data', (s: string) => (out += s));
   const exit = await new Promise<number>((go) => {
