@@ -156,6 +156,7 @@ describe.skipIf(skip)('xmpp: the connection (needs prosody)', () => {
     const p = new Prosody({ tls: true });
     await p.start();
     expect(await listens({}, p)).toMatch(/unable to verify|self-signed|UNABLE/i);
+    expect(await listens({ service: p.direct }, p)).toMatch(/unable to verify|self-signed|UNABLE/i);
     const before = getCACertificates('default');
     setDefaultCACertificates([...before, p.ca]);
     try {

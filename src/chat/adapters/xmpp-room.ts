@@ -20,7 +20,7 @@ import {
 export interface RoomOptions {
   room: string;
   nick: string;
-  link: Link;
+  link: Pick<Link, 'up' | 'send' | 'ask' | 'drop'>;
   /** How often it is asked whether the bot is still in. Milliseconds. */
   pingMs: number;
   log: (line: string) => void;
