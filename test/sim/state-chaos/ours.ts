@@ -4,8 +4,7 @@ import { memoryStore, type Store, systemClock } from '../../../src/kernel/index.
 import { localRedis } from '../../../src/state/adapters/local-redis.ts';
 import { type OpenWire, outboundWire, tlsWire } from '../../../src/state/adapters/wire.ts';
 import { Agent } from '../../../src/state/agent.ts';
-import type { Gateway } from '../../../src/state/gateway/gateway.ts';
-import { clusterGateway } from '../../../src/state/gateway/run.ts';
+import { type ClusterGateway, clusterGateway } from '../../../src/state/gateway/run.ts';
 import { decided, foldView } from '../../../src/state/machine/keys.ts';
 import type { Look } from '../../../src/state/model.ts';
 import { redisConf } from '../../../src/state/redisconf.ts';
@@ -25,6 +24,8 @@ const TLS = testCertificates(CLOUDS);
 interface Plan {
   redis: number;
   wire: number;
+  /** Doors at which the two gateways tell each other what their clients wrote. */
+  peers: readonly [number, number];
 }
 
 /** Everything of one cloud. */
@@ -34,7 +35,7 @@ class Place {
   redis: RedisProcess;
   wire!: OpenWire;
   out!: ReturnType<typeof outboundWire>;
-  gate!: Gateway;
+  gates: readonly ClusterGateway[] = [];
   readonly notes: string[] = [];
   readonly #plans: Readonly<Record<string, Plan>>;
   #agent: Agent | undefined;
@@ -49,7 +50,7 @@ class Place {
   }
 
   get plan(): Plan {
-    return this.#plans[this.at] ?? { redis: 0, wire: 0 };
+    return this.#plans[this.at] ?? { redis: 0, wire: 0, peers: [0, 0] };
   }
 
   /** Starts Redis, with nothing on its disk. */
@@ -79,7 +80,11 @@ class Place {
     });
     this.#works(store, home);
     this.out = outboundWire({ me: this.at, peers, tls });
-    this.gate = await clusterGateway({
+    this.gates = await Promise.all(this.plan.peers.map((port) => this.#gateway(store, port)));
+  }
+
+  #gateway(store: Store, peersPort: number): Promise<ClusterGateway> {
+    return clusterGateway({
       me: this.at,
       prefix: PREFIX,
       store,
@@ -89,7 +94,8 @@ class Place {
       clock: systemClock,
       holdMs: 6000,
       ackMs: 3000,
-      listen: { host: LOOP, write: 0, read: 0 },
+      listen: { host: LOOP, write: 0, read: 0, peers: peersPort },
+      peers: async () => this.plan.peers.map((p) => `${LOOP}:${p}`),
     });
   }
 
@@ -122,7 +128,7 @@ class Place {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.redis.kill();
-    await this.gate.close();
+    await Promise.all(this.gates.map((g) => g.close()));
     await this.out.close();
     await this.wire.close();
     await Promise.allSettled([this.#run]);
@@ -133,16 +139,17 @@ class Place {
 
 let clients = 0;
 
-/** A pod of one cloud: an address of its own, one connection to `redis-master`, one to `redis-slave`. */
+/** A pod of one cloud: an address of its own, a connection to `redis-master` and, through the other gateway, one to `redis-slave`. */
 class PodClient implements AppClient {
-  readonly #place: Place;
+  readonly #ports: { write: number; read: number };
   readonly #address: string;
   #master: RawClient | undefined;
   #slave: RawClient | undefined;
 
   constructor(place: Place) {
-    this.#place = place;
     clients += 1;
+    const gate = (n: number): ClusterGateway | undefined => place.gates[n % place.gates.length];
+    this.#ports = { write: gate(clients)?.writePort ?? 0, read: gate(clients + 1)?.readPort ?? 0 };
     this.#address = `127.90.${(clients >> 8) & 255}.${clients & 255 || 1}`;
   }
 
@@ -153,7 +160,7 @@ class PodClient implements AppClient {
 
   async write(value: string): Promise<'ok' | 'failed' | 'unknown'> {
     try {
-      this.#master = await this.#open(this.#master, this.#place.gate.writePort);
+      this.#master = await this.#open(this.#master, this.#ports.write);
       const said = await this.#master.ask('RPUSH', 'k', value);
       if (typeof said === 'number') return 'ok';
       return said instanceof RespError && !said.text.startsWith('TWUNKNOWN') ? 'failed' : 'unknown';
@@ -164,7 +171,7 @@ class PodClient implements AppClient {
 
   async read(): Promise<string[] | undefined> {
     try {
-      this.#slave = await this.#open(this.#slave, this.#place.gate.readPort);
+      this.#slave = await this.#open(this.#slave, this.#ports.read);
       const said = await this.#slave.ask('LRANGE', 'k', 0, -1);
       return Array.isArray(said) ? said.map(String) : undefined;
     } catch {
@@ -195,7 +202,8 @@ export async function tradewindSubject(home: Cloud = 'ca', scale = 1): Promise<S
 async function started(home: Cloud, scale: number): Promise<Subject & { notes(): string[] }> {
   const wan = new Wan(scale);
   const plans: Record<string, Plan> = {};
-  for (const c of CLOUDS) plans[c] = { redis: await freePortAt(LOOP), wire: await freePortAt(LOOP) };
+  const port = (): Promise<number> => freePortAt(LOOP);
+  for (const c of CLOUDS) plans[c] = { redis: await port(), wire: await port(), peers: [await port(), await port()] };
   const places = CLOUDS.map((c) => new Place(c, plans));
   const of = (c: Cloud): Place => places[CLOUDS.indexOf(c)] as Place;
   const store = memoryStore();
