@@ -23,7 +23,7 @@ import { coordinationDoor, fleetStore } from './coordination.ts';
 import { type FleetKeys, fleetKeys } from './keys.ts';
 import { ROOT } from './place.ts';
 import { releaseDoor } from './release.ts';
-import { stateDoor } from './state.ts';
+import { gateFor, stateDoor } from './state.ts';
 import { trafficDoor } from './traffic.ts';
 
 export interface EngineWiring {
@@ -93,12 +93,19 @@ function doorsOf(w: EngineWiring, keys: FleetKeys, kube: Engine['kube'], outputs
   const wiring = { config, clock, stateDir: w.stateDir, kube, outputs };
   const store = fleetStore(wiring);
   const coordination = coordinationDoor(wiring);
+  const sharing = { ...wiring, store, secret: keys.values, image: IMAGE };
   return {
     fleet,
     traffic,
-    release: releaseDoor({ ...common, store, fleet, brakes: traffic.brakes }),
+    release: releaseDoor({
+      ...common,
+      store,
+      fleet,
+      brakes: traffic.brakes,
+      gate: (x, now) => gateFor(sharing, x, now),
+    }),
     ...(coordination === undefined ? {} : { coordination }),
-    state: stateDoor({ ...wiring, store, secret: keys.values, image: IMAGE }),
+    state: stateDoor(sharing),
     close: async () => {
       await Promise.all([traffic.close(), store.close()]);
     },

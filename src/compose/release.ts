@@ -21,6 +21,8 @@ export interface ReleaseWiring {
   fleet: FleetPorts;
   kube: (cluster: string, outputs: Outputs) => KubeApi | undefined;
   brakes: (by: string, outputs: Outputs) => TrafficBrakes;
+  /** Why the state of a cluster forbids a commit now. */
+  gate: (x: { app: AppConfig; cluster: string }, outputs: Outputs) => Promise<string[]>;
   proxyUrl?: string;
 }
 
@@ -100,7 +102,8 @@ function portsOf(w: ReleaseWiring, name: string, outputs: Outputs): ReleasePorts
       ...(w.proxyUrl === undefined ? {} : { proxyUrl: w.proxyUrl }),
     }),
     brakes: w.brakes(`release ${name}`, outputs),
-    gates: async () => [],
+    gates: async (cluster) =>
+      (await w.gate({ app, cluster }, outputs)).map((say) => ({ code: 'TW7011', say, cluster })),
   };
 }
 

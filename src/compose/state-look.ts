@@ -7,6 +7,7 @@ import {
   type AgentReport,
   type Facts,
   factsOf,
+  gateOf,
   type Heard,
   namespaceOf,
   PORTS,
@@ -81,6 +82,21 @@ export async function priceFor(w: StateWiring, app: SharedApp, outputs: Outputs)
   const rtts = Object.fromEntries(told.map((r) => [r.cluster, r.rtts]));
   const { home } = factsOf(planOf(w.config, app), heard, []);
   return pricedOf(w.config, app, { rtts, home });
+}
+
+const GATE_MS = 1500;
+
+/** Why a release must not commit now, as the agent of this cluster says; a cluster without a copy has no say. */
+export async function stateGate(
+  w: StateWiring,
+  x: { app: SharedApp; cluster: ClusterName; maxLagMs: number },
+  outputs: Outputs,
+): Promise<string[]> {
+  const { app, cluster } = x;
+  if (!planOf(w.config, app).voters.includes(cluster)) return [];
+  const late = (): Heard => ({ cluster, why: 'no answer in time' });
+  const heard = await within(w.clock, GATE_MS, ask(w, app.name, cluster, w.kube(cluster, outputs)), late);
+  return gateOf(heard, x.maxLagMs);
 }
 
 /** What the agents of one app say together. */

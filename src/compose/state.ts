@@ -1,8 +1,9 @@
 import type { StateDoor } from '../commands/index.ts';
-import { stateOf } from '../config/index.ts';
+import { type AppConfig, stateOf } from '../config/index.ts';
+import type { Outputs } from '../infra/index.ts';
 import { fault } from '../kernel/index.ts';
 import { appOf, isShared, planOf, type StateWiring } from './state-deploy.ts';
-import { factsFor, introduce, priceFor } from './state-look.ts';
+import { factsFor, introduce, priceFor, stateGate } from './state-look.ts';
 import { moveHome } from './state-move.ts';
 
 /** The state of the apps of one fleet. */
@@ -21,4 +22,18 @@ export function stateDoor(w: StateWiring): StateDoor {
       return await moveHome(w, { app, to: x.to, signal }, outputs);
     },
   };
+}
+
+/** How far behind home a copy may be at the commit of a release, unless the app says otherwise. */
+const MAX_LAG_MS = 5000;
+
+/** Why a release of the app must not commit now; nothing where its state is isolated. */
+export async function gateFor(
+  w: StateWiring,
+  x: { app: AppConfig; cluster: string },
+  outputs: Outputs,
+): Promise<string[]> {
+  if (!isShared(x.app)) return [];
+  const maxLagMs = x.app.release?.state?.maxLag ?? MAX_LAG_MS;
+  return await stateGate(w, { app: x.app, cluster: x.cluster, maxLagMs }, outputs);
 }

@@ -19,5 +19,5 @@ export { HOLD as HOLD_KEY } from './machine/keys.ts';
 export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts';
 export type { AgentNote, AgentReport } from './ports.ts';
 export type { RedisSecrets } from './redisconf.ts';
-export { type Facts, factsOf, type Heard } from './view.ts';
+export { type Facts, factsOf, gateOf, type Heard } from './view.ts';
 export { wireHost } from './wire/header.ts';

@@ -84,3 +84,18 @@ export function factsOf(plan: StatePlan, heard: readonly Heard[], gateways: read
     story: storyOf(reports),
   };
 }
+
+/** Why a release must not commit while the state of this cluster is as it is; empty = it may. Limits in milliseconds. */
+export function gateOf(h: Heard, maxLagMs: number): string[] {
+  if ('why' in h) return [`the state of ${h.cluster} cannot be asked: ${h.why}`];
+  const { report: r } = h;
+  const { epoch, ballot } = r;
+  if (epoch === undefined) return [`state: ${h.cluster} knows of no home`];
+  if (ballot !== undefined && ballot.n > epoch.epoch) return [`state: home moves: ${ballot.why}`];
+  const { role, why } = roleOf(r, epoch.epoch);
+  if (role !== 'home' && role !== 'copy')
+    return [`state: the copy in ${h.cluster} is ${role}${why === undefined ? '' : `: ${why}`}`];
+  if (role === 'copy' && r.lagMs > maxLagMs)
+    return [`state: the copy in ${h.cluster} is ${Math.round(r.lagMs)} ms behind, limit ${maxLagMs} ms`];
+  return [];
+}

@@ -33,12 +33,23 @@ async function checkSwitch(x: Released, c: ClusterName, right: string | undefine
   return [version, { ok: s.healthy, say: `${s.ready} of ${s.wanted} pods of ${sw.live} are ready${why}` }];
 }
 
+async function checkState(x: Released, c: ClusterName): Promise<Finding[]> {
+  if (x.app.state.mode === 'isolated')
+    return [{ ok: true, say: 'state is isolated: there is no replication to wait for' }];
+  const why = await x.ports
+    .gates(c)
+    .catch((e: unknown) => [{ say: `its state cannot be asked: ${causes(e)[0] ?? ''}` }]);
+  return why.length === 0
+    ? [{ ok: true, say: 'its copy of the state is in step' }]
+    : why.map((r) => ({ ok: false, say: r.say }));
+}
+
 /** Version, health and state as they are now (rule 11 of releases); silence is no pass. */
 async function findings(x: Released, r: ReleaseRecord | undefined, c: ClusterName): Promise<Finding[]> {
   const seen = await rightVersion(x, r, c)
     .then((right) => checkSwitch(x, c, right))
     .catch((e: unknown): Finding[] => [{ ok: false, say: `${c} cannot be asked: ${causes(e)[0] ?? ''}` }]);
-  return [...seen, { ok: true, say: 'state is isolated: there is no replication to wait for' }];
+  return [...seen, ...(await checkState(x, c))];
 }
 
 interface Brake {

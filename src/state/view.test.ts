@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import type { Look } from './model.ts';
+import type { StatePlan } from './plan.ts';
+import type { AgentReport } from './ports.ts';
+import { factsOf, gateOf, type Heard } from './view.ts';
+
+const look = (role: Look['role'], link = true): Look => ({
+  run: 'r',
+  role,
+  link,
+  offset: 9,
+  loading: false,
+  syncing: false,
+  replicas: 0,
+  virgin: false,
+});
+const value = { epoch: 7, primary: 'ca', from: { epoch: 0, offset: 0, run: 'r' }, copies: ['au', 'ca', 'sa'], w: 1 };
+const report = (cluster: string, over: Partial<AgentReport> = {}): Heard => ({
+  cluster,
+  report: {
+    cluster,
+    look: look(cluster === 'ca' ? 'primary' : 'replica'),
+    applied: 7,
+    lagMs: 12,
+    epoch: value,
+    fences: {},
+    gone: [],
+    rtts: {},
+    via: 'direct',
+    events: [],
+    ...over,
+  },
+});
+const plan = { app: 'g', mode: 'single-writer' } as StatePlan;
+
+describe('facts', () => {
+  it('name home, copies and those who are not in step, with the reason', () => {
+    const all = [report('ca'), report('sa', { look: look('replica', false) }), { cluster: 'au', why: 'no answer' }];
+    expect(factsOf(plan, all, ['fra'])).toMatchObject({
+      home: 'ca',
+      copies: 1,
+      epoch: 7,
+      clusters: [
+        { name: 'ca', role: 'home', lagMs: 0 },
+        { name: 'sa', role: 'catching up', why: 'its link to home is down' },
+        { name: 'au', role: 'unknown', why: 'no answer' },
+        { name: 'fra', role: 'gateway' },
+      ],
+    });
+  });
+
+  it('an old home is no home: its epoch is over', () => {
+    const old = report('ca', { applied: 7, epoch: value });
+    const next = report('sa', { epoch: { ...value, epoch: 9, primary: 'sa' }, applied: 9, look: look('primary') });
+    expect(factsOf(plan, [old, next], [])).toMatchObject({ home: 'sa', epoch: 9, copies: 1 });
+  });
+
+  it('the story is what happened since the last ballot', () => {
+    const event = (at: number, did: string) => ({ at, did, end: 'ok' });
+    const last = { n: 7, by: 'ca', why: 'sa is gone for au, ca' };
+    const all = [
+      report('ca', { last, events: [event(1, 'txn ballot'), event(5, 'txn ballot'), event(8, 'promote')] }),
+      report('au', { events: [event(6, 'fence'), event(7, 'txn opinion')] }),
+    ];
+    const { story } = factsOf(plan, all, []);
+    expect(story[0]).toContain('sa is gone');
+    expect(story.slice(1).map((l) => l.slice(13))).toEqual(['ca: ballot ok', 'au: fence ok', 'ca: promote ok']);
+  });
+});
+
+describe('gate', () => {
+  it('opens for a copy in step and for home', () => {
+    expect(gateOf(report('ca'), 5000)).toEqual([]);
+    expect(gateOf(report('sa'), 5000)).toEqual([]);
+  });
+  it.each([
+    [{ cluster: 'au', why: 'no answer' }, /cannot be asked/],
+    [report('sa', { lagMs: 9000 }), /9000 ms behind, limit 5000 ms/],
+    [report('sa', { ballot: { n: 9, by: 'sa', why: 'ca is gone' } }), /home moves: ca is gone/],
+    [report('sa', { look: look('fenced') }), /is fenced/],
+    [report('sa', { look: look('replica', false) }), /link to home is down/],
+  ] satisfies [Heard, RegExp][])('closes with the reason', (heard, say) => {
+    expect(gateOf(heard, 5000)).toEqual([expect.stringMatching(say)]);
+  });
+});
