@@ -190,4 +190,22 @@ describe.skipIf(skip)('XMPP: three persons in Converse.js (needs prosody and Chr
       expect(await own.locator('a, b, i, del, code, blockquote, img, video, audio, .mention').count()).toBe(0);
     }
   });
+
+  it('the server dies in the middle of a release: it goes on, the gap is told and the card is right', async () => {
+    await type(page('ana'), '!tw release shop@v3');
+    const asked = await sees('bo', 'release shop@v3 (ana@localhost)', 'TW6110', '0 of 2');
+    const approve = lineOf(asked, 'Somebody else looks');
+    for (const name of ['bo', 'eve']) {
+      await type(page(name), approve);
+      await sees('ana', approve.slice(4), `(${name}@localhost): done`);
+    }
+    await type(page('ana'), lineOf(asked, 'Then do exactly this plan'));
+    await sees('bo', 'release shop@v3 --plan', '(ana@localhost): running');
+    await server.kill();
+    await server.start();
+    await sees('bo', 'I was away from');
+    const done = await sees('bo', 'release shop@v3 --plan', '(ana@localhost): done');
+    expect(done).toContain('goes on from above');
+    expect(shop.live()).toEqual(['v3', 'v3', 'v3']);
+  });
 });
