@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lab } from '../../src/chat/adapters/lab.ts';
@@ -8,11 +6,11 @@ import { LabDoor } from '../../src/compose/lab.ts';
 import { webFiles } from '../../src/compose/web.ts';
 import { systemClock } from '../../src/kernel/index.ts';
 import { serve } from '../../src/server/index.ts';
+import { CHROMIUM, noChromium } from '../e2e/converse.ts';
 import { APP, World } from '../transcripts/chat-doors/world.ts';
+import { violations } from './axe.ts';
 
 /** The chat lab of a real server in a real browser; the clusters behind it are in memory. */
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const stop = new AbortController();
 let world: World;
 let browser: Browser;
@@ -29,15 +27,6 @@ async function opened(path: string, o: { width: number; theme: 'light' | 'dark' 
   return page;
 }
 
-/** What axe finds, put in from outside of the page: its own policy lets no script in. */
-async function violations(page: Page): Promise<string[]> {
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send('Runtime.evaluate', { expression: AXE });
-  const expression = `axe.run(document).then((r) => JSON.stringify(r.violations.map((v) => v.id + ' ' + v.nodes[0].target)))`;
-  const { result } = await cdp.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
-  return JSON.parse(result.value as string) as string[];
-}
-
 const room = (page: Page, person: string) => page.locator(`section.card:has(h2:text-is("${person}"))`);
 const last = (page: Page, person: string) => room(page, person).locator('.sent').last();
 
@@ -46,7 +35,7 @@ async function say(page: Page, person: string, line: string): Promise<void> {
   await room(page, person).locator('input').press('Enter');
 }
 
-describe.skipIf(CHROMIUM === undefined)('chat lab (needs Chromium)', () => {
+describe.skipIf(noChromium())('chat lab (needs Chromium)', () => {
   beforeAll(async () => {
     const { chromium } = await import('playwright-core');
     const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];

@@ -1,11 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { violations } from '../browser/axe.ts';
+import { CHROMIUM, noChromium } from './converse.ts';
 import { eventually, Rig, visits } from './rig.ts';
 
 /** The dashboard of a running world in a real browser: looks, a release, and the way back by its button. */
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const rig = new Rig();
 let browser: Browser;
 let url = '';
@@ -20,7 +19,6 @@ afterAll(async () => {
 });
 
 const PAGES = ['/', '/fleet', '/releases', '/traffic', '/plan', '/history', '/settings', '/lab'];
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 async function opened(path: string, o: { width: number; theme: 'light' | 'dark' }): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: o.width, height: 900 }, colorScheme: o.theme });
@@ -33,16 +31,7 @@ async function opened(path: string, o: { width: number; theme: 'light' | 'dark' 
   return page;
 }
 
-/** What axe finds, put in from outside of the page: its own policy lets no script in. */
-async function violations(page: Page): Promise<string[]> {
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send('Runtime.evaluate', { expression: AXE });
-  const expression = `axe.run(document).then((r) => JSON.stringify(r.violations.map((v) => v.id + ' ' + v.nodes[0].target)))`;
-  const { result } = await cdp.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
-  return JSON.parse(result.value as string) as string[];
-}
-
-describe.skipIf(CHROMIUM === undefined)('dashboard (needs Chromium)', () => {
+describe.skipIf(noChromium())('dashboard (needs Chromium)', () => {
   beforeAll(async () => {
     const { chromium } = await import('playwright-core');
     const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
