@@ -148,7 +148,8 @@ export async function runStateGateway(args: string[]): Promise<void> {
     secrets: keys.users,
     clock: systemClock,
     holdMs: s.holdMs,
-    listen: { write: PORTS.write, read: PORTS.read },
+    listen: { write: PORTS.write, read: PORTS.read, peers: PORTS.peers },
+    peers: otherGateways(s),
   });
   const http = await serveStatus(
     PORTS.http,

@@ -16,13 +16,16 @@ function refuse(f: Facts, to: string, voters: readonly string[]): void {
     throw fault('TW5002', { value: to, why: ['it has no copy of the data', `copies: ${voters.join(', ')}`] });
   if (f.home === null)
     throw fault('TW5114', { value: f.app, fix: [{ say: 'See what it waits for:', command: 'tw state status' }] });
-  const target = f.clusters.find((c) => c.name === to);
-  if (target?.role !== 'copy' || (target.lagMs ?? 0) > NEAR_MS)
-    throw fault('TW5141', {
-      value: to,
-      why: [target?.why ?? `it is ${target?.role ?? 'unknown'}, ${Math.round(target?.lagMs ?? 0)} ms behind`],
-      fix: [{ say: 'Wait until it has caught up:', command: 'tw state status' }],
-    });
+  const target = f.clusters.find((c) => c.name === to) ?? { role: 'unknown' };
+  const lag = 'lagMs' in target ? (target.lagMs ?? 0) : 0;
+  if (target.role === 'copy' && lag <= NEAR_MS) return;
+  const why =
+    'why' in target && target.why !== undefined ? target.why : `it is ${target.role}, ${Math.round(lag)} ms behind`;
+  throw fault('TW5141', {
+    value: to,
+    why: [why],
+    fix: [{ say: 'Wait until it has caught up:', command: 'tw state status' }],
+  });
 }
 
 async function held(w: StateWiring, x: { app: string; from: string; to: string; lease: Lease }): Promise<void> {

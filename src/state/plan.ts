@@ -159,10 +159,16 @@ function everyCluster(x: StateInput, voters: readonly ClusterName[], p: Prices):
   };
 }
 
+/** How writes are confirmed, and where home shall be: as decided before, else as the config says. */
+function wishOf(x: StateInput): { ack: 'quorum' | 'local'; wish: string } {
+  const { state } = x.app;
+  const said = state.mode === 'single-writer' ? state : { ack: 'quorum' as const, home: 'auto' };
+  return { ack: said.ack, wish: x.decided?.home ?? said.home };
+}
+
 function oneHome(x: StateInput, voters: readonly ClusterName[], p: Prices): StatePlan {
   const { app, clusters } = x;
-  const { ack, home: said } = app.state.mode === 'single-writer' ? app.state : { ack: 'quorum' as const, home: 'auto' };
-  const wish = x.decided?.home ?? said;
+  const { ack, wish } = wishOf(x);
   const few = voters.length < 2 || new Set(x.members).size < 3;
   const tooFewFaults = few ? [tooFew(x, voters)] : [];
   const base = {

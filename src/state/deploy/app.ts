@@ -16,7 +16,7 @@ import {
 } from './names.ts';
 import { type DataKeys, FILES, type Settings } from './settings.ts';
 
-export const REDIS_VERSION = '7.4';
+const REDIS_VERSION = '7.4';
 const REDIS_IMAGE = `docker.io/library/redis:${REDIS_VERSION}`;
 const [KEYS_AT, SETTINGS_AT, DATA] = ['/etc/tradewind/keys', '/etc/tradewind/settings', '/data'];
 const PART = { 'app.kubernetes.io/part-of': 'tradewind' };
