@@ -21,7 +21,7 @@ const said = (nick: string, ...more: Element[]): Element =>
 
 /** What a server could send that Prosody never would: a room over a connection of the test. */
 async function room(
-  run: (x: { on: (...s: Element[]) => void; heard: string[]; sent: string[] }) => void,
+  run: (x: { on: (...s: Element[]) => void; heard: string[]; sent: string[] }) => void | Promise<void>,
   features = ['muc_nonanonymous', 'urn:xmpp:sid:0'],
 ): Promise<void> {
   const heard: string[] = [];
@@ -48,13 +48,22 @@ async function room(
   });
   const running = r.run(stop.signal);
   await new Promise((go) => setTimeout(go, 20));
-  run({ on: (...all) => all.forEach((s) => r.on(s)), heard, sent });
+  await run({ on: (...all) => all.forEach((s) => r.on(s)), heard, sent });
   stop.abort();
   await running;
 }
 
 describe('a room, whatever its server lets through', () => {
   it('is entered without its past', () => room(({ sent }) => expect(sent[0]).toMatch(/maxstanzas="0"/)));
+
+  it('is not entered again and again by who is thrown out at once', () =>
+    room(async ({ on, sent }) => {
+      for (let i = 0; i < 10; i++) {
+        on(xml('presence', { from: `${ROOM}/tradewind`, type: 'unavailable' }, item('x@y', code('110'), code('307'))));
+        await new Promise((go) => setTimeout(go, 5));
+      }
+      expect(sent.filter((s) => s.startsWith('<presence'))).toHaveLength(1);
+    }));
 
   it('a person is who the newest presence says, in the order of the stream', () =>
     room(({ on, heard }) => {

@@ -33,6 +33,8 @@ const JOIN_MS = 8000;
 const ECHO_MS = 8000;
 const AGAIN_MS = 1000;
 const AGAIN_LAST_MS = 30_000;
+/** A stay that ends within this was none. */
+const SHORT_MS = 2000;
 /** Messages of our own that are remembered. */
 const MOST = 200;
 /** Codes of XEP-0045: this is me; renamed; the room was set up otherwise. */
@@ -66,6 +68,8 @@ export class Room {
   readonly #echoes = new Map<string, Waiter<void>>();
   /** Ids of what the bot said in this stay, oldest first. */
   #said: string[] = [];
+  /** When it came in. */
+  #since = 0;
   /** The last moment at which it was certainly in. */
   #seenAt = 0;
   #away: { from: number; to?: number } | undefined;
@@ -114,21 +118,27 @@ export class Room {
     else if (s.name === 'message') this.#message(s, nick);
   }
 
-  /** Comes in, stays in, comes in again. */
+  /** Comes in, stays in, comes in again: less often where it is thrown out at once. */
   async run(signal: AbortSignal): Promise<void> {
     let wait = AGAIN_MS;
     while (!signal.aborted) {
+      const short = systemClock.now() - this.#since < SHORT_MS;
       if (!this.#o.link.up) await this.#pause(AGAIN_LAST_MS, signal);
       else if (this.#in) {
-        await this.#check();
-        wait = AGAIN_MS;
-        const told = await this.#tellGap();
-        if (this.#in) await this.#pause(told ? this.#o.pingMs : AGAIN_MS, signal);
-      } else if (!(await this.#enter())) {
+        if (!short) wait = AGAIN_MS;
+        await this.#stay(signal);
+      } else if (short || !(await this.#enter())) {
+        this.#since = 0;
         await this.#pause(wait, signal);
         wait = Math.min(AGAIN_LAST_MS, wait * 2);
       }
     }
+  }
+
+  async #stay(signal: AbortSignal): Promise<void> {
+    await this.#check();
+    const told = await this.#tellGap();
+    if (this.#in) await this.#pause(told ? this.#o.pingMs : AGAIN_MS, signal);
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -238,10 +248,11 @@ export class Room {
       const now = systemClock.now();
       if (!this.#in && this.#away !== undefined) this.#away = { ...this.#away, to: now };
       this.#in = true;
+      this.#since = now;
       this.#seenAt = now;
       this.#joining?.resolve();
     } else if (p.renamed !== undefined) this.#nick = p.renamed;
-    else {
+    else if (this.#in) {
       this.#left();
       this.#wake();
     }
