@@ -62,6 +62,16 @@ function askedFor(c: Card): string | undefined {
   return asks && value !== undefined && /^a-[0-9a-f]{12}$/.test(value) ? value : undefined;
 }
 
+/** The last fix of what waits for votes does exactly what was voted on. */
+function voteButtons(id: string, then: string | undefined): Button[] {
+  const line = /^tw (.+ --plan .+)$/.exec(then ?? '')?.[1];
+  return [
+    { label: 'Approve', line: `approve ${id}`, kind: 'go' },
+    { label: 'Deny', line: `deny ${id} because "denied by button"`, kind: 'stop' },
+    ...(line === undefined ? [] : [{ label: 'Do it', line, kind: 'go' as const }]),
+  ];
+}
+
 function releaseButtons(app: string, state: Card['state']): Button[] {
   const back: Button = { label: 'Roll back everywhere', line: `rollback ${app}`, kind: 'stop' };
   return state === 'running' ? [{ label: 'Pause', line: `pause ${app}`, kind: 'stop' }, back] : [back];
@@ -72,11 +82,7 @@ const RELEASES: readonly (string | undefined)[] = ['release', 'promote'];
 /** What a person can do about it, each one a line that they could type as well. */
 function buttonsOf(c: Card): Button[] {
   const id = askedFor(c);
-  if (id !== undefined)
-    return [
-      { label: 'Approve', line: `approve ${id}`, kind: 'go' },
-      { label: 'Deny', line: `deny ${id} because "denied by button"`, kind: 'stop' },
-    ];
+  if (id !== undefined) return voteButtons(id, c.problem?.fix.at(-1)?.command);
   const { app } = c;
   if (app === undefined || !RELEASES.includes(c.verb) || c.problem !== undefined) return [];
   return releaseButtons(app, c.state);
