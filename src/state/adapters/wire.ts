@@ -42,6 +42,8 @@ const SHY_MS = 10_000;
 /** How long a door waits for its own agent to come to the caller's epoch, and how often it looks. */
 const SOON_MS = 500;
 const LOOK_MS = 10;
+/** A connection that is ready needs one round trip; after so long other ways are tried beside it. */
+const WARM_MS = 600;
 /** Until a connection is tried again that is kept ready. */
 const COLD_MS = 2000;
 /** How long a replica's connection waits for a primary that is not there yet, and between two tries. */
@@ -254,9 +256,10 @@ class TlsWire implements OpenWire {
 
   async open(to: ClusterName, kind: 'data' | 'repl', h: StreamHeader): Promise<Duplex> {
     const [, ...relays] = this.ways(to);
+    const patience = this.#warm.has(to) ? Math.max(WARM_MS, 2 * (this.rtt(to) ?? 0)) : openLimit(this.rtt(to));
     const direct = this.by('direct', to, kind, h.epoch);
     const shy = (this.#shy.get(to) ?? 0) > this.#clock.monotonic();
-    const patient = shy ? Promise.reject(new Error('not opened lately')) : this.#soon(direct, to);
+    const patient = shy ? Promise.reject(new Error('not opened lately')) : this.#soon(direct, patience);
     try {
       return await patient;
     } catch (error) {
@@ -267,8 +270,8 @@ class TlsWire implements OpenWire {
     return await this.#first([direct, ...relays.map((r) => this.by(r, to, kind, h.epoch))], to);
   }
 
-  async #soon(opening: Promise<Duplex>, to: ClusterName): Promise<Duplex> {
-    return await within(this.#clock, openLimit(this.rtt(to)), opening, () => {
+  async #soon(opening: Promise<Duplex>, ms: number): Promise<Duplex> {
+    return await within(this.#clock, ms, opening, () => {
       throw new Error('does not open');
     });
   }

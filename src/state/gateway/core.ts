@@ -103,18 +103,16 @@ export class Core {
 
   /** Opens them; one attempt at a time for all clients. Throws with the reason. */
   async reach(write: boolean): Promise<void> {
-    if (this.home(false) === undefined) {
-      this.#reaching ??= this.#opened();
-      await this.#reaching;
-    }
-    if (write) await this.#home?.staff();
+    const lanes = this.home(false) ?? (await this.#reached());
+    if (write) await lanes.staff();
   }
-  async #opened(): Promise<Lanes> {
+  #reached(): Promise<Lanes> {
+    if (this.#reaching !== undefined) return this.#reaching;
     const opening = this.#open('home');
+    this.#reaching = opening;
     const over = (): void => void (this.#reaching === opening && (this.#reaching = undefined));
     opening.then(over, over);
-    this.#reaching = opening;
-    return await opening;
+    return opening;
   }
 
   /** The connection to the Redis of this cluster, while it is open. */
@@ -191,7 +189,7 @@ export class Core {
   }
   async #followed(up: Upstream, v: EpochValue): Promise<void> {
     const end = this.now() + OPEN_MS;
-    while ((await copiesOf(up)) < up.w) {
+    for (let copies = up.copies; copies < up.w; copies = await copiesOf(up)) {
       if (this.now() >= end) throw new Error(`too few copies follow ${v.primary}`);
       await this.deps.clock.sleep(COPY_MS);
     }

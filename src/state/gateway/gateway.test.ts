@@ -237,6 +237,15 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'gateway un
     await rig.trio.of('a').process.kill('SIGCONT');
   });
 
+  it('connections to home that end are opened anew, again and again', async () => {
+    const m = await master();
+    for (let n = 1; n <= 3; n++) {
+      expect(await m.ask('RPUSH', 'l', `${n}`)).toBe(n);
+      await rig.trio.of('a').kick();
+    }
+    expect(await m.ask('LRANGE', 'l', 0, -1)).toEqual(['1', '2', '3']);
+  });
+
   it('without a second copy a write is unknown, never OK, and not sent again', async () => {
     const m = await master();
     expect(await m.ask('RPUSH', 'l', 'first')).toBe(1);

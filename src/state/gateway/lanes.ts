@@ -51,9 +51,18 @@ export class Lanes {
     reader.onClose = () => this.close();
   }
 
-  /** Rejects with the reason when there is no way. */
+  /** Resolves once reads can be sent; the first connection for writes is being opened then. Rejects when there is no way. */
   static async open(o: LanesOptions): Promise<Lanes> {
-    return new Lanes(o, await o.open('read'));
+    const writer = o.kind === 'home' ? o.open('write') : undefined;
+    writer?.catch(() => undefined);
+    try {
+      const lanes = new Lanes(o, await o.open('read'));
+      if (writer !== undefined) lanes.#staffed(writer).catch(() => undefined);
+      return lanes;
+    } catch (error) {
+      writer?.then((up) => up.close()).catch(() => undefined);
+      throw error;
+    }
   }
 
   get closed(): boolean {
@@ -65,8 +74,12 @@ export class Lanes {
   /** Opens the first connection for writes. Rejects with the reason when there is none. */
   async staff(): Promise<void> {
     if (this.writable) return;
-    this.#staffing ??= this.#open().finally(() => (this.#staffing = undefined));
-    await this.#staffing;
+    await (this.#staffing ?? this.#staffed(this.#o.open('write')));
+  }
+  #staffed(opening: Promise<Upstream>): Promise<void> {
+    const staffing = this.#joined(opening).finally(() => (this.#staffing = undefined));
+    this.#staffing = staffing;
+    return staffing;
   }
   get epoch(): number {
     return this.#reader.epoch;
@@ -115,8 +128,8 @@ export class Lanes {
     for (const p of [...this.#writes.splice(0), ...this.#reads.splice(0)]) p.done({ is: 'unsent' });
   }
 
-  async #open(): Promise<void> {
-    const up = await this.#o.open('write');
+  async #joined(opening: Promise<Upstream>): Promise<void> {
+    const up = await opening;
     if (this.closed) {
       up.close();
       throw new Error('the connection ended');
@@ -184,7 +197,7 @@ export class Lanes {
       this.#opening -= 1;
       if (!this.closed && this.#writes.length > 0) this.#flush();
     };
-    this.#open().then(over, over);
+    this.#joined(this.#o.open('write')).then(over, over);
   }
 }
 

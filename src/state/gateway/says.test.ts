@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { CATALOGUE } from '../../kernel/index.ts';
 import { TW5_GATEWAY } from '../../kernel/errors/tw5-gateway.ts';
+import { CATALOGUE } from '../../kernel/index.ts';
 import { BUSY, noQuorum, refused, UNKNOWN } from './says.ts';
 
 const SAID: Readonly<Record<keyof typeof TW5_GATEWAY, readonly [string, Buffer]>> = {

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { MARKER, parseMarker } from '../marker.ts';
 import type { Ballot } from '../model.ts';
 import { bytesOf, type Reply, ReplyScanner } from '../resp/replies.ts';
-import { decode, encode, RespError } from '../resp/values.ts';
+import { decode, encode, RespError, type Value } from '../resp/values.ts';
 
 /** The stream ended before all replies were there. */
 export class Lost extends Error {}
@@ -29,6 +29,8 @@ export class Upstream {
   /** What the marker said at the start; 0 = there is none. */
   epoch: Ballot = 0;
   w = 0;
+  /** Copies that followed at the start. */
+  copies = 0;
   /** `WAIT w` and `ROLE`, ready to be sent. */
   tail: Buffer = Buffer.alloc(0);
   /** How long the handshake took, milliseconds: one round trip. */
@@ -50,15 +52,16 @@ export class Upstream {
     o: { user: string; password: string; ackMs: number; db: string },
   ): Promise<Upstream> {
     const up = new Upstream(stream);
-    const hello = [encode(['AUTH', o.user, o.password]), encode(['FCALL_RO', MARKER, 0]), encode(['SELECT', o.db])];
+    const hello = [['AUTH', o.user, o.password], ['FCALL_RO', MARKER, 0], ['SELECT', o.db], ['ROLE']].map(encode);
     const from = performance.now();
     try {
-      const [auth, marker, select] = (await up.send(hello, 3)).map((r) => decode(bytesOf(r)));
+      const [auth, marker, select, role = null] = (await up.send(hello, 4)).map((r) => decode(bytesOf(r)));
       for (const said of [auth, select]) if (said instanceof RespError) throw new Error(said.text);
       const mark = Buffer.isBuffer(marker) ? parseMarker(marker.toString()) : undefined;
       up.epoch = mark?.epoch ?? 0;
       up.w = mark?.w ?? 0;
       up.tail = Buffer.concat([encode(['WAIT', up.w, o.ackMs]), encode(['ROLE'])]);
+      up.copies = copiesIn(role);
       up.trip = performance.now() - from;
       return up;
     } catch (error) {
@@ -138,10 +141,12 @@ export function roleOf(r: Reply | undefined): { primary: boolean; offset: number
   return slave === undefined ? undefined : { primary: false, offset: Number(slave) };
 }
 
-/** Copies that follow this primary and are in step, by ROLE. Throws Lost; 0 when it is no primary. */
+/** Copies that follow this primary now and are in step. Throws Lost; 0 when it is no primary. */
 export async function copiesOf(up: Upstream): Promise<number> {
   const [said] = await up.send([ROLE], 1);
-  const role = said === undefined ? null : decode(bytesOf(said));
+  return said === undefined ? 0 : copiesIn(decode(bytesOf(said)));
+}
+function copiesIn(role: Value): number {
   const copies = Array.isArray(role) && String(role[0]) === 'master' ? role[2] : undefined;
   return Array.isArray(copies) ? copies.length : 0;
 }

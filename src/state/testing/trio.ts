@@ -2,7 +2,7 @@
 import { localRedis } from '../adapters/local-redis.ts';
 import type { EpochValue } from '../model.ts';
 import { redisConf } from '../redisconf.ts';
-import { freePortAt, RedisProcess, untilTrue } from './redis-process.ts';
+import { freePortAt, RawClient, RedisProcess, untilTrue } from './redis-process.ts';
 import { SECRETS } from './secrets.ts';
 
 const HOST = '127.0.0.1';
@@ -31,6 +31,14 @@ export class Voter {
   boot(): Promise<void> {
     const { dir } = this.process;
     return this.process.start(redisConf({ port: this.port, bind: HOST, dir, secrets: SECRETS, backlog: 1 << 20 }));
+  }
+
+  /** Ends every connection of a gateway, as a network does. */
+  async kick(): Promise<void> {
+    const redis = await RawClient.open({ host: HOST, port: this.port });
+    await redis.ask('AUTH', 'tw-agent', SECRETS.agent);
+    await redis.ask('CLIENT', 'KILL', 'USER', 'tw-w');
+    redis.close();
   }
 
   async close(): Promise<void> {
