@@ -196,6 +196,14 @@ export interface StateDoor {
   look(outputs: Outputs): Promise<StateFacts[]>;
   /** Makes `to` home. Throws TW5002, TW5114, TW5140, TW5141, TW1020. */
   move(x: { app: string; to: string }, outputs: Outputs, signal: AbortSignal): Promise<{ from: string; ms: number }>;
+  /**
+   * Makes `to` home although nobody can prove that it has everything; `sure` hears what is known of each copy. Throws
+   * TW5002, TW5140, TW6005, TW1020.
+   */
+  promote(
+    x: { app: string; to: string; sure(known: readonly string[]): Promise<boolean> },
+    outputs: Outputs,
+  ): Promise<{ epoch: number; known: readonly string[] }>;
 }
 
 /** Everything a verb needs of one fleet in one place. */

@@ -66,6 +66,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     await (await import('./coordination.ts')).coordinationSnapshot(c, args, io),
   'state status': async (c, { args }) => await (await import('./state.ts')).stateStatus(c, args),
   'state move': async (c, { args }, io) => await (await import('./state.ts')).stateMove(c, args, io),
+  'state promote': async (c, { args }, io) => await (await import('./state.ts')).statePromote(c, args, io),
   'state why-not': async (c, { args }) => await (await import('./state.ts')).stateWhyNot(c, args),
   kubeconfig: async (c, { args }, io) => (await import('./status.ts')).kubeconfig(c, args, io),
   'sandbox up': async (c, _, io) => (await import('./sandbox.ts')).sandboxUp(c, io),

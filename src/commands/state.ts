@@ -115,6 +115,38 @@ export async function stateMove(c: Context, args: Args, io: Io): Promise<Outcome
 
 const isMode = (text: string): text is StatePlan['mode'] => MODES.some((m) => m === text);
 
+/** `tw state promote --accept-loss`: a person gives up what one copy lacks; typed with the name of the fleet. */
+export async function statePromote(c: Context, args: Args, io: Io): Promise<Outcome> {
+  const door = await doorOf(c);
+  const e = await c.engine();
+  const to = args['to'] as string;
+  const [f, more] = await chosen(door, c, args['app'] as string | undefined);
+  if (f === undefined || more !== undefined)
+    throw fault('TW6001', { value: '<app>', why: ['several apps share state: say which'] });
+  if (args['acceptLoss'] !== true)
+    throw fault('TW6002', {
+      value: '--accept-loss',
+      why: [`writes that were confirmed and that ${to} lacks are lost for good`],
+      fix: [{ say: 'See who has what, and bring those clusters back if you can:', command: 'tw state status' }],
+    });
+  const flag = `--confirm=${e.config.fleet}`;
+  const sure = async (known: readonly string[]): Promise<boolean> => {
+    const text = `${known.join('; ')}. What ${to} lacks is lost. Type the name of the fleet`;
+    const answer = (args['confirm'] as string | undefined) ?? (await io.ask({ kind: 'text', text, flag }));
+    return answer === e.config.fleet;
+  };
+  const done = await door.promote({ app: f.app, to, sure }, await e.outputs());
+  c.journal().append({ kind: 'state.promoted', cluster: to, data: { app: f.app, known: [...done.known] } });
+  const kids = done.known.map((k): Row => ({ key: k, tone: 'off', label: [untrusted(k)], cells: {}, kids: [] }));
+  return {
+    data: toJson({ app: f.app, to, ...done }),
+    view: {
+      at: c.clock.now(),
+      rows: [{ key: 'home', tone: 'warn', label: [untrusted(`${to} is home`)], cells: {}, kids }],
+    },
+  };
+}
+
 /** `tw state why-not <mode>`: what it would cost, or what is in its way. */
 export async function stateWhyNot(c: Context, args: Args): Promise<Outcome> {
   const e = await c.engine();

@@ -1,5 +1,5 @@
 import type { CommandSpec } from './model.ts';
-import { app, needed } from './table-args.ts';
+import { app, confirm, flag, needed, yes } from './table-args.ts';
 
 export const MODES = ['isolated', 'single-writer', 'active-active'] as const;
 
@@ -29,6 +29,21 @@ export const STATE_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['tw state move --to syd'],
     result: 'StateMove',
+  },
+  {
+    verb: 'state promote',
+    summary: 'make a copy home that cannot prove to have every confirmed write; what it lacks is lost',
+    kind: 'forward',
+    destroys: true,
+    args: [
+      app,
+      { name: 'to', help: 'cluster whose copy is kept', type: needed, from: 'cluster', value: '<cluster>' },
+      flag('acceptLoss', 'writes that this copy lacks are given up'),
+      yes,
+      confirm,
+    ],
+    examples: ['tw state promote --to syd --accept-loss --confirm=guestbook-demo'],
+    result: 'StatePromote',
   },
   {
     verb: 'state why-not',

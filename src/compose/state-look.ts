@@ -39,7 +39,7 @@ async function ask(w: StateWiring, app: string, cluster: ClusterName, api: KubeA
   }
 }
 
-const askAll = (w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Heard[]> =>
+export const askAll = (w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Heard[]> =>
   Promise.all(planOf(w.config, app).voters.map((v) => ask(w, app.name, v, w.kube(v, outputs))));
 
 function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): MeetInput {

@@ -2,9 +2,16 @@ import type { StateDoor } from '../commands/index.ts';
 import { type AppConfig, stateOf } from '../config/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { fault } from '../kernel/index.ts';
-import { appOf, isShared, planOf, type StateWiring } from './state-deploy.ts';
+import { appOf, isShared, planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
 import { factsFor, introduce, priceFor, stateGate } from './state-look.ts';
 import { moveHome } from './state-move.ts';
+import { promoteForced } from './state-promote.ts';
+
+function named(apps: readonly SharedApp[], name: string): SharedApp {
+  const app = apps.find((a) => a.name === name);
+  if (app === undefined) throw fault('TW5004', { value: name });
+  return app;
+}
 
 /** The state of the apps of one fleet. */
 export function stateDoor(w: StateWiring): StateDoor {
@@ -16,11 +23,8 @@ export function stateDoor(w: StateWiring): StateDoor {
     systemApps: async (outputs) => await Promise.all(apps.map((a) => appOf(w, a, outputs))),
     introduce: (outputs, signal) => introduce(w, apps, outputs, signal),
     look: async (outputs) => await Promise.all(apps.map((a) => factsFor(w, a, outputs))),
-    move: async (x, outputs, signal) => {
-      const app = apps.find((a) => a.name === x.app);
-      if (app === undefined) throw fault('TW5004', { value: x.app });
-      return await moveHome(w, { app, to: x.to, signal }, outputs);
-    },
+    move: async (x, outputs, signal) => await moveHome(w, { app: named(apps, x.app), to: x.to, signal }, outputs),
+    promote: async (x, outputs) => await promoteForced(w, { ...x, app: named(apps, x.app) }, outputs),
   };
 }
 

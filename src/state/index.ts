@@ -15,7 +15,9 @@ export {
 export { readTold } from './deploy/read.ts';
 export { type DataKeys, FILES, type Settings } from './deploy/settings.ts';
 export { clusterGateway } from './gateway/run.ts';
-export { HOLD as HOLD_KEY } from './machine/keys.ts';
+export { type Forced, forced } from './machine/force.ts';
+export { foldView, HOLD as HOLD_KEY } from './machine/keys.ts';
+export type { StoreView } from './model.ts';
 export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts';
 export type { AgentNote, AgentReport } from './ports.ts';
 export type { RedisSecrets } from './redisconf.ts';

@@ -1,0 +1,39 @@
+import type { ClusterName } from '../../kernel/index.ts';
+import type { EpochValue, Look, Setup, StateTxn, StoreView } from '../model.ts';
+import { openBallot } from './keys.ts';
+import { decideTxn } from './txns.ts';
+
+export type Forced =
+  | { is: 'epoch'; value: EpochValue; txn: StateTxn; behind: readonly string[] }
+  | { is: 'refused'; why: string };
+
+/** What a voter was known to have: for the person who decides what is given up. */
+function lastOf(view: StoreView, c: ClusterName): string {
+  const run = view.runs[c]?.value;
+  const told = view.fences[c];
+  if (told !== undefined && told.at !== 'none') return `${c}: epoch ${told.at.epoch}, offset ${told.at.offset}`;
+  return run === undefined || run.run === '' ? `${c}: nothing provable` : `${c}: was in step in epoch ${run.epoch}`;
+}
+
+/**
+ * Rule 12: a person decides what no majority of copies can prove. Only the ballot that waits is decided, and only for
+ * the process that was fenced in it; what the others acknowledged beyond that is lost.
+ */
+export function forced(view: StoreView, setup: Pick<Setup, 'voters'>, x: { to: ClusterName; look: Look }): Forced {
+  const ballot = openBallot(view);
+  if (ballot === undefined)
+    return { is: 'refused', why: `${view.epoch?.value.primary ?? 'nobody'} is home: use a move` };
+  if (view.fences[x.to]?.ballot !== ballot.n || x.look.role !== 'fenced')
+    return { is: 'refused', why: `${x.to} is not fenced for ballot ${ballot.n} yet` };
+  if (x.look.loading || x.look.syncing) return { is: 'refused', why: `${x.to} still loads its data` };
+  const value: EpochValue = {
+    epoch: ballot.n,
+    primary: x.to,
+    from: { epoch: x.look.marker?.epoch ?? 0, offset: x.look.offset, run: x.look.run },
+    copies: setup.voters,
+    w: Math.floor(setup.voters.length / 2),
+  };
+  const decide = decideTxn(view, value);
+  if (decide.do !== 'txn') return { is: 'refused', why: 'nothing to decide' };
+  return { is: 'epoch', value, txn: decide.txn, behind: setup.voters.map((v) => lastOf(view, v)) };
+}
