@@ -82,11 +82,25 @@ export async function secure(
   return socket;
 }
 
-/** Says the header and waits for the door's word. Rejects with what the door says. */
-export async function greet(stream: Duplex, h: Header): Promise<void> {
+/** Says the header, and `first` with it, and waits for the door's word. Rejects with what the door says. */
+export async function greet(stream: Duplex, h: Header, first?: Buffer): Promise<void> {
+  stream.cork();
   stream.write(headerLine(h));
+  if (first !== undefined) stream.write(first);
+  stream.uncork();
   const said = await readLine(stream);
   if (said !== 'ok') throw new Error(said === '' ? 'no answer' : said);
+}
+
+/** The first bytes that come; nothing more is read. Rejects when the stream ends before. */
+export function firstBytes(stream: Duplex): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    stream.once('close', () => reject(new Error('the stream ended')));
+    stream.once('data', (chunk: Buffer) => {
+      stream.pause();
+      resolve(chunk);
+    });
+  });
 }
 
 /** Joins two streams until one of them ends. */

@@ -16,7 +16,16 @@ import {
   wireHost,
 } from '../wire/header.ts';
 import { Pinger } from './wire-ping.ts';
-import { type Address, greet, join, KEEP_ALIVE_MS, readLine, secure, type WireTls } from './wire-streams.ts';
+import {
+  type Address,
+  firstBytes,
+  greet,
+  join,
+  KEEP_ALIVE_MS,
+  readLine,
+  secure,
+  type WireTls,
+} from './wire-streams.ts';
 
 export interface WayOptions {
   me: ClusterName;
@@ -219,13 +228,13 @@ class TlsWire implements OpenWire {
     return h.kind === 'ping' ? await this.#connect(to) : await this.#connected(to);
   }
 
-  async #direct(h: Header): Promise<Duplex> {
-    return await this.#greeted(await this.#socketFor(h, h.to), h);
+  async #direct(h: Header, first?: Buffer): Promise<Duplex> {
+    return await this.#greeted(await this.#socketFor(h, h.to), h, first);
   }
 
-  async #greeted(socket: TLSSocket, h: Header): Promise<Duplex> {
+  async #greeted(socket: TLSSocket, h: Header, first?: Buffer): Promise<Duplex> {
     try {
-      await within(this.#clock, openLimit(this.rtt(h.to)), greet(socket, h), () => {
+      await within(this.#clock, openLimit(this.rtt(h.to)), greet(socket, h, first), () => {
         throw new Error('no answer');
       });
       return socket;
@@ -236,11 +245,11 @@ class TlsWire implements OpenWire {
   }
 
   /** TLS to the end inside a stream that `through` passes on without reading it. */
-  async #relayed(through: ClusterName, h: Header): Promise<Duplex> {
+  async #relayed(through: ClusterName, h: Header, first?: Buffer): Promise<Duplex> {
     const outer = await this.#greeted(await this.#socketFor(h, through), { ...h, hop: 1 });
     const inner = this.#keep(await secure(this.#o.tls, h.to, outer));
     inner.once('close', () => outer.destroy());
-    return await this.#greeted(inner, { ...h, hop: 1 });
+    return await this.#greeted(inner, { ...h, hop: 1 }, first);
   }
 
   /** All ways to a cluster, the direct one first. */
@@ -250,14 +259,19 @@ class TlsWire implements OpenWire {
 
   /** Opens one stream by one way. */
   async by(way: Via, to: ClusterName, kind: StreamKind, epoch: number): Promise<Duplex> {
-    const h: Header = { kind, epoch, from: this.#o.me, to, hop: 0 };
-    return way === 'direct' ? await this.#direct(h) : await this.#relayed(way, h);
+    return await this.#by(way, { kind, epoch, from: this.#o.me, to, hop: 0 });
+  }
+  async #by(way: Via, h: Header, first?: Buffer): Promise<Duplex> {
+    return way === 'direct' ? await this.#direct(h, first) : await this.#relayed(way, h, first);
   }
 
-  async open(to: ClusterName, kind: 'data' | 'repl', h: StreamHeader): Promise<Duplex> {
+  /** `first` goes out with the header: the caller's first question costs no round trip of its own. */
+  async open(to: ClusterName, kind: 'data' | 'repl', h: StreamHeader, first?: Buffer): Promise<Duplex> {
     const [, ...relays] = this.ways(to);
+    const by = (way: Via): Promise<Duplex> =>
+      this.#by(way, { kind, epoch: h.epoch, from: this.#o.me, to, hop: 0 }, first);
     const patience = this.#warm.has(to) ? Math.max(WARM_MS, 2 * (this.rtt(to) ?? 0)) : openLimit(this.rtt(to));
-    const direct = this.by('direct', to, kind, h.epoch);
+    const direct = by('direct');
     const shy = (this.#shy.get(to) ?? 0) > this.#clock.monotonic();
     const patient = shy ? Promise.reject(new Error('not opened lately')) : this.#soon(direct, patience);
     try {
@@ -267,7 +281,7 @@ class TlsWire implements OpenWire {
       if (!shy && (await this.#refused(direct))) throw error;
     }
     this.#shy.set(to, this.#clock.monotonic() + SHY_MS);
-    return await this.#first([direct, ...relays.map((r) => this.by(r, to, kind, h.epoch))], to);
+    return await this.#first([direct, ...relays.map(by)], to);
   }
 
   async #soon(opening: Promise<Duplex>, ms: number): Promise<Duplex> {
@@ -327,9 +341,10 @@ class TlsWire implements OpenWire {
   /** Redis itself would try again a second later. */
   async #patiently(to: ClusterName, epoch: number, s: Socket): Promise<Duplex> {
     const end = this.#clock.monotonic() + PATIENT_MS;
+    const ping = await firstBytes(s);
     for (;;) {
       try {
-        return await this.open(to, 'repl', { epoch, hop: 0 });
+        return await this.open(to, 'repl', { epoch, hop: 0 }, ping);
       } catch (error) {
         if (s.destroyed || this.#clock.monotonic() >= end) throw error;
         await this.#clock.sleep(AGAIN_MS);
