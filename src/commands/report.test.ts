@@ -152,6 +152,8 @@ describe('run log', () => {
       'rollback',
       'adopt',
       'retire',
+      'state move',
+      'state promote',
       'freeze',
       'incident start',
       'drain',

@@ -55,7 +55,10 @@ async function connected(session: Promise<Session>, at: PodPort, stream: PodStre
   const made = (uri: string, protocols: string[], options: ClientOptions): WebSocket => {
     const socket = new Client(uri, protocols, { ...options, handshakeTimeout: HANDSHAKE_MS });
     // Without the closing handshake, for which the other side would have 30 s.
-    stream.on('close', () => socket.terminate());
+    const end = (): void => socket.terminate();
+    // Given up while this was under way: its end has been told already.
+    if (stream.destroyed) end();
+    else stream.on('close', end);
     socket.on('close', (code, reason) => {
       if (code === NORMAL) stream.push(null);
       else stream.fail(`the connection ended (${code}) ${reason.toString()}`.trim());
