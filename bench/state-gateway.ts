@@ -69,7 +69,6 @@ async function serve({ v, port }: Home): Promise<void> {
   await once(process, 'disconnect');
   proxy.close();
   await gate.close();
-  process.exit();
 }
 
 /** `command` by redis-benchmark. */

@@ -94,6 +94,12 @@ function keysOf(info: CommandInfo): Rule['keys'] {
 /** A command that Redis does not list is a write: should a newer Redis know it, it must be acknowledged. */
 const UNKNOWN_COMMAND: Rule = { cls: 'write', shared: false, keys: 'anywhere' };
 
+function ruleOf(name: string, info: CommandInfo | undefined): Rule {
+  if (info === undefined) return UNKNOWN_COMMAND;
+  const shared = !OF_CONNECTION.has(name) && !info.flags.has('blocking');
+  return { cls: byFlags(info.flags), shared, keys: keysOf(info) };
+}
+
 /** The rules of all commands, by name in capitals; subcommands as `CONFIG|GET`. */
 export class Rulebook {
   readonly #rules = new Map<string, Rule>();
@@ -107,12 +113,8 @@ export class Rulebook {
     for (const name of new Set([...table.keys(), ...Object.keys(OVERLAY)])) {
       const [whole = '', sub] = name.split('|');
       if (sub !== undefined) this.#containers.add(whole);
-      const info = table.get(name) ?? table.get(whole);
-      this.#rules.set(name, {
-        cls: OVERLAY[name] ?? OVERLAY[whole] ?? byFlags(info?.flags ?? new Set(['write'])),
-        shared: !OF_CONNECTION.has(whole) && info?.flags.has('blocking') !== true,
-        keys: info === undefined ? 'anywhere' : keysOf(info),
-      });
+      const rule = ruleOf(whole, table.get(name) ?? table.get(whole));
+      this.#rules.set(name, { ...rule, cls: OVERLAY[name] ?? OVERLAY[whole] ?? rule.cls });
     }
   }
 

@@ -128,16 +128,16 @@ export class Core {
   /** True when the copy here is of the epoch `least` or later and has what the token stands for; waits a little for it. */
   async caughtUp(least: number, token: Token | undefined): Promise<boolean> {
     const { clock, freshMs = 500 } = this.deps;
-    const need = { epoch: Math.max(1, least), offset: 0 };
+    const epoch = { epoch: Math.max(1, least), offset: 0 };
     const end = this.now() + freshMs;
     for (let ms = 1; ; ms = Math.min(20, ms * 2)) {
       const lanes = await this.reachCopy().catch(() => undefined);
       if (lanes === undefined) return false;
-      if (lanes.has(need) && (token === undefined || lanes.has(token))) return true;
-      await lanes.look();
-      const here = lanes.has(need);
-      if (here && (token === undefined || lanes.has(token))) return true;
-      if (!here || this.now() >= end) return false;
+      const whole = (): boolean => lanes.has(epoch) && (token === undefined || lanes.has(token));
+      if (!whole()) await lanes.look();
+      if (whole()) return true;
+      // A copy of an older epoch is not waited for: its new primary may be an ocean away.
+      if (!lanes.has(epoch) || this.now() >= end) return false;
       await clock.sleep(ms);
     }
   }

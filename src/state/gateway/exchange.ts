@@ -1,5 +1,5 @@
 // One segment with one Redis: what is sent behind it, and what its replies are worth.
-import type { Reply } from '../resp/replies.ts';
+import { bytesOf, type Reply } from '../resp/replies.ts';
 import type { Request } from '../resp/requests.ts';
 import { encode } from '../resp/values.ts';
 import { type Rulebook, touchesReserved } from './commands.ts';
@@ -61,14 +61,14 @@ export function post(up: Upstream, raws: readonly Buffer[], tail: Tail, done: (a
 /** What the tail says. */
 function confirmed(up: Upstream, tail: Tail, said: readonly Reply[]): Pick<Exchanged, 'acked' | 'at'> {
   const role = roleOf(said.at(-1));
-  if (tail === 'copy') {
-    const epoch = Number(/\r\n(\d+):/.exec(String(said[0]?.parts[0] ?? ''))?.[1] ?? 0);
-    return { acked: true, at: { epoch, offset: role?.offset ?? -1 } };
-  }
+  if (tail === 'copy') return { acked: true, at: { epoch: epochIn(said[0]), offset: role?.offset ?? -1 } };
   if (role?.primary !== true) return { acked: false };
   const acked = tail === 'write' && (integerOf(said[0]) ?? -1) >= up.w;
   return { acked, at: { epoch: up.epoch, offset: role.offset } };
 }
+/** What the marker said; 0 = nothing. */
+const epochIn = (r: Reply | undefined): number =>
+  r === undefined ? 0 : Number(/\r\n(\d+):/.exec(bytesOf(r).toString('latin1'))?.[1] ?? 0);
 
 /** Sends the items of a client's own connection; WAIT and ROLE come at the end of a transaction. */
 export async function exchange(up: Upstream, items: readonly Item[], ends: boolean): Promise<Arrival> {

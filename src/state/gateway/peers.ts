@@ -90,20 +90,30 @@ class Link {
   }
 
   /** Takes one line; what to answer. */
-  #line([word, first = '', ...more]: readonly string[]): string {
-    if (word === HELLO) this.id = first;
-    else if (word === 'ready') this.#ready.resolve();
-    else if (word === 'got') {
-      this.#waiting.get(Number(first))?.();
-      this.#waiting.delete(Number(first));
-    } else if (word === 'tell') {
-      const [epoch, offset, ...sources] = more;
-      const at = { epoch: Number(epoch), offset: Number(offset) };
-      if (Number.isSafeInteger(at.epoch) && Number.isSafeInteger(at.offset))
-        for (const s of sources) this.#tokens.raise(s, at);
-      return first === '0' ? '' : `got ${first}\n`;
-    } else this.close();
-    return '';
+  #line([word = '', first = '', ...more]: readonly string[]): string {
+    switch (word) {
+      case HELLO:
+        this.id = first;
+        return '';
+      case 'ready':
+        this.#ready.resolve();
+        return '';
+      case 'got':
+        this.#waiting.get(Number(first))?.();
+        this.#waiting.delete(Number(first));
+        return '';
+      case 'tell':
+        this.#heard(more);
+        return first === '0' ? '' : `got ${first}\n`;
+      default:
+        this.close();
+        return '';
+    }
+  }
+  #heard([epoch, offset, ...sources]: readonly string[]): void {
+    const at = { epoch: Number(epoch), offset: Number(offset) };
+    if (!Number.isSafeInteger(at.epoch) || !Number.isSafeInteger(at.offset)) return;
+    for (const s of sources) this.#tokens.raise(s, at);
   }
 }
 

@@ -6,7 +6,7 @@ import { bytesOf, type Reply, ReplyScanner } from '../resp/replies.ts';
 import { decode, encode, RespError, type Value } from '../resp/values.ts';
 
 /** The stream ended before all replies were there. */
-export class Lost extends Error {}
+class Lost extends Error {}
 
 /** Takes the replies; `undefined` = the stream ended before all of them were there. */
 type Taker = (replies: Reply[] | undefined) => void;

@@ -19,18 +19,23 @@ const isLine = (type: number): boolean => type === 43 || type === 45 || type ===
 /** Bytes of the longest line that gives a length. */
 const HEADER = 32;
 
+/** The whole number in `buf[from, to)`; NaN when there is none. */
+function digits(buf: Buffer, from: number, to: number): number {
+  if (to <= from || to - from > 15) return Number.NaN;
+  let n = 0;
+  for (let i = from; i < to; i++) {
+    const digit = (buf[i] ?? 0) - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    n = n * 10 + digit;
+  }
+  return n;
+}
 /** The length that `buf[from, to)` says (type byte, digits, CRLF); -1 = null. Throws RangeError when it says none. */
 function lengthOf(buf: Buffer, from: number, to: number): number {
   const negative = buf[from + 1] === MINUS;
-  let n = 0;
-  for (let i = from + 1 + Number(negative); i < to - 2; i++) {
-    const digit = (buf[i] ?? 0) - 48;
-    if (digit < 0 || digit > 9) return noReply(buf, from, to);
-    n = n * 10 + digit;
-  }
-  const digits = to - 3 - from - Number(negative);
-  const fine = buf[to - 2] === CR && digits > 0 && digits <= 15 && (!negative || n === 1);
-  return fine ? (negative ? -1 : n) : noReply(buf, from, to);
+  const n = digits(buf, from + 1 + Number(negative), to - 2);
+  if (buf[to - 2] !== CR || Number.isNaN(n) || (negative && n !== 1)) noReply(buf, from, to);
+  return negative ? -1 : n;
 }
 function noReply(buf: Buffer, from: number, to: number): never {
   throw new RangeError(

@@ -147,28 +147,21 @@ function watched(fault: Fault, home: Cloud, seed: number): Cloud[] {
   return fault === 'all stopped in order' || fault === 'agreement lost' ? [...CLOUDS] : others;
 }
 
-async function strike(s: Subject, home: Cloud, o: Required<TrialOptions>): Promise<void> {
-  switch (o.fault) {
-    case 'kill':
-      return await s.kill(home);
-    case 'empty restart':
-      return await s.restartEmpty(home);
-    case 'region lost':
-      return s.wan.isolate(home);
-    case 'isolate and heal':
-      s.wan.isolate(home);
-      await delay(o.cut);
-      return s.wan.heal();
-    case 'one link cut':
-      return s.wan.cut(home, watched(o.fault, home, o.seed)[0] ?? home);
-    case 'each restarted empty':
-      return await eachEmpty(s, home, o.patience);
-    case 'all stopped in order':
-      return await s.restartAll?.();
-    case 'agreement lost':
-      s.agreement?.(true);
-  }
-}
+type Strike = (s: Subject, home: Cloud, o: Required<TrialOptions>) => Promise<void> | void;
+const STRIKES: Readonly<Record<Fault, Strike>> = {
+  kill: (s, home) => s.kill(home),
+  'empty restart': (s, home) => s.restartEmpty(home),
+  'region lost': (s, home) => s.wan.isolate(home),
+  'isolate and heal': async (s, home, o) => {
+    s.wan.isolate(home);
+    await delay(o.cut);
+    s.wan.heal();
+  },
+  'one link cut': (s, home, o) => s.wan.cut(home, watched(o.fault, home, o.seed)[0] ?? home),
+  'each restarted empty': (s, home, o) => eachEmpty(s, home, o.patience),
+  'all stopped in order': (s) => s.restartAll?.(),
+  'agreement lost': (s) => s.agreement?.(true),
+};
 
 /** One after the other, the next one once all have the data again. */
 async function eachEmpty(s: Subject, home: Cloud, patience: number): Promise<void> {
@@ -196,7 +189,7 @@ export async function trial(s: Subject, options: TrialOptions): Promise<Outcome>
   const home = await s.home();
   const clouds = watched(o.fault, home, o.seed);
   const at = now();
-  await strike(s, home, o);
+  await STRIKES[o.fault](s, home, o);
   await until(() => Number.isFinite(load.firstAfter(at, clouds)), o.patience);
   await delay(o.after);
   const moved = STAYS.has(o.fault) && (await s.home()) !== home;
