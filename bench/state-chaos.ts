@@ -26,15 +26,14 @@ const STARTS: Readonly<Record<string, (home: Cloud) => Promise<Subject>>> = {
 const OURS_ALONE: ReadonlySet<Fault> = new Set(['all stopped in order', 'agreement lost']);
 const OUT = join(ROOT, 'bench', 'out');
 
-/** In a process of its own: the trial, told to the parent. */
+/** In a process of its own: the trial, told to the parent once nothing of it is left. */
 async function play(t: Task): Promise<void> {
   const subject = await STARTS[t.who]?.(t.home);
   if (subject === undefined) throw new Error(`nobody is called ${t.who}`);
-  try {
-    process.send?.(await trial(subject, { fault: t.fault, seed: t.seed, clients: 2, patience: 60_000 }));
-  } finally {
-    await subject.close();
-  }
+  const out = await trial(subject, { fault: t.fault, seed: t.seed, clients: 2, patience: 60_000 }).finally(() =>
+    subject.close(),
+  );
+  process.send?.(out);
 }
 
 /** The outcome; text = why there is none. */
@@ -44,7 +43,11 @@ async function played(t: Task): Promise<Outcome | string> {
   });
   let said: Outcome | undefined;
   let wrong = '';
-  child.on('message', (m) => (said = m as Outcome));
+  child.on('message', (m) => {
+    said = m as Outcome;
+    // Timers that nobody waits for any more would keep it for a while.
+    child.kill();
+  });
   child.stderr?.on('data', (d) => (wrong = `${wrong}${String(d)}`.slice(-2000)));
   await once(child, 'close');
   return said ?? wrong;
