@@ -49,6 +49,7 @@ function contextOf(call: Invocation): Context {
       )),
     engine: (place) => (engine ??= engineOf(context, place ?? readProject(stateDir)?.place ?? 'real')),
     server: async () => (await import('./compose/server.ts')).serverDoor(context, call.config, contextOf),
+    remote: async () => (await import('./compose/remote.ts')).remoteOf(context),
     sandbox: async () =>
       (door ??= (await import('./compose/sandbox.ts')).sandboxDoor(sandboxDir(stateDir, process.env)).door),
     close: async () => {

@@ -5,11 +5,13 @@ import {
   COMMANDS,
   type Context,
   type Document,
+  type Io,
   type Outcome,
   runCommand,
 } from '../commands/index.ts';
 import { type Problem, problemOf, TwError } from '../kernel/index.ts';
 import type { GlobalOptions, Invocation } from './program.ts';
+import { choose } from './remote/choose.ts';
 import type { Style } from './render.ts';
 
 export interface CliDeps {
@@ -100,22 +102,28 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
   const [{ painter }, { ask }] = await Promise.all([import('./progress.ts'), import('./ask.ts')]);
   const paint = painter(screen, style, () => Date.now());
   const [abort, detach] = [new AbortController(), new AbortController()];
-  const stop = interrupts(abort, detach, invocation.spec.kind);
+  let stop: () => void = () => undefined;
   try {
-    const call: Call = {
+    const typed: Call = {
       verb: invocation.spec.verb,
       args: invocation.args,
       ...(invocation.global.config === undefined ? {} : { config: invocation.global.config }),
     };
-    const context = await deps.engine(call);
-    const outcome = await runCommand(context, call, {
+    const context = await deps.engine(typed);
+    const { spec, global } = invocation;
+    const wish = { spec, inProcess: global.inProcess, env: process.env, version: version() };
+    const { call, remote, note } = await choose(context, typed, wish);
+    if (note !== undefined) process.stderr.write(`${note}\n`);
+    stop = interrupts(abort, detach, remote === undefined ? HERE[spec.kind] : THERE);
+    const io: Io = {
       show: (v) => paint.show(v),
       out: (s) => void process.stdout.write(s),
       ask: (q) => ask(q, process),
       signal: abort.signal,
       detach: detach.signal,
-      machine: invocation.global.output !== 'table',
-    });
+      machine: global.output !== 'table',
+    };
+    const outcome = remote === undefined ? await runCommand(context, call, io) : await remote(io);
     paint.end();
     const painted = screen.isTTY && process.stdout.isTTY === true && paint.shows(outcome.view);
     await show(outcome, { invocation, ms: Date.now() - started, style, painted });
@@ -163,8 +171,25 @@ async function show(outcome: Outcome, s: Shown): Promise<void> {
 /** How long what was told to let go may take before the process ends the hard way. */
 const LEAVE_MS = 3000;
 
+/** What is said at the first Ctrl-C, and at the second. */
+interface Words {
+  first?: string;
+  second: string;
+}
+const LEFT = '\nLeft to finish alone; "tw resume" verifies it.\n';
+const FORWARD: Words = {
+  first:
+    '\nStopping safely; what the clouds have begun is waited for. Once more leaves it to finish alone (tw resume).\n',
+  second: LEFT,
+};
+const HERE: Readonly<Record<string, Words>> = { forward: FORWARD };
+const THERE: Words = {
+  first: '\nThe server is asked to stop it safely. Once more leaves it to the server.\n',
+  second: '\nLeft to the server.\n',
+};
+
 /** First Ctrl-C stops safely, a second one leaves what runs to finish alone, a third one ends at once. */
-function interrupts(abort: AbortController, detach: AbortController, kind: string): () => void {
+function interrupts(abort: AbortController, detach: AbortController, words: Words | undefined): () => void {
   let count = 0;
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const off = (): void => {
@@ -178,15 +203,12 @@ function interrupts(abort: AbortController, detach: AbortController, kind: strin
     count += 1;
     process.exitCode = signal === 'SIGTERM' ? 143 : 130;
     if (count === 1) {
-      if (kind === 'forward')
-        process.stderr.write(
-          '\nStopping safely; what the clouds have begun is waited for. Once more leaves it to finish alone (tw resume).\n',
-        );
+      if (words?.first !== undefined) process.stderr.write(words.first);
       abort.abort(signal);
       return;
     }
     if (count > 2) return die(signal);
-    process.stderr.write('\nLeft to finish alone; "tw resume" verifies it.\n');
+    process.stderr.write(words?.second ?? LEFT);
     detach.abort(signal);
     setTimeout(die, LEAVE_MS, signal).unref();
   }

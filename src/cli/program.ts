@@ -9,6 +9,8 @@ export interface GlobalOptions {
   config?: string;
   color: boolean;
   ascii: boolean;
+  /** Break-glass: not through the server. */
+  inProcess: boolean;
 }
 export interface Invocation {
   spec: CommandSpec;
@@ -55,6 +57,7 @@ function addGlobals(command: Command): Command {
     )
     .addOption(new Option('--json', 'same as -o json').implies({ output: 'json' }))
     .addOption(new Option('--config <file>', 'config file; default: found here or above'))
+    .addOption(new Option('--in-process', 'without the server that is configured: looks and what makes safer'))
     .addOption(new Option('--no-color', 'no colours'))
     .addOption(new Option('--ascii', 'no symbols beyond ASCII'));
 }
@@ -66,6 +69,7 @@ function globalsOf(options: Readonly<Record<string, unknown>>): GlobalOptions {
     ...(typeof config === 'string' ? { config } : {}),
     color: options['color'] !== false,
     ascii: options['ascii'] === true,
+    inProcess: options['inProcess'] === true,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Config } from '../config/index.ts';
 import type { Clock, Journal, Store, View } from '../kernel/index.ts';
 import type { Caller } from './access/model.ts';
-import type { Args } from './model.ts';
+import type { Args, Outcome } from './model.ts';
 import type { Engine, SandboxDoor, ServerDoor } from './ports.ts';
 
 export interface Question {
@@ -37,6 +37,20 @@ export interface Invocation {
   from?: Caller;
 }
 
+/** The server of this fleet, as a terminal that is its client sees it. */
+export interface RemoteDoor {
+  /** Address that the config or the environment name. */
+  address(): string | undefined;
+  /** Makes a token of the code in `address` and keeps it for this project. Throws TW8020, TW8030–TW8035. */
+  login(wish: {
+    address: string;
+    role: string;
+    days: number;
+  }): Promise<{ origin: string; name: string; role: string; file: string }>;
+  /** Follows a run of the server to its end. Throws what its verb threw, TW8014, TW8028–TW8039. */
+  attach(run: string, io: Io): Promise<Outcome>;
+}
+
 /** What a command works with; compose makes it, adapters are loaded when first asked for. */
 export interface Context {
   cwd: string;
@@ -55,5 +69,7 @@ export interface Context {
   sandbox(): Promise<SandboxDoor>;
   /** Absent behind doors that are no terminal. */
   server?(): Promise<ServerDoor>;
+  /** Absent where nobody is a client of a server. */
+  remote?(): Promise<RemoteDoor>;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 export type { Caller, Identity } from './access/model.ts';
 export { checkArg } from './args.ts';
 export { tell } from './book/ledger.ts';
-export type { Context, Invocation, Io, Question } from './context.ts';
+export type { Context, Invocation, Io, Question, RemoteDoor } from './context.ts';
 export { type Card, Desk, type DeskDeps, type Inbound } from './desk.ts';
 export type { ArgSpec, Args, ArgType, CommandSpec, Document, Outcome, ValueSource } from './model.ts';
 export {

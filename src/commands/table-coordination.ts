@@ -18,5 +18,6 @@ export const COORDINATION_COMMANDS: readonly CommandSpec[] = [
     args: [{ name: 'file', help: 'file to write', type: needed, position: 'one', value: '<file>' }],
     examples: ['tw coordination snapshot etcd.db'],
     result: 'CoordinationSnapshot',
+    only: 'terminal',
   },
 ];

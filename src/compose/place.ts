@@ -8,6 +8,10 @@ import { fault } from '../kernel/index.ts';
 /** The product's own folder: sources, modules, schemas. */
 export const ROOT = resolve(import.meta.dirname, '..', '..');
 
+/** The product's own version. */
+export const version = (): string =>
+  (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
+
 /** What `up` remembers of a project folder, so that later verbs need no flags. */
 interface Project {
   config: string;

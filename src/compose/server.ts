@@ -1,10 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
 import { serve } from '../server/index.ts';
 import { chatOf } from './chat.ts';
-import { configPath, ROOT, readProject, sandboxDir } from './place.ts';
+import { configPath, readProject, sandboxDir, version } from './place.ts';
 import { webFiles } from './web.ts';
 
 const when = (path: string): string => {
@@ -37,9 +37,6 @@ function alive(pid: number): boolean {
   }
 }
 
-const version = (): string =>
-  (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
-
 /** The server over this project; each command gets a context as a terminal would. */
 export function serverDoor(c: Context, config: string | undefined, engine: (call: Invocation) => Context): ServerDoor {
   const named = (call: Invocation): Invocation => (config === undefined ? call : { ...call, config });
@@ -60,7 +57,7 @@ export function serverDoor(c: Context, config: string | undefined, engine: (call
           journal: c.journal(),
           newId: ulid,
           engine: async (call) => {
-            const { server: _, ...context } = engine(named(call));
+            const { server: _, remote: __, ...context } = engine(named(call));
             return context;
           },
           stamp: () => stampOf(c, config),

@@ -72,6 +72,8 @@ export interface Config {
   chat?: NonNullable<ConfigParsed['chat']>;
   /** Absent: the file of the one machine that works. */
   coordination?: CoordinationConfig;
+  /** Absent: verbs run where they are typed. */
+  server?: NonNullable<ConfigParsed['server']>;
   infra: ConfigParsed['infra'];
   sandbox?: SandboxConfig;
 }

@@ -228,6 +228,7 @@ export function normalise(
     approvals: parsed.approvals ?? [],
     ...(parsed.chat === undefined ? {} : { chat: parsed.chat }),
     ...(coordination === undefined ? {} : { coordination }),
+    ...(parsed.server === undefined ? {} : { server: parsed.server }),
     infra: parsed.infra,
     ...(parsed.sandbox === undefined ? {} : { sandbox: parsed.sandbox }),
   };

@@ -3,6 +3,7 @@ import { chatSchema } from './schema-chat.ts';
 import { coordinationSchema } from './schema-coordination.ts';
 import { duration } from './schema-duration.ts';
 import { approvalsSchema, peopleSchema, rightsSchema } from './schema-people.ts';
+import { serverSchema } from './schema-server.ts';
 import { stateSchema } from './schema-state.ts';
 
 const name = z
@@ -318,6 +319,7 @@ export const configSchema = z.strictObject({
   approvals: approvalsSchema.optional(),
   chat: chatSchema(secretRef).optional(),
   coordination: coordinationSchema.optional(),
+  server: serverSchema.optional(),
   infra: z
     .strictObject({ binary: z.string().optional(), parallel: z.int().min(1).max(32).default(4) })
     .default({ parallel: 4 })

@@ -1,3 +1,4 @@
+export { wrongAddress } from './address.ts';
 export { casOnce } from './cas-once.ts';
 export { type Clock, manualClock, systemClock, within } from './clock.ts';
 export { type Block, type ErrorEntry, EXIT, type ExitCode } from './errors/block.ts';

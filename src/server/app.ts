@@ -11,7 +11,7 @@ import { type AppParts, type Env, type Http1, MOST_BYTES, need, problemAnswer } 
 import { routesOf } from './plan.ts';
 import type { WebFile } from './ports.ts';
 import { COOKIE, IDLE_MS } from './session.ts';
-import { factsHandler, runHandler, verbHandler } from './verbs.ts';
+import { answerHandler, factsHandler, runHandler, stopHandler, verbHandler } from './verbs.ts';
 
 const bearerOf = (c: Http1): string | undefined => /^Bearer (\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
 
@@ -97,6 +97,8 @@ function addApi(app: Hono<Env>, p: AppParts): void {
   for (const r of routes) app.on(r.method, `/api/v1${r.path}`, verbHandler(p, r));
   app.get('/api/v1/runs/:id', runHandler(p));
   app.get('/api/v1/runs/:id/facts', factsHandler(p));
+  app.post('/api/v1/runs/:id/stop', stopHandler(p));
+  app.post('/api/v1/runs/:id/answer', answerHandler(p));
   app.get('/api/v1/views/:topic', async (c) => {
     need(c, 'look');
     const topic = c.req.param('topic') as Topic;

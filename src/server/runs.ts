@@ -6,6 +6,7 @@ import {
   type Invocation,
   type Io,
   type Outcome,
+  type Question,
   runCommand,
 } from '../commands/index.ts';
 import { digest, fault, type Json, problemOf, toJson, type View, within } from '../kernel/index.ts';
@@ -21,6 +22,10 @@ export interface Request {
   person: Person;
   /** Idempotency-Key; looks have none. */
   key?: string;
+  /** Somebody follows the run and answers questions. */
+  answers?: boolean;
+  /** Whoever reads the answer is a person, not a program. */
+  plain?: boolean;
 }
 
 interface Live {
@@ -28,16 +33,42 @@ interface Live {
   outcome: Promise<Result>;
   stop: AbortController;
   twin: string;
+  /** Id of the one who began it. */
+  person: string;
   ended: boolean;
+  /** Moves with everything a follower may want to see. */
+  seq: number;
+  asked?: Asked;
+  result?: Result;
+  heard: Set<() => void>;
+}
+
+/** A question that waits for the person who began the run. */
+interface Asked {
+  id: string;
+  question: Question;
+  say(answer: { text: string } | { refused: string }): void;
+}
+
+/** What a follower of a run sees of it now. */
+export interface Told {
+  seq: number;
+  info: RunInfo;
+  asked?: { id: string; question: Question };
+  result?: Result;
 }
 export interface Result {
   document: Document;
   /** Lines that streamed, for verbs whose data is a stream. */
   lines?: string;
+  /** For people; a failure without a result has none. */
+  view?: View;
   exit: number;
 }
 
 const KEPT = 200;
+/** A question that nobody answers for so long is answered with no. Milliseconds. */
+const ASK_MS = 600_000;
 /** A key is remembered so long. Milliseconds. */
 const KEY_MS = 24 * 3_600_000;
 
@@ -59,20 +90,30 @@ async function callerOf(c: Context, p: Person, run: string | undefined): Promise
   return { door: 'http', identity, ...(run === undefined ? {} : { command: run }) };
 }
 
-/** Nobody sits behind HTTP: what would be asked must come as an argument. */
-function ioOf(show: (v: View) => void, out: (s: string) => void, signal: AbortSignal): Io {
-  return {
-    show,
-    out,
-    machine: true,
-    ask: async (q) => {
-      const flag = q.flag.replace(/^--/, '').split(' ')[0] ?? q.flag;
-      throw fault('TW6005', { value: flag, why: [q.text], fix: [{ say: `Send "${flag}" with the arguments.` }] });
-    },
-    signal,
-    detach: new AbortController().signal,
-  };
+/** Where nobody follows the run, what would be asked must come as an argument. */
+async function nobody(q: Question): Promise<string> {
+  const flag = q.flag.replace(/^--/, '').split(' ')[0] ?? q.flag;
+  throw fault('TW6005', { value: flag, why: [q.text], fix: [{ say: `Send "${flag}" with the arguments.` }] });
 }
+
+/** The side that runs a command: what it shows, streams and asks. */
+export interface Run {
+  show(v: View): void;
+  out?(text: string): void;
+  ask?(q: Question): Promise<string>;
+  signal: AbortSignal;
+  run?: string;
+  context?: Promise<Context>;
+}
+
+const ioOf = (o: Run, plain: boolean, keep: (text: string) => void): Io => ({
+  show: o.show,
+  out: o.out ?? keep,
+  machine: !plain,
+  ask: o.ask ?? nobody,
+  signal: o.signal,
+  detach: new AbortController().signal,
+});
 
 function documentOf(outcome: Outcome, route: Route, at: number, ms: number): Document {
   return {
@@ -154,6 +195,9 @@ export class RunRegistry {
       info,
       stop,
       ended: false,
+      seq: 0,
+      heard: new Set(),
+      person: request.person.id,
       twin: twinKey(request),
       outcome: Promise.resolve(undefined as never),
     };
@@ -166,32 +210,67 @@ export class RunRegistry {
   async #perform(live: Live, request: Request): Promise<Result> {
     const show = (view: View): void => {
       live.info = { ...live.info, view };
-      this.onChange();
+      this.#moved(live);
     };
-    const result = await this.run(request, { show, signal: live.stop.signal, run: live.info.run });
+    const asks = request.answers === true ? { ask: (q: Question) => this.#ask(live, q) } : {};
+    const result = await this.run(request, { show, signal: live.stop.signal, run: live.info.run, ...asks });
     const { document } = result;
     const problems = 'problem' in document && document.problem !== undefined ? [document.problem.code] : [];
     const { journal } = this.#deps;
     journal.append({ kind: 'http.end', run: live.info.run, data: { exit: result.exit, problems } });
     live.ended = true;
+    live.result = result;
+    const last = result.view?.rows.length === 0 ? undefined : result.view;
     live.info = {
       ...live.info,
+      ...(last === undefined ? {} : { view: last }),
       endedAt: this.#deps.clock.now(),
       state: result.exit === 0 ? 'done' : 'failed',
       exit: result.exit,
       problems,
     };
     this.#forgetOldest();
-    this.onChange();
+    this.#moved(live);
     this.onEnd(live.info);
     return result;
   }
 
+  #moved(live: Live): void {
+    live.seq += 1;
+    for (const tell of live.heard) tell();
+    this.onChange();
+  }
+
+  /** Waits for the answer of the person who follows the run. Throws TW6005. */
+  #ask(live: Live, question: Question): Promise<string> {
+    live.asked?.say({ refused: 'another question came after it' });
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const no = (why: string): void => {
+      const fix = [{ say: 'Say it on the command line:', command: question.flag }];
+      reject(fault('TW6005', { value: question.flag, why: [why], fix }));
+    };
+    const stopped = (): void => asked.say({ refused: 'the run was stopped' });
+    const timer = setTimeout(() => asked.say({ refused: 'nobody answered' }), ASK_MS);
+    const asked: Asked = {
+      id: this.#deps.newId(),
+      question,
+      say: (a) => {
+        clearTimeout(timer);
+        live.stop.signal.removeEventListener('abort', stopped);
+        if (live.asked === asked) delete live.asked;
+        if ('text' in a) resolve(a.text);
+        else no(a.refused);
+        this.#moved(live);
+      },
+    };
+    live.asked = asked;
+    live.stop.signal.addEventListener('abort', stopped);
+    this.#moved(live);
+    return promise;
+  }
+
   /** Runs one command to its end. Never throws: a failure is a document too. */
-  async run(
-    request: Request,
-    o: { show(v: View): void; signal: AbortSignal; run?: string; context?: Promise<Context> },
-  ): Promise<Result> {
+  async run(request: Request, o: Run): Promise<Result> {
     const { clock } = this.#deps;
     const [at, since] = [clock.now(), clock.monotonic()];
     const { route, args } = request;
@@ -202,15 +281,11 @@ export class RunRegistry {
     try {
       const context = await (o.context ?? own());
       const from = await callerOf(context, request.person, o.run);
-      const outcome = await runCommand(
-        context,
-        { ...call, from },
-        ioOf(o.show, (s) => (lines += s), o.signal),
-      );
-      if (outcome.view.rows.length > 0) o.show(outcome.view);
+      const io = ioOf(o, request.plain === true, (s) => (lines += s));
+      const outcome = await runCommand(context, { ...call, from }, io);
       const document = documentOf(outcome, route, at, clock.monotonic() - since);
       const exit = outcome.exit ?? outcome.problem?.exit ?? 0;
-      return { document, exit, ...(outcome.streamed === true ? { lines } : {}) };
+      return { document, exit, view: outcome.view, ...(outcome.streamed === true ? { lines } : {}) };
     } catch (error) {
       const problem = problemOf(error);
       const meta = { verb: route.spec.verb, at: new Date(at).toISOString(), ms: Math.round(clock.monotonic() - since) };
@@ -227,6 +302,47 @@ export class RunRegistry {
 
   get(run: string): { info: RunInfo; outcome: Promise<Result> } | undefined {
     return this.#live.get(run);
+  }
+
+  /** How a run of this process stands for one who follows it; `heard` is called when it moves, until `off`. */
+  follow(run: string, heard: () => void): { told(): Told; off(): void } | undefined {
+    const live = this.#live.get(run);
+    if (live === undefined) return undefined;
+    live.heard.add(heard);
+    const told = (): Told => {
+      const { seq, info, asked, result } = live;
+      const question = asked === undefined ? {} : { asked: { id: asked.id, question: asked.question } };
+      return { seq, info, ...question, ...(result === undefined ? {} : { result }) };
+    };
+    return { told, off: () => void live.heard.delete(heard) };
+  }
+
+  /** A run of this process, for the one who began it or an admin. Throws TW8021, TW8026. */
+  #mine(run: string, person: Person): Live {
+    const live = this.#live.get(run);
+    if (live === undefined) throw fault('TW8026', { value: run, why: ['no run of this server has this id'] });
+    if (live.person === person.id || person.role === 'admin') return live;
+    throw fault('TW8021', {
+      value: person.name,
+      why: [`${live.info.by} began it: that sign-in or an admin may do this`],
+    });
+  }
+
+  /** Tells one run to stop safely. Throws TW8021, TW8026. */
+  stopOne(run: string, person: Person): RunInfo {
+    const live = this.#mine(run, person);
+    if (!live.ended && !live.stop.signal.aborted) {
+      this.#deps.journal.append({ kind: 'http.stop', run, data: { by: person.name } });
+      live.stop.abort('SIGINT');
+    }
+    return live.info;
+  }
+
+  /** Answers the question of a run; one that waits no more is left alone. Throws TW8021, TW8026. */
+  answer(run: string, person: Person, a: { id: string; text: string } | { id: string; refused: string }): RunInfo {
+    const live = this.#mine(run, person);
+    if (live.asked?.id === a.id) live.asked.say(a);
+    return live.info;
   }
 
   /** Runs of this process that have not ended, and those it remembers. */

@@ -4,7 +4,8 @@ import { fault } from '../kernel/index.ts';
 import type { Hub } from './hub.ts';
 import { TOPICS, type Topic, type TopicView } from './model.ts';
 
-const BEAT_MS = 15_000;
+/** Silence is broken so often. Milliseconds. */
+export const BEAT_MS = 15_000;
 /** A reader that takes nothing for so long is let go; it comes back by itself. */
 const BLOCKED_MS = 30_000;
 const MOST_STREAMS = 200;
@@ -19,30 +20,17 @@ function wantedTopics(query: readonly string[]): { topics: Topic[]; facts: boole
   return { topics: TOPICS.filter((t) => names.includes(t)), facts: names.includes('facts') };
 }
 
-/** One reader: a slot per topic where the newest view wins, and a place in the journal. Nothing queues up for it. */
-class Reader {
-  readonly #slots = new Map<Topic, TopicView>();
+/** Wakes the one who waits for it; a ring while nobody waits is kept. */
+export class Bell {
   #wake: () => void = () => undefined;
   #woken = false;
 
-  put(v: TopicView): void {
-    const old = this.#slots.get(v.topic);
-    // A view that only moves the age must not push out data that was not sent yet.
-    const whole = v.data === undefined && v.problem === undefined && old?.data !== undefined ? { ...old, at: v.at } : v;
-    this.#slots.set(v.topic, whole);
-    this.wake();
-  }
   wake(): void {
     this.#woken = true;
     this.#wake();
   }
-  take(): TopicView[] {
-    const all = [...this.#slots.values()];
-    this.#slots.clear();
-    return all;
-  }
-  /** Resolves when there is news, or after `ms`. */
-  async wait(ms: number): Promise<void> {
+  /** Resolves when it rings, or after `ms`; false: it did not ring. */
+  async wait(ms: number): Promise<boolean> {
     if (!this.#woken)
       await new Promise<void>((done) => {
         const timer = setTimeout(done, ms);
@@ -51,13 +39,33 @@ class Reader {
           done();
         };
       });
+    const woken = this.#woken;
     this.#woken = false;
     this.#wake = () => undefined;
+    return woken;
+  }
+}
+
+/** One reader: a slot per topic where the newest view wins, and a place in the journal. Nothing queues up for it. */
+class Reader extends Bell {
+  readonly #slots = new Map<Topic, TopicView>();
+
+  put(v: TopicView): void {
+    const old = this.#slots.get(v.topic);
+    // A view that only moves the age must not push out data that was not sent yet.
+    const whole = v.data === undefined && v.problem === undefined && old?.data !== undefined ? { ...old, at: v.at } : v;
+    this.#slots.set(v.topic, whole);
+    this.wake();
+  }
+  take(): TopicView[] {
+    const all = [...this.#slots.values()];
+    this.#slots.clear();
+    return all;
   }
 }
 
 /** Writes, but does not wait for a reader that takes nothing. */
-async function send(stream: SSEStreamingApi, event: string, data: unknown, id?: number): Promise<void> {
+export async function send(stream: SSEStreamingApi, event: string, data: unknown, id?: number): Promise<void> {
   const text = typeof data === 'string' ? data : JSON.stringify(data);
   const written = stream.writeSSE({ event, data: text, ...(id === undefined ? {} : { id: String(id) }) });
   let timer: NodeJS.Timeout | undefined;
@@ -82,22 +90,27 @@ export class Streams {
     return this.#open;
   }
 
-  /** Throws TW8026, TW8027. */
-  answer(c: Http): Response {
-    const wanted = wantedTopics(c.req.queries('topic') ?? []);
+  /** An event stream that `serve` fills until it returns. Throws TW8027. */
+  pour(c: Http, serve: (stream: SSEStreamingApi) => Promise<void>): Response {
     if (this.#open >= MOST_STREAMS) throw fault('TW8027', { value: String(this.#open) });
-    const last = Number(c.req.header('last-event-id') ?? c.req.query('from') ?? Number.NaN);
-    const from = Number.isSafeInteger(last) ? last + 1 : this.#hub.offset + 1;
     c.header('cache-control', 'no-cache, no-transform');
     c.header('x-accel-buffering', 'no');
     return streamSSE(c, async (stream) => {
       this.#open += 1;
       try {
-        await this.#serve(stream, { ...wanted, from });
+        await serve(stream);
       } finally {
         this.#open -= 1;
       }
     });
+  }
+
+  /** Throws TW8026, TW8027. */
+  answer(c: Http): Response {
+    const wanted = wantedTopics(c.req.queries('topic') ?? []);
+    const last = Number(c.req.header('last-event-id') ?? c.req.query('from') ?? Number.NaN);
+    const from = Number.isSafeInteger(last) ? last + 1 : this.#hub.offset + 1;
+    return this.pour(c, (stream) => this.#serve(stream, { ...wanted, from }));
   }
 
   async #serve(stream: SSEStreamingApi, w: { topics: Topic[]; facts: boolean; from: number }): Promise<void> {
@@ -113,20 +126,13 @@ export class Streams {
       while (!stream.aborted && !this.#stop.aborted) {
         if (w.facts) from = await this.#facts(stream, from);
         for (const v of reader.take()) await send(stream, 'view', v, w.facts ? undefined : v.offset);
-        if (!(await this.#rest(reader))) await stream.write(': beat\n\n');
+        if (!(await reader.wait(BEAT_MS))) await stream.write(': beat\n\n');
       }
       if (this.#stop.aborted) await send(stream, 'note', { note: 'shutdown' });
     } finally {
       this.#stop.removeEventListener('abort', stop);
       for (const off of offs) off();
     }
-  }
-
-  /** False when nothing happened for a beat. */
-  async #rest(reader: Reader): Promise<boolean> {
-    const since = performance.now();
-    await reader.wait(BEAT_MS);
-    return performance.now() - since < BEAT_MS - 50;
   }
 
   async #facts(stream: SSEStreamingApi, from: number): Promise<number> {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fault, type Json } from '../kernel/index.ts';
+import { followLook, followRun, wantsEvents } from './follow.ts';
 import { runsOf } from './machine.ts';
 import type { RunDocument, RunInfo } from './model.ts';
 import { type AppParts, type Http1, MOST_BYTES, need, problemAnswer } from './parts.ts';
@@ -88,17 +89,20 @@ export function verbHandler(p: AppParts, route: Route): (c: Http1) => Promise<Re
     const person = need(c, route.role);
     if (route.method === 'GET') {
       const args = argsOf(route.spec, queryOf(c));
-      if (args['follow'] === true)
-        throw fault('TW6002', { value: 'follow', why: ['over HTTP a look ends: ask again, or use the stream'] });
-      const request = { route, args, person };
+      const request = { route, args, person, plain: c.req.header('tw-plain') === '1' };
       // The shared context is of the place that `up` chose; a look at another one gets its own.
       const shared = args['sandbox'] === true ? {} : { context: p.contexts.get() };
+      if (wantsEvents(c)) return followLook(c, p, request, shared);
+      if (args['follow'] === true)
+        throw fault('TW6002', { value: 'follow', why: ['a look that does not end is an event stream: Accept it'] });
       return answer(c, await p.runs.run(request, { show: () => undefined, signal: c.req.raw.signal, ...shared }));
     }
     if (p.stopping.aborted) throw fault('TW8028', { value: route.spec.verb, why: ['the server is stopping'] });
     const key = keyOf(c);
     const args = argsOf(route.spec, await bodyOf(c));
-    const run = p.runs.begin({ route, args, person, key: `${person.id} ${key}` });
+    const answers = wantsEvents(c) && c.req.header('tw-answers') === '1';
+    const run = p.runs.begin({ route, args, person, key: `${person.id} ${key}`, answers });
+    if (wantsEvents(c)) return followRun(c, p, { run, journalled: () => infoOf(p, run) });
     return await settled(c, p, run, waitOf(c));
   };
 }
@@ -108,7 +112,25 @@ export function runHandler(p: AppParts): (c: Http1) => Promise<Response> {
   return async (c) => {
     need(c, 'look');
     const run = c.req.param('id') ?? '';
+    if (wantsEvents(c)) return followRun(c, p, { run, journalled: () => infoOf(p, run) });
     return c.req.header('prefer') === undefined ? runAnswer(c, infoOf(p, run)) : await settled(c, p, run, waitOf(c));
+  };
+}
+
+/** `POST /runs/<id>/stop`: as Ctrl-C in the terminal that runs it. */
+export function stopHandler(p: AppParts): (c: Http1) => Response {
+  return (c) => runAnswer(c, p.runs.stopOne(c.req.param('id') ?? '', need(c, 'operate')));
+}
+
+/** `POST /runs/<id>/answer`: `{id, text}` or `{id, refused}` for the question with this id. */
+export function answerHandler(p: AppParts): (c: Http1) => Promise<Response> {
+  return async (c) => {
+    const person = need(c, 'operate');
+    const { id, text, refused } = await bodyOf(c);
+    if (typeof id !== 'string' || (typeof text !== 'string' && typeof refused !== 'string'))
+      throw fault('TW8025', { value: 'body', why: ['{"id", "text"} or {"id", "refused"} is expected'] });
+    const said = typeof text === 'string' ? { id, text } : { id, refused: refused as string };
+    return runAnswer(c, p.runs.answer(c.req.param('id') ?? '', person, said));
   };
 }
 
