@@ -17,6 +17,8 @@ const LIMITS_S: Readonly<Record<string, number>> = {
   'release-rollouts': 2400,
   'release-vs-rollouts': 1800,
   'sandbox-up': 400,
+  'state-chaos': 1200,
+  'state-gateway': 300,
 };
 const DEFAULT_S = 180;
 
