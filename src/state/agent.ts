@@ -172,6 +172,7 @@ export class Agent implements AgentDoor {
   }
 
   async #performed(command: Command, signal: AbortSignal): Promise<void> {
+    const { revision } = this.#view;
     const event = await this.#perform(command);
     const end = 'result' in event ? (typeof event.result === 'string' ? event.result : event.result.is) : '';
     this.#p.note?.({ command, end });
@@ -182,6 +183,8 @@ export class Agent implements AgentDoor {
       await this.#handover.resume();
     }
     if (!['fenced', 'done', 'ok', ''].includes(end)) await this.#rest(PAUSE_MS, signal);
+    // Something is newer than what is seen here, and the watch does not bring it.
+    if (end === 'stale' && this.#view.revision === revision) await this.#read();
   }
   #fenced(confirmed: boolean): void {
     const { hanging, ...rest } = this.#watched;
