@@ -5,6 +5,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { statePlan } from '../src/state/index.ts';
 import { tradewindSubject } from '../test/sim/state-chaos/ours.ts';
 import { sentinelSubject } from '../test/sim/state-chaos/sentinel.ts';
@@ -18,6 +19,12 @@ interface Task {
   home: Cloud;
   seed: number;
 }
+interface Played extends Outcome {
+  /** Longest time that the trial's process did not get to run, milliseconds: its times are no better than that. */
+  stall: number;
+}
+/** A trial that stood still for no longer counts as calm. */
+const CALM_MS = 200;
 const STARTS: Readonly<Record<string, (home: Cloud) => Promise<Subject>>> = {
   Tradewind: (home) => tradewindSubject(home),
   Sentinel: (home) => sentinelSubject(home),
@@ -30,21 +37,23 @@ const OUT = join(ROOT, 'bench', 'out');
 async function play(t: Task): Promise<void> {
   const subject = await STARTS[t.who]?.(t.home);
   if (subject === undefined) throw new Error(`nobody is called ${t.who}`);
+  const lag = monitorEventLoopDelay({ resolution: 10 });
+  lag.enable();
   const out = await trial(subject, { fault: t.fault, seed: t.seed, clients: 2, patience: 60_000 }).finally(() =>
     subject.close(),
   );
-  process.send?.(out);
+  process.send?.({ ...out, stall: lag.max / 1e6 } satisfies Played);
 }
 
 /** The outcome; text = why there is none. */
-async function played(t: Task): Promise<Outcome | string> {
+async function played(t: Task): Promise<Played | string> {
   const child = fork(import.meta.filename, ['trial', JSON.stringify(t)], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  let said: Outcome | undefined;
+  let said: Played | undefined;
   let wrong = '';
   child.on('message', (m) => {
-    said = m as Outcome;
+    said = m as Played;
     // Timers that nobody waits for any more would keep it for a while.
     child.kill();
   });
@@ -71,30 +80,22 @@ function printedRto(home: Cloud): number | undefined {
   return plan.rto.find((r) => r.lost === home)?.ms;
 }
 
-const sum = (all: readonly Outcome[], of: (o: Outcome) => number): number => all.reduce((n, o) => n + of(o), 0);
+const sum = (all: readonly Played[], of: (o: Played) => number): number => all.reduce((n, o) => n + of(o), 0);
 const seconds = (ms: number): string => (Number.isFinite(ms) ? (ms / 1000).toFixed(1) : 'none');
 const HEAD = [
-  'fault',
-  'home',
-  'who',
-  'trials',
-  'acked',
-  'lost',
-  'twice',
-  'other',
-  'acks cut off',
-  'moved',
-  's until a write: p50',
-  'p95',
-  'max',
-  'printed',
+  ...['fault', 'home', 'who', 'trials', 'acked', 'lost', 'twice', 'other', 'acks cut off', 'moved'],
+  ...['s until a write: p50 / p95 / max', 'the same, calm trials', 'printed'],
 ];
 
-function row(fault: Fault, home: Cloud, who: string, all: readonly Outcome[]): string[] {
+function row(fault: Fault, home: Cloud, who: string, all: readonly Played[]): string[] {
   const other = (o: Outcome): number => o.phantom.length + o.notPrefix.length + o.ownWrites.length + o.wentBack.length;
   const fails =
     fault === 'kill' || fault === 'empty restart' || fault === 'region lost' || fault === 'isolate and heal';
-  const times = all.map((o) => (fails ? (o.rto ?? Number.POSITIVE_INFINITY) : o.pause));
+  const timesOf = (some: readonly Played[]): number[] =>
+    some.map((o) => (fails ? (o.rto ?? Number.POSITIVE_INFINITY) : o.pause));
+  const calm = all.filter((o) => o.stall <= CALM_MS);
+  const quantiles = (times: readonly number[]): string =>
+    times.length === 0 ? '-' : [0.5, 0.95, 1].map((q) => seconds(quantile(times, q))).join(' / ');
   const printed = printedRto(home);
   return [
     fault,
@@ -107,7 +108,8 @@ function row(fault: Fault, home: Cloud, who: string, all: readonly Outcome[]): s
     `${sum(all, other)}`,
     `${sum(all, (o) => o.isolatedAcks)}`,
     `${sum(all, (o) => Number(o.moved))}`,
-    ...[0.5, 0.95, 1].map((q) => seconds(quantile(times, q))),
+    quantiles(timesOf(all)),
+    `${quantiles(timesOf(calm))} (${calm.length})`,
     who === 'Tradewind' && fails && printed !== undefined ? seconds(printed) : '-',
   ];
 }
@@ -117,15 +119,17 @@ async function bench(): Promise<void> {
   const homes = words('HOMES', ['ca']) as readonly Cloud[];
   const trials = Number(process.env['TRIALS'] ?? 1);
   const seeds = Array.from({ length: trials }, (_, i) => i + 1);
-  const tasks: Task[] = faults.flatMap((fault) =>
-    homes.flatMap((home) =>
-      words('WHO', Object.keys(STARTS))
-        .filter((who) => who === 'Tradewind' || !OURS_ALONE.has(fault))
-        .flatMap((who) => seeds.map((seed) => ({ who, fault, home, seed }))),
+  const who = words('WHO', Object.keys(STARTS));
+  // All homes and faults meet the same noise: seeds come last.
+  const tasks: Task[] = seeds.flatMap((seed) =>
+    faults.flatMap((fault) =>
+      homes.flatMap((home) =>
+        who.filter((w) => w === 'Tradewind' || !OURS_ALONE.has(fault)).map((w) => ({ who: w, fault, home, seed })),
+      ),
     ),
   );
   mkdirSync(OUT, { recursive: true });
-  const done: { task: Task; out: Outcome }[] = [];
+  const done: { task: Task; out: Played }[] = [];
   const queue = [...tasks];
   const work = async (): Promise<void> => {
     for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
