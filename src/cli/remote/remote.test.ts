@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { records } from '../../commands/book/audit.ts';
 import {
@@ -10,16 +11,16 @@ import {
   accessOf,
   COMMANDS,
   type Context,
-  type Io,
   loginCode,
   type Outcome,
   runCommand,
 } from '../../commands/index.ts';
-import { type Journal, memoryStore, type Problem, problemOf, type Store, type View } from '../../kernel/index.ts';
+import { type Journal, memoryStore, type Problem, problemOf, type Store } from '../../kernel/index.ts';
 import { type Rig, rigIn } from '../../server/fixtures.ts';
 import { serve } from '../../server/index.ts';
 import { choose } from './choose.ts';
 import { type Here, remoteDoor, runRemotely } from './door.ts';
+import { problem, Side, until } from './fixtures.ts';
 import { keepToken } from './signin.ts';
 
 const VERSION = '0.0.0';
@@ -30,59 +31,30 @@ let ended: Promise<void>;
 let stop: AbortController;
 
 /** A real server over a twin of the fleet, with a socket. */
-async function start(o: { journal?: Journal; port?: number } = {}): Promise<void> {
+async function start(o: { journal?: Journal; port?: number; version?: string } = {}): Promise<void> {
   rig = rigIn(dir, o.journal);
   const signal = AbortSignal.any([stop.signal, rig.stop.signal]);
   const url = await new Promise<string>((ready, failed) => {
-    ended = serve(rig.parts.deps, { port: o.port ?? 0, host: '127.0.0.1' }, { ready, signal });
+    const deps = { ...rig.parts.deps, ...(o.version === undefined ? {} : { version: o.version }) };
+    ended = serve(deps, { port: o.port ?? 0, host: '127.0.0.1' }, { ready, signal });
     ended.catch(failed);
   });
   here = { stateDir: dir, env: {}, version: VERSION, url, fleet: 'shop' };
 }
 
-/** What one side of the terminal saw. */
-class Side {
-  readonly views: View[] = [];
-  text = '';
-  asked: string[] = [];
-  readonly stop = new AbortController();
-  readonly leave = new AbortController();
-  readonly io: Io;
-  constructor(o: { machine?: boolean; answer?: string } = {}) {
-    this.io = {
-      show: (v) => void this.views.push(v),
-      out: (s) => void (this.text += s),
-      machine: o.machine ?? true,
-      ask: async (q) => {
-        this.asked.push(q.text);
-        return o.answer ?? 'no';
-      },
-      signal: this.stop.signal,
-      detach: this.leave.signal,
-    };
-  }
-}
-
 const specOf = (verb: string) => COMMANDS.find((c) => c.verb === verb) ?? expect.fail(verb);
 const send = (verb: string, args: Args, side = new Side()): Promise<Outcome> =>
   runRemotely(here, { call: { verb, args }, spec: specOf(verb) }, side.io);
-const problem = (p: Promise<unknown>): Promise<Problem> =>
-  p.then(
-    () => expect.fail('it went well'),
-    (e: unknown) => problemOf(e),
-  );
-const until = async (what: () => boolean): Promise<void> => {
-  for (let i = 0; i < 500 && !what(); i++) await new Promise((done) => setTimeout(done, 10));
-  expect(what()).toBe(true);
-};
+/** The answer to a command has come by now, as far as it goes. */
+const told = (): Promise<void> => new Promise((done) => setTimeout(done, 300));
 
 /** Another process of the same server: same port, same journal, nothing in memory. */
-async function restart(): Promise<void> {
+async function restart(version?: string): Promise<void> {
   const port = Number(new URL(here.url).port);
   stop.abort();
   await ended;
   stop = new AbortController();
-  await start({ journal: rig.journal, port });
+  await start({ journal: rig.journal, port, ...(version === undefined ? {} : { version }) });
 }
 
 interface Proxy {
@@ -194,8 +166,10 @@ describe('a verb is the same verb, here and through the server', () => {
     const work = send('drain', { cluster: 'eu' });
     await until(() => rig.twin.drains.length === 1);
     proxy.cut();
-    await until(() => proxy.asked.some((a) => a.startsWith('GET /api/v1/runs/')));
+    const tries = (): number => proxy.asked.filter((a) => /drain|runs\//.test(a)).length;
+    await until(() => tries() === 2);
     proxy.cut();
+    await until(() => tries() === 3);
     open();
     expect((await work).view.rows.length).toBeGreaterThan(0);
     expect(rig.twin.drains).toEqual(['eu']);
@@ -305,6 +279,7 @@ describe('Ctrl-C', () => {
     const side = new Side();
     const work = send('drain', { cluster: 'eu' }, side);
     await until(() => rig.twin.drains.length === 1);
+    await told();
     side.leave.abort();
     const p = await problem(work);
     const run = p.value ?? '';
@@ -313,6 +288,34 @@ describe('Ctrl-C', () => {
     open();
     expect((await again).data).toEqual({ cluster: 'eu' });
     expect(rig.twin.drains).toEqual(['eu']);
+  });
+});
+
+describe('Ctrl-C in a terminal', () => {
+  it('once and twice, with words, exit code and one document', async () => {
+    const root = resolve(import.meta.dirname, '..', '..', '..');
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    await restart(version);
+    let open: () => void = () => undefined;
+    rig.twin.gate = new Promise((done) => (open = done));
+    const before = rig.journal.read({ kind: 'http.end' }).length;
+    const env = { PATH: process.env['PATH'], HOME: dir, TW_STATE_DIR: dir, TW_SERVER: here.url };
+    const child = spawn(join(root, 'tw'), ['drain', 'eu', '-o', 'json'], { cwd: dir, env });
+    const said = { out: '', err: '' };
+    child.stdout.on('data', (b: Buffer) => (said.out += b.toString()));
+    child.stderr.on('data', (b: Buffer) => (said.err += b.toString()));
+    const code = new Promise((done) => child.on('close', done));
+    await until(() => rig.twin.drains.length === 1);
+    await told();
+    child.kill('SIGINT');
+    await until(() => rig.journal.read({ kind: 'http.stop' }).length === 1);
+    expect(said.err).toContain('The server is asked to stop it safely');
+    child.kill('SIGINT');
+    expect(await code).toBe(130);
+    const { problem: p } = JSON.parse(said.out) as { problem: Problem };
+    expect([p.code, p.fix[0]?.command]).toEqual(['TW8036', `tw attach ${p.value}`]);
+    expect(rig.journal.read({ kind: 'http.end' })).toHaveLength(before);
+    open();
   });
 });
 
