@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { connect as tcp } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoreView } from '../store.ts';
 import { EtcdAdmin, type MemberState } from './admin.ts';
@@ -141,6 +142,29 @@ describe.skipIf(!existsSync(ETCD))('three members', () => {
     await expect.poll(() => view.last(), long).toEqual(['y']);
     view.stop();
     await first.close();
+  }, 60_000);
+
+  it('a call that is under way when the store is closed opens no further connection', async () => {
+    let opened = 0;
+    const o = rig.options('/f/', ['m1', 'm2', 'm3']);
+    const endpoints = o.endpoints.map((e) => ({
+      ...e,
+      socket: () => {
+        opened += 1;
+        const { hostname, port } = new URL(e.url);
+        return tcp(Number(port), hostname);
+      },
+    }));
+    const closing = new EtcdStore({ ...o, endpoints });
+    await closing.get('k');
+    expect(opened).toBe(1);
+    rig.signal('m1', 'SIGSTOP');
+    const asked = closing.get('k').catch((e: unknown) => e);
+    await new Promise((r) => setTimeout(r, 100));
+    await closing.close();
+    await asked;
+    expect(opened).toBe(1);
+    rig.signal('m1', 'SIGCONT');
   }, 60_000);
 
   it('a lease whose members all hang is lost before its keys go', async () => {

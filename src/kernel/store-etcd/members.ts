@@ -43,7 +43,8 @@ export interface Member {
   maintenance: Client<typeof Maintenance>;
   /** Connects if need be; what is wrong, or nothing. Nothing was sent to a member that cannot be reached. */
   reach(): Promise<string | undefined>;
-  abort(): void;
+  /** Closes its connection for good. */
+  end(): void;
 }
 
 /** Node leaves TLS to whoever brings the connection. */
@@ -68,8 +69,8 @@ function memberOf(e: EtcdEndpoint, o: EtcdOptions): Member {
     lease: createClient(Lease, transport),
     cluster: createClient(Cluster, transport),
     maintenance: createClient(Maintenance, transport),
-    reach: async () => ((await manager.connect()) === 'error' ? reasonOf(manager.error()) : undefined),
-    abort: () => manager.abort(),
+    reach: () => manager.reach(),
+    end: () => manager.end(),
   };
 }
 
@@ -116,7 +117,7 @@ export class Members {
   }
 
   close(): void {
-    for (const m of this.all) m.abort();
+    for (const m of this.all) m.end();
   }
 }
 
