@@ -29,6 +29,7 @@ const LEASE_MS = 30_000;
 const PAUSE_MS = 200;
 /** Longest time an orderly stop waits for another home. */
 const GIVE_MS = 10_000;
+const OTHERS_MS = 2000;
 const EMPTY: StoreView = { revision: 0, fresh: false, fences: {}, opinions: {}, runs: {} };
 const late = { is: 'unconfirmed' as const, why: 'no answer in time' };
 
@@ -109,7 +110,7 @@ export class Agent implements AgentDoor {
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
-    const side = [this.#watches(both), this.#pings(both)];
+    const side = [this.#watches(both), this.#pings(both), this.#measures(both)];
     try {
       while (!signal.aborted && !(await this.#round(both)));
     } finally {
@@ -347,6 +348,17 @@ export class Agent implements AgentDoor {
       } catch {
         await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
       }
+    }
+  }
+
+  /** Round trips to those who are not home: what a plan prints, and who is nearest at an orderly stop. */
+  async #measures(signal: AbortSignal): Promise<void> {
+    const { clock, setup } = this.#p;
+    while (!signal.aborted) {
+      const home = decided(this.#view)?.primary;
+      const others = setup.voters.filter((v) => v !== setup.me && v !== home);
+      await Promise.all(others.map((v) => this.#ask(v, MEASURE_MS)));
+      await clock.sleep(OTHERS_MS, signal).catch(() => undefined);
     }
   }
 

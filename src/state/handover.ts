@@ -14,9 +14,9 @@ interface HandoverParts {
 /** How long gateways have to hear of the hold and to finish what is under way. */
 const SETTLE_MS = 500;
 /** How long the target has to reach the last write. */
-const LEVEL_MS = 1000;
+const LEVEL_MS = 2000;
 /** The pause ends by itself, whatever becomes of this process. */
-const PAUSE_MS = 2500;
+const PAUSE_MS = 4000;
 const AGAIN_MS = 20;
 
 /** Rule 6, at home: waits for what is under way, pauses writes and sees that the target has everything. */

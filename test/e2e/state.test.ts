@@ -111,18 +111,18 @@ describe('state in step', () => {
   });
 
   it('the plan says what a write costs and what is survived; status who is home', async () => {
-    const plan = await rig.json('plan');
-    const [price] = (
-      plan.data as { state: { home: string; writes: { cluster: string; ms: number }[]; estimated: boolean }[] }
-    ).state;
-    expect(price).toMatchObject({
-      mode: 'single-writer',
-      voters: ['mtl', 'sao', 'syd'],
-      rpo: { is: 'none' },
-      estimated: false,
-    });
     const now = await whole();
-    expect(now.home).toBe(price?.home);
+    await eventually(30_000, async () => {
+      const plan = await rig.json('plan');
+      const [price] = (plan.data as { state: { home: string }[] }).state;
+      expect(price).toMatchObject({
+        mode: 'single-writer',
+        home: now.home,
+        voters: ['mtl', 'sao', 'syd'],
+        rpo: { is: 'none' },
+        estimated: false,
+      });
+    });
     expect(now.clusters.map((c) => c.role).toSorted()).toEqual(['copy', 'copy', 'home']);
     const whyNot = await rig.tw('state', 'why-not', 'active-active');
     expect(whyNot.stdout).toContain('TW5003');
@@ -132,9 +132,12 @@ describe('state in step', () => {
     const { home } = await whole();
     const to = home === 'syd' ? 'mtl' : 'syd';
     const s = await under('move', 16, async () => {
-      const moved = await rig.json('state', 'move', '--to', to);
-      expect(moved.code, moved.stderr).toBe(0);
-      expect(moved.data).toMatchObject({ from: home, to });
+      // On a busy machine the target may not be level in time; then nothing has happened, and it is asked again.
+      await eventually(60_000, async () => {
+        const moved = await rig.json('state', 'move', '--to', to);
+        expect(moved.code, moved.stderr).toBe(0);
+        expect(moved.data).toMatchObject({ from: home, to });
+      });
     });
     kept(s);
     patient(s, ...CLUSTERS);
@@ -177,7 +180,8 @@ describe('state in step', () => {
     for (const c of CLUSTERS) {
       const run = await runOf(c);
       await kubectl(c, 'exec', 'redis-0', '-c', 'redis', '--', 'rm', '-f', '/data/dump.rdb');
-      await redis(c, 'shutdown nosave now force');
+      // It takes the shell that says so with it.
+      await redis(c, 'shutdown nosave now force').catch(() => undefined);
       await eventually(60_000, async () => {
         const now = await runOf(c);
         expect(now).not.toBe('');

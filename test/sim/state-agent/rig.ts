@@ -76,7 +76,7 @@ export class Rig {
     p.stop.abort();
     p.agent = undefined;
     // A pause ends by itself.
-    void this.clock.sleep(2500).then(() => p.redis.unpause());
+    void this.clock.sleep(4000).then(() => p.redis.unpause());
     this.say(`${p.name}: agent killed`);
   }
   isolate(p: Place, cut: boolean): void {
