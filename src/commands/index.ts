@@ -16,6 +16,7 @@ export {
   type ServerDoor,
   type ServeWish,
   type StateDoor,
+  type StateFacts,
   type Step,
   TEARDOWN,
   type TrafficDoor,

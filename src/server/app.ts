@@ -153,7 +153,7 @@ function addHooks(app: Hono<Env>, p: AppParts): void {
   });
 }
 
-const PAGES = new Set(['/', '/fleet', '/releases', '/traffic', '/plan', '/history', '/settings', '/lab']);
+const PAGES = new Set(['/', '/fleet', '/releases', '/traffic', '/state', '/plan', '/history', '/settings', '/lab']);
 
 function addWeb(app: Hono<Env>, web: ReadonlyMap<string, WebFile>): void {
   app.get('*', (c) => {

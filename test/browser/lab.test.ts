@@ -68,7 +68,7 @@ describe.skipIf(noChromium())('chat lab (needs Chromium)', () => {
     const page = await opened('/', { width: 1440, theme: 'light' });
     const asked: string[] = [];
     page.on('request', (r) => void asked.push(r.url()));
-    await page.keyboard.press('8');
+    await page.keyboard.press('9');
     await page.waitForSelector('.persons');
     expect(page.url()).toBe(`${url}/lab`);
     expect(asked.some((u) => /\/assets\/lab-[\w-]+\.js$/.test(u))).toBe(true);

@@ -18,7 +18,7 @@ afterAll(async () => {
   await rig.end();
 });
 
-const PAGES = ['/', '/fleet', '/releases', '/traffic', '/plan', '/history', '/settings', '/lab'];
+const PAGES = ['/', '/fleet', '/releases', '/traffic', '/state', '/plan', '/history', '/settings', '/lab'];
 
 async function opened(path: string, o: { width: number; theme: 'light' | 'dark' }): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: o.width, height: 900 }, colorScheme: o.theme });

@@ -21,17 +21,19 @@ interface Page {
   show: ComponentType;
 }
 const ALWAYS: readonly Topic[] = ['releases', 'runs'];
+/** These come with files of their own, when they are looked at. */
+const State = later('State', async () => (await import('./pages/state.tsx')).State);
 const PAGES: readonly Page[] = [
   { path: '/', name: 'Map', topics: ['map', ...ALWAYS], show: WorldMap },
   { path: '/fleet', name: 'Fleet', topics: ['fleet', ...ALWAYS], show: Fleet },
   { path: '/releases', name: 'Releases', topics: ALWAYS, show: Releases },
   { path: '/traffic', name: 'Traffic', topics: ['map', ...ALWAYS], show: Traffic },
+  { path: '/state', name: 'State', topics: ALWAYS, show: State },
   { path: '/plan', name: 'Plan', topics: ALWAYS, show: PlanPage },
   { path: '/history', name: 'History', topics: ALWAYS, show: History },
   { path: '/settings', name: 'Settings', topics: ALWAYS, show: Settings },
 ];
 
-/** Comes with a file of its own, when it is looked at. */
 const Lab = later('Chat lab', async () => (await import('./pages/lab.tsx')).Lab);
 const LAB: Page = { path: '/lab', name: 'Lab', topics: ['lab', ...ALWAYS], show: Lab };
 
@@ -61,7 +63,7 @@ function go(to: string): void {
 }
 addEventListener('popstate', () => (path.value = location.pathname));
 
-/** 1 to 7, and 8 for the lab, open the pages, for those who do not leave the keyboard. */
+/** 1 to 8, and 9 for the lab, open the pages, for those who do not leave the keyboard. */
 function onKey(e: KeyboardEvent): void {
   const typing = e.target instanceof HTMLInputElement || e.target instanceof HTMLSelectElement;
   if (typing || e.ctrlKey || e.metaKey || e.altKey || document.querySelector('dialog[open]') !== null) return;

@@ -1,0 +1,144 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { StateFacts } from '../../../src/commands/index.ts';
+import type { Tone } from '../../../src/kernel/index.ts';
+import { look } from '../api.ts';
+import { Act } from '../parts/act.tsx';
+import { Card, Mark, Waiting } from '../parts/bits.tsx';
+import { type Seen, serverNow } from '../store.ts';
+
+type Copy = StateFacts['clusters'][number];
+
+const TONE: Readonly<Record<Copy['role'], Tone>> = {
+  home: 'ok',
+  copy: 'ok',
+  'catching up': 'busy',
+  fenced: 'warn',
+  gateway: 'off',
+  unknown: 'bad',
+};
+
+/** Why home cannot go there; the server decides, this only spares a press. */
+function denied(f: StateFacts, c: Copy): string | undefined {
+  if (f.home === null) return 'there is no home to move';
+  if (f.ballot !== undefined) return 'home is changing already';
+  return c.role === 'copy' ? undefined : `it is ${c.role}: only a copy in step can become home`;
+}
+
+function Move({ f, c }: { f: StateFacts; c: Copy }) {
+  if (c.role === 'home' || c.role === 'gateway') return null;
+  return (
+    <Act
+      verb="state move"
+      args={{ app: f.app, to: c.name }}
+      label={`Move home to ${c.name}`}
+      command={`tw state move ${f.app} --to ${c.name}`}
+      kind="forward"
+      changes={[{ cluster: `home of ${f.app}`, from: f.home ?? 'none', to: c.name }]}
+      note="Writes wait while home moves; nothing that was confirmed is lost."
+      denied={denied(f, c)}
+    />
+  );
+}
+
+function Copies({ f }: { f: StateFacts }) {
+  return (
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">cluster</th>
+            <th scope="col">role</th>
+            <th scope="col">behind home</th>
+            <th scope="col">epoch</th>
+            <th scope="col">reaches home</th>
+            <th scope="col">home</th>
+          </tr>
+        </thead>
+        <tbody>
+          {f.clusters.map((c) => (
+            <tr key={c.name}>
+              <th scope="row">
+                <Mark tone={TONE[c.role]} /> {c.name}
+              </th>
+              <td>
+                {c.role}
+                {c.why !== undefined && <div class="why">{c.why}</div>}
+              </td>
+              <td>{c.lagMs === undefined ? '' : `${Math.round(c.lagMs)} ms`}</td>
+              <td>{c.epoch ?? ''}</td>
+              <td>{c.via === undefined || c.via === 'direct' ? (c.via ?? '') : `via ${c.via}`}</td>
+              <td>
+                <Move f={f} c={c} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function App({ f }: { f: StateFacts }) {
+  return (
+    <>
+      <p class="title">
+        <Mark tone={f.home === null ? 'bad' : 'ok'} />{' '}
+        {f.home === null ? 'no home: writes wait, reads go on' : `home ${f.home}`}
+        {f.epoch !== null && `, epoch ${f.epoch}`}, {f.mode}, {f.copies} in step
+      </p>
+      {f.ballot !== undefined && (
+        <p class="why">
+          ballot {f.ballot.n} by {f.ballot.by}: {f.ballot.why}
+        </p>
+      )}
+      <Copies f={f} />
+      {f.story.length > 0 && <h3>The last change of home</h3>}
+      <ol class="plain">
+        {f.story.map((line, i) => (
+          <li key={i}>{line}</li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+const EVERY_MS = 3000;
+
+/** Who is home, who has a copy, and how the last change went? */
+export function State() {
+  const seen = useSignal<Seen<StateFacts[]>>({ data: undefined, at: 0, problem: undefined });
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let over = false;
+    const again = async (): Promise<void> => {
+      const said = await look('state status');
+      if (said.is === 'done') {
+        const data = (said.data as { apps: StateFacts[] }).apps;
+        seen.value = { data, at: serverNow.value, problem: said.problem };
+      } else if (said.is === 'no') seen.value = { ...seen.value, problem: said.problem };
+      if (!over) timer = setTimeout(() => void again(), EVERY_MS);
+    };
+    void again();
+    return () => {
+      over = true;
+      clearTimeout(timer);
+    };
+  }, []);
+  const { data } = seen.value;
+  return (
+    <>
+      <h1>State</h1>
+      {data === undefined && (
+        <Card title="Shared state" seen={seen.value} wide>
+          <Waiting seen={seen.value} />
+        </Card>
+      )}
+      {data?.map((f) => (
+        <Card key={f.app} title={f.app} seen={seen.value} wide>
+          <App f={f} />
+        </Card>
+      ))}
+    </>
+  );
+}
