@@ -251,7 +251,7 @@ export function planData(plan: Plan): Json {
         })),
       })),
     })),
-    state: toJson(plan.state.map(({ faults: _, ...p }) => p)),
+    state: toJson(plan.state.map((p) => ({ ...p, faults: p.faults.map((x) => x.code) }))),
     traffic: plan.traffic === undefined ? null : { changes: [...plan.traffic.changes], gaps: [...plan.traffic.gaps] },
   };
 }

@@ -112,7 +112,7 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
     })),
     apps: config.apps.map((a) => appData(a.name, all)),
     releases: holdingData(held),
-    state: toJson(state.map(({ story: _, ...f }) => f)),
+    state: toJson(state),
   };
   return {
     data,

@@ -15,25 +15,29 @@ function lastOf(view: StoreView, c: ClusterName): string {
   return run === undefined || run.run === '' ? `${c}: nothing provable` : `${c}: was in step in epoch ${run.epoch}`;
 }
 
+/** Why this process cannot be decided for now. */
+function refusal(view: StoreView, x: { to: ClusterName; look: Look }): string | undefined {
+  const ballot = openBallot(view);
+  if (ballot === undefined) return `${view.epoch?.value.primary ?? 'nobody'} is home: use a move`;
+  const fenced = view.fences[x.to]?.ballot === ballot.n && x.look.role === 'fenced';
+  if (!fenced) return `${x.to} is not fenced for ballot ${ballot.n} yet`;
+  return x.look.loading || x.look.syncing ? `${x.to} still loads its data` : undefined;
+}
+
 /**
  * Rule 12: a person decides what no majority of copies can prove. Only the ballot that waits is decided, and only for
  * the process that was fenced in it; what the others acknowledged beyond that is lost.
  */
 export function forced(view: StoreView, setup: Pick<Setup, 'voters'>, x: { to: ClusterName; look: Look }): Forced {
-  const ballot = openBallot(view);
-  if (ballot === undefined)
-    return { is: 'refused', why: `${view.epoch?.value.primary ?? 'nobody'} is home: use a move` };
-  if (view.fences[x.to]?.ballot !== ballot.n || x.look.role !== 'fenced')
-    return { is: 'refused', why: `${x.to} is not fenced for ballot ${ballot.n} yet` };
-  if (x.look.loading || x.look.syncing) return { is: 'refused', why: `${x.to} still loads its data` };
+  const why = refusal(view, x);
+  if (why !== undefined) return { is: 'refused', why };
+  const { look } = x;
   const value: EpochValue = {
-    epoch: ballot.n,
+    epoch: openBallot(view)?.n ?? 0,
     primary: x.to,
-    from: { epoch: x.look.marker?.epoch ?? 0, offset: x.look.offset, run: x.look.run },
+    from: { epoch: look.marker?.epoch ?? 0, offset: look.offset, run: look.run },
     copies: setup.voters,
     w: Math.floor(setup.voters.length / 2),
   };
-  const decide = decideTxn(view, value);
-  if (decide.do !== 'txn') return { is: 'refused', why: 'nothing to decide' };
-  return { is: 'epoch', value, txn: decide.txn, behind: setup.voters.map((v) => lastOf(view, v)) };
+  return { is: 'epoch', value, txn: decideTxn(view, value).txn, behind: setup.voters.map((v) => lastOf(view, v)) };
 }

@@ -21,7 +21,7 @@ export const reportTxn = (v: StoreView, me: ClusterName, report: FenceReport): C
  * Both guards: two choosers of one ballot saw different epochs, and only one of them was the last. Whoever holds writes
  * back for a planned move hears of its end with the new epoch.
  */
-export const decideTxn = (v: StoreView, value: EpochValue): Command => ({
+export const decideTxn = (v: StoreView, value: EpochValue): Extract<Command, { do: 'txn' }> => ({
   do: 'txn',
   why: 'decide',
   txn: { if: [ballotGuard(v), epochGuard(v)], put: [{ key: EPOCH, value: toJson(value) }], remove: [HOLD] },
