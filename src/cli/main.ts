@@ -11,7 +11,6 @@ import {
 } from '../commands/index.ts';
 import { type Problem, problemOf, TwError } from '../kernel/index.ts';
 import type { GlobalOptions, Invocation } from './program.ts';
-import { choose } from './remote/choose.ts';
 import type { Style } from './render.ts';
 
 export interface CliDeps {
@@ -99,7 +98,11 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
     rows: process.stderr.rows ?? 40,
     write: (s: string) => void process.stderr.write(s),
   };
-  const [{ painter }, { ask }] = await Promise.all([import('./progress.ts'), import('./ask.ts')]);
+  const [{ painter }, { ask }, { choose }] = await Promise.all([
+    import('./progress.ts'),
+    import('./ask.ts'),
+    import('./remote/choose.ts'),
+  ]);
   const paint = painter(screen, style, () => Date.now());
   const [abort, detach] = [new AbortController(), new AbortController()];
   let stop: () => void = () => undefined;
