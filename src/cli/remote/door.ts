@@ -101,7 +101,10 @@ export function remoteDoor(here: Omit<Here, 'url'> & { url?: string }): RemoteDo
     },
     attach: async (run, io) => {
       const w = await wireOf({ ...here, url: address() });
-      return await new RemoteRun(w, { io, say, run }).outcome();
+      // Whoever looks again only looks: Ctrl-C leaves and stops nothing.
+      const detach = AbortSignal.any([io.signal, io.detach]);
+      const looking = { ...io, signal: new AbortController().signal, detach };
+      return await new RemoteRun(w, { io: looking, say, run }).outcome();
     },
   };
 }

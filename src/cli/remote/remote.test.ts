@@ -284,6 +284,10 @@ describe('Ctrl-C', () => {
     const p = await problem(work);
     const run = p.value ?? '';
     expect([p.code, p.exit, p.fix[0]?.command]).toEqual(['TW8036', 130, `tw attach ${run}`]);
+    const glance = new Side();
+    const left = problem(remoteDoor(here).attach(run, glance.io));
+    glance.stop.abort();
+    expect([(await left).code, rig.journal.read({ kind: 'http.stop' })]).toEqual(['TW8036', []]);
     const again = remoteDoor(here).attach(run, new Side().io);
     open();
     expect((await again).data).toEqual({ cluster: 'eu' });
