@@ -68,7 +68,7 @@ export async function meetMembers(e: Engine, outputs: Outputs, b: Board, signal:
 
 /** Lets the copies of shared state meet and waits for a home. */
 export async function meetState(e: Engine, outputs: Outputs, b: Board, signal: AbortSignal): Promise<Problem[]> {
-  if (e.state.plans().length === 0) return [];
+  if (!e.state.shared) return [];
   const steps = e.state.introduce(outputs, signal);
   const label = 'state (Redis)';
   return await meet({ key: 'state', label, steps, fault: (value) => fault('TW5114', { value }).problem }, b, signal);

@@ -21,8 +21,8 @@ function named(e: Engine, unit: FleetApp): FleetApp {
 }
 
 /** Throws what makes the state of an app impossible to have. */
-function refuseState(e: Engine): void {
-  const [problem] = e.state.plans().flatMap((p) => p.faults);
+async function refuseState(e: Engine, outputs: Outputs): Promise<void> {
+  const [problem] = (await e.state.plans(outputs)).flatMap((p) => p.faults);
   if (problem !== undefined) throw new TwError(problem);
 }
 
@@ -128,8 +128,8 @@ function planInfra(e: Engine, outputs: Outputs, scope: PlanScope): Promise<Infra
 /** Plans clouds, clusters and DNS side by side into one value. Throws the faults of what a person wrote. */
 export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
   const { only } = scope;
-  refuseState(e);
   const outputs = await e.outputs();
+  await refuseState(e, outputs);
   const guess = expected(e, outputs);
   // first the slowest: terraform works while this process loads what talks to the clusters
   const clouds = started(planInfra(e, outputs, scope));

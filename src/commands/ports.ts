@@ -182,8 +182,10 @@ export interface StateFacts {
 
 /** The state that clusters share, as commands see it. */
 export interface StateDoor {
+  /** Some app shares its state. */
+  shared: boolean;
   /** What the users buy, per app whose state is shared; round trips by distance, so that they are the same everywhere. */
-  plans(): StatePlan[];
+  plans(outputs: Outputs): Promise<StatePlan[]>;
   /** The same with the round trips that were measured and the home of now. */
   prices(outputs: Outputs): Promise<StatePlan[]>;
   /** What every app would buy with that mode. */

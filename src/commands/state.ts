@@ -8,7 +8,7 @@ import { MODES } from './table-state.ts';
 
 async function doorOf(c: Context): Promise<StateDoor> {
   const { state } = await c.engine();
-  if (state.plans().length > 0) return state;
+  if (state.shared) return state;
   throw fault('TW5004', {
     why: ['no app of this fleet shares its state: every cluster keeps its own'],
     fix: [{ say: "Say `state: { mode: 'single-writer' }` in the app's config, then:", command: 'tw up' }],

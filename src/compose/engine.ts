@@ -93,7 +93,7 @@ function doorsOf(w: EngineWiring, keys: FleetKeys, kube: Engine['kube'], outputs
   const wiring = { config, clock, stateDir: w.stateDir, kube, outputs };
   const store = fleetStore(wiring);
   const coordination = coordinationDoor(wiring);
-  const sharing = { ...wiring, store, secret: keys.values, image: IMAGE };
+  const sharing = { ...wiring, store, secret: keys.values, image: IMAGE, pinned: new Map() };
   return {
     fleet,
     traffic,

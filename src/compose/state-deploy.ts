@@ -1,15 +1,16 @@
 import { createHmac } from 'node:crypto';
 import type { AppConfig, ClusterConfig, Config } from '../config/index.ts';
 import { CLIENT_HOST, PORTS as STORE_PORTS, peerHost as storePeerHost } from '../coordination/index.ts';
-import { type FleetApp, place } from '../fleet/index.ts';
+import { dictOf, type FleetApp, place, textOf } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
-import { type ClusterName, estimatedRtt, type Store } from '../kernel/index.ts';
+import { type ClusterName, estimatedRtt, fault, type Problem, type Store } from '../kernel/index.ts';
 import {
   type DataKeys,
   FILES,
   KEYS,
   namespaceOf,
   type RedisSecrets,
+  SETTINGS,
   type Settings,
   type SharedState,
   type StatePlan,
@@ -27,6 +28,8 @@ export interface StateWiring extends CoordinationWiring {
   image: string;
   /** Where the agents agree. */
   store: Store;
+  /** By app, once it was read. */
+  pinned: Map<string, Pinned>;
 }
 
 export type SharedApp = AppConfig & { state: SharedState };
@@ -64,14 +67,79 @@ function byDistance(config: Config): Rtts {
 }
 
 /** By distances alone: voters and home must not change because a round trip did. */
-export function planOf(config: Config, app: AppConfig): StatePlan {
+export function planOf(config: Config, app: AppConfig, pinned?: Pinned): StatePlan {
   const clusters = placed(config, app).map((c) => c.name);
-  return statePlan({ app, clusters, rtt: byDistance(config), traffic: {}, members: membersOf(config) });
+  const decided = pinned === undefined ? {} : { decided: decidedOf(app, pinned) };
+  const plan = statePlan({
+    app,
+    clusters,
+    rtt: byDistance(config),
+    traffic: {},
+    members: membersOf(config),
+    ...decided,
+  });
+  const leaving = plan.voters.filter((v) => !clusters.includes(v));
+  return leaving.length === 0 ? plan : { ...plan, faults: [...plan.faults, needed(app, leaving, plan.voters)] };
+}
+
+/** Where copies are, and who was to be home first, as the clusters were told when the state began. */
+export interface Pinned {
+  voters: readonly ClusterName[];
+  home?: ClusterName;
+}
+
+/** Copies stay where they are: another cluster in the config, or another estimate, moves no data. */
+function decidedOf(app: AppConfig, pinned: Pinned): Pinned {
+  const wish = app.state.mode === 'single-writer' ? app.state.home : 'auto';
+  return wish === 'auto' ? pinned : { voters: pinned.voters, home: wish };
+}
+
+const needed = (app: AppConfig, leaving: readonly ClusterName[], voters: readonly ClusterName[]): Problem =>
+  fault('TW5150', {
+    value: leaving.join(', '),
+    why: [`it has one of the copies of ${app.name}: ${voters.join(', ')}`, 'copies are not moved by this version'],
+    fix: [{ say: 'Leave the cluster in the config, with the app on it.' }],
+  }).problem;
+
+function pinnedIn(text: string | undefined): Pinned | undefined {
+  try {
+    const { voters, home } = JSON.parse(text ?? '{}') as Partial<Settings>;
+    return voters === undefined || voters.length === 0
+      ? undefined
+      : { voters, ...(home === undefined ? {} : { home }) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the first cluster that answers was told; undefined: the state has not begun, or nobody answers. */
+async function readPinned(w: StateWiring, app: AppConfig, outputs: Outputs): Promise<Pinned | undefined> {
+  const ref = { group: '', kind: 'ConfigMap', namespace: namespaceOf(app.name), name: SETTINGS };
+  for (const cluster of w.config.clusters) {
+    const found = await w
+      .kube(cluster.name, outputs)
+      ?.get(ref)
+      .catch(() => undefined);
+    const pinned = pinnedIn(textOf(dictOf(found?.['data'])[FILES.settings]));
+    if (pinned !== undefined) return pinned;
+  }
+  return undefined;
+}
+
+/** The plan with the copies that are there. */
+export async function planNow(w: StateWiring, app: AppConfig, outputs: Outputs): Promise<StatePlan> {
+  const known = w.pinned.get(app.name) ?? (await readPinned(w, app, outputs));
+  if (known !== undefined) w.pinned.set(app.name, known);
+  return planOf(w.config, app, known);
 }
 
 /** The same with the round trips that agents measured, and with the home of now. */
-export function pricedOf(config: Config, app: AppConfig, now: { rtts: Measured; home: ClusterName | null }): StatePlan {
-  const { voters, home } = planOf(config, app);
+export function pricedOf(
+  config: Config,
+  x: { app: AppConfig; plan: StatePlan; rtts: Measured; home: ClusterName | null },
+): StatePlan {
+  const { app, plan, ...now } = x;
+  const { voters, home } = plan;
   const guess = byDistance(config);
   const rtt: Rtts = (a, b) => {
     const ms = now.rtts[a]?.[b] ?? now.rtts[b]?.[a];
@@ -80,7 +148,8 @@ export function pricedOf(config: Config, app: AppConfig, now: { rtts: Measured; 
   const at = now.home ?? home;
   const decided = { voters, ...(at === undefined ? {} : { home: at }) };
   const clusters = placed(config, app).map((c) => c.name);
-  return statePlan({ app, clusters, rtt, traffic: {}, members: membersOf(config), decided });
+  const priced = statePlan({ app, clusters, rtt, traffic: {}, members: membersOf(config), decided });
+  return { ...priced, faults: plan.faults };
 }
 
 const longest = (p: StatePlan): number => Math.max(0, ...p.rto.map((r) => r.ms ?? 0));
@@ -165,7 +234,7 @@ async function storeKeys(w: StateWiring, outputs: Outputs, issuer: Issuer): Prom
 
 export async function appOf(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<FleetApp> {
   const clusters = placed(w.config, app);
-  const plan = planOf(w.config, app);
+  const plan = await planNow(w, app, outputs);
   const keys = await keysOf(w, app, { issuer: issuerOf(w), outputs, clusters });
   return stateApp({
     app,

@@ -15,7 +15,7 @@ import {
   type StatePlan,
   WIRE,
 } from '../state/index.ts';
-import { placed, planOf, pricedOf, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { placed, planNow, pricedOf, type SharedApp, type StateWiring } from './state-deploy.ts';
 
 const ADDRESS_MS = 180_000;
 const HOME_MS = 120_000;
@@ -39,13 +39,15 @@ async function ask(w: StateWiring, app: string, cluster: ClusterName, api: KubeA
   }
 }
 
-export const askAll = (w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Heard[]> =>
-  Promise.all(planOf(w.config, app).voters.map((v) => ask(w, app.name, v, w.kube(v, outputs))));
+export async function askAll(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Heard[]> {
+  const { voters } = await planNow(w, app, outputs);
+  return await Promise.all(voters.map((v) => ask(w, app.name, v, w.kube(v, outputs))));
+}
 
-function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): MeetInput {
+async function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<MeetInput> {
   const namespace = namespaceOf(app.name);
   return {
-    from: planOf(w.config, app).voters,
+    from: (await planNow(w, app, outputs)).voters,
     to: placed(w.config, app).map((c) => c.name),
     at: { namespace, name: WIRE },
     nameOf: (peer) => ({
@@ -61,7 +63,7 @@ function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): MeetInput 
 
 /** Waits for the addresses of all load balancers that can have one, then tells them everywhere. */
 async function names(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<string[]> {
-  const meeting = meetingOf(w, app, outputs);
+  const meeting = await meetingOf(w, app, outputs);
   const until = w.clock.monotonic() + ADDRESS_MS;
   for (;;) {
     const found = await peerAddresses(meeting);
@@ -80,8 +82,9 @@ export async function priceFor(w: StateWiring, app: SharedApp, outputs: Outputs)
   const heard = await askAll(w, app, outputs);
   const told = heard.flatMap((h) => ('report' in h ? [h.report] : []));
   const rtts = Object.fromEntries(told.map((r) => [r.cluster, r.rtts]));
-  const { home } = factsOf(planOf(w.config, app), heard, []);
-  return pricedOf(w.config, app, { rtts, home });
+  const plan = await planNow(w, app, outputs);
+  const { home } = factsOf(plan, heard, []);
+  return pricedOf(w.config, { app, plan, rtts, home });
 }
 
 const GATE_MS = 1500;
@@ -93,7 +96,7 @@ export async function stateGate(
   outputs: Outputs,
 ): Promise<string[]> {
   const { app, cluster } = x;
-  if (!planOf(w.config, app).voters.includes(cluster)) return [];
+  if (!(await planNow(w, app, outputs)).voters.includes(cluster)) return [];
   const late = (): Heard => ({ cluster, why: 'no answer in time' });
   const heard = await within(w.clock, GATE_MS, ask(w, app.name, cluster, w.kube(cluster, outputs)), late);
   return gateOf(heard, x.maxLagMs);
@@ -101,14 +104,14 @@ export async function stateGate(
 
 /** What the agents of one app say together. */
 export async function factsFor(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Facts> {
-  const plan = planOf(w.config, app);
+  const plan = await planNow(w, app, outputs);
   const gateways = placed(w.config, app).map((c) => c.name);
   const without = gateways.filter((c) => !plan.voters.includes(c));
   return factsOf(plan, await askAll(w, app, outputs), without);
 }
 
 async function awaitHome(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<Step> {
-  const { voters } = planOf(w.config, app);
+  const { voters } = await planNow(w, app, outputs);
   const step = `${app.name}: home`;
   const until = w.clock.monotonic() + HOME_MS;
   for (;;) {

@@ -1,7 +1,7 @@
 import type { Outputs } from '../infra/index.ts';
 import { fault, type Lease } from '../kernel/index.ts';
 import { type Facts, HOLD_KEY, prefixOf } from '../state/index.ts';
-import { planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { planNow, type SharedApp, type StateWiring } from './state-deploy.ts';
 import { factsFor } from './state-look.ts';
 
 /** The hold ends by itself when whoever asked for the move dies. */
@@ -57,7 +57,7 @@ export async function moveHome(
   const f = await factsFor(w, app, outputs);
   const from = f.home ?? '';
   if (from === to) return { from, ms: 0 };
-  refuse(f, to, planOf(w.config, app).voters);
+  refuse(f, to, (await planNow(w, app, outputs)).voters);
   const lease = await w.store.lease(HOLD_MS);
   const began = w.clock.monotonic();
   try {

@@ -1,7 +1,7 @@
 import type { Outputs } from '../infra/index.ts';
 import { fault } from '../kernel/index.ts';
 import { type Forced, foldView, forced, prefixOf, type StoreView } from '../state/index.ts';
-import { planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { planNow, type SharedApp, type StateWiring } from './state-deploy.ts';
 import { askAll } from './state-look.ts';
 
 async function viewOf(w: StateWiring, app: string): Promise<StoreView> {
@@ -20,7 +20,7 @@ async function wanted(
   x: { app: SharedApp; to: string },
   outputs: Outputs,
 ): Promise<Extract<Forced, { is: 'epoch' }>> {
-  const { voters } = planOf(w.config, x.app);
+  const { voters } = await planNow(w, x.app, outputs);
   if (!voters.includes(x.to))
     throw fault('TW5002', { value: x.to, why: ['it has no copy of the data', `copies: ${voters.join(', ')}`] });
   const heard = (await askAll(w, x.app, outputs)).find((h) => h.cluster === x.to);

@@ -2,7 +2,7 @@ import type { StateDoor } from '../commands/index.ts';
 import { type AppConfig, stateOf } from '../config/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { fault } from '../kernel/index.ts';
-import { appOf, isShared, planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { appOf, isShared, planNow, planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
 import { factsFor, introduce, priceFor, stateGate } from './state-look.ts';
 import { moveHome } from './state-move.ts';
 import { promoteForced } from './state-promote.ts';
@@ -17,7 +17,8 @@ function named(apps: readonly SharedApp[], name: string): SharedApp {
 export function stateDoor(w: StateWiring): StateDoor {
   const apps = w.config.apps.filter(isShared);
   return {
-    plans: () => apps.map((a) => planOf(w.config, a)),
+    shared: apps.length > 0,
+    plans: async (outputs) => await Promise.all(apps.map((a) => planNow(w, a, outputs))),
     prices: async (outputs) => await Promise.all(apps.map((a) => priceFor(w, a, outputs))),
     whatIf: (mode) => w.config.apps.map((a) => planOf(w.config, { ...a, state: stateOf(mode) })),
     systemApps: async (outputs) => await Promise.all(apps.map((a) => appOf(w, a, outputs))),

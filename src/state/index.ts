@@ -10,6 +10,7 @@ export {
   peerService,
   prefixOf,
   redisHost,
+  SETTINGS,
   WIRE,
 } from './deploy/names.ts';
 export { readTold } from './deploy/read.ts';

@@ -11,5 +11,6 @@ export const TW5 = {
   TW5114: { title: 'the state of an app has no home', kind: 'transient', exit: 4 },
   TW5140: { title: 'a planned move is not possible now', kind: 'transient', exit: 7 },
   TW5141: { title: 'the target of a move is too far behind', kind: 'transient', exit: 4 },
+  TW5150: { title: 'this cluster has a copy of the state that is needed', kind: 'user', exit: 4 },
   TW5160: { title: 'a process of the state was not told what it needs', kind: 'user', exit: 2 },
 } as const satisfies Block;

@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Config, checkConfig } from '../config/index.ts';
+import { KubeTwin } from '../fleet/adapters/kube-twin.ts';
+import type { FleetApp, KubeObject } from '../fleet/index.ts';
+import { dictOf, listOf } from '../fleet/index.ts';
+import { memoryStore, systemClock } from '../kernel/index.ts';
+import { stateDoor } from './state.ts';
+import { planOf, type StateWiring } from './state-deploy.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'tw-state-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const CLUSTERS = {
+  sao: { cloud: 'aws', region: 'sa-east-1' },
+  mtl: { cloud: 'azure', region: 'canadacentral' },
+  syd: { cloud: 'gcp', region: 'australia-southeast1' },
+  // Nearer to the others than Sydney: of four clusters it would have a copy.
+  vir: { cloud: 'aws', region: 'us-east-1' },
+};
+const ACCOUNTS = {
+  aws: { account: '111122223333' },
+  azure: { subscription: '11111111-2222-4333-8444-555555555555', tenant: '99999999-8888-4777-8666-555555555555' },
+  gcp: { project: 'demo' },
+};
+function configOf(
+  names: (keyof typeof CLUSTERS)[],
+  state: object = { mode: 'single-writer' },
+  more: object = {},
+): Config {
+  const clusters = Object.fromEntries(names.map((n) => [n, CLUSTERS[n]]));
+  const apps = { shop: { manifests: ['./k8s'], state, ...more } };
+  const coordination = { etcd: { members: ['sao', 'mtl', 'syd'] } };
+  return checkConfig({ fleet: 'shop', accounts: ACCOUNTS, clusters, coordination, apps }, join(dir, 'tw.yaml'), '');
+}
+const THREE = ['sao', 'mtl', 'syd'] as const;
+const FOUR = [...THREE, 'vir'] as const;
+const wiring = (config: Config, kube: StateWiring['kube'] = () => undefined, secret = 'ab'): StateWiring => ({
+  config,
+  clock: systemClock,
+  stateDir: dir,
+  kube,
+  outputs: async () => ({}),
+  store: memoryStore(),
+  secret,
+  image: 'registry.example/tradewind:v1',
+  pinned: new Map(),
+});
+const objectsIn = (app: FleetApp | undefined, cluster: string): readonly KubeObject[] =>
+  app !== undefined && 'perCluster' in app.source ? (app.source.perCluster?.[cluster] ?? []) : [];
+const find = (app: FleetApp | undefined, cluster: string, kind: string, name: string): KubeObject | undefined =>
+  objectsIn(app, cluster).find((o) => o.kind === kind && o.metadata.name === name);
+const usersIn = (app: FleetApp | undefined, cluster: string): Record<string, string> =>
+  JSON.parse(dictOf(find(app, cluster, 'Secret', 'state-keys')?.['stringData'])['users.json'] as string) as Record<
+    string,
+    string
+  >;
+
+/** What a cluster has that was told who has a copy. */
+async function told(voters: readonly string[]): Promise<KubeTwin> {
+  const twin = new KubeTwin();
+  await twin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'state-shop' } }, 'cloud');
+  const metadata = { name: 'state-settings', namespace: 'state-shop' };
+  const data = { 'settings.json': JSON.stringify({ voters, home: 'sao' }) };
+  await twin.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data }, 'tw');
+  return twin;
+}
+
+describe('the data plane of an app', () => {
+  it('has a fenced Redis as the sidecar of its agent where a copy is, and two gateways everywhere', async () => {
+    const [app] = await stateDoor(wiring(configOf([...FOUR]))).systemApps({});
+    const { voters } = planOf(configOf([...FOUR]), configOf([...FOUR]).apps[0] as never);
+    expect(voters).toEqual(['mtl', 'sao', 'vir']);
+    for (const c of FOUR) {
+      expect(dictOf(find(app, c, 'Deployment', 'gateway')?.['spec'])['replicas']).toBe(2);
+      expect(find(app, c, 'StatefulSet', 'redis') !== undefined, c).toBe(voters.includes(c));
+    }
+    const pod = dictOf(dictOf(dictOf(find(app, 'sao', 'StatefulSet', 'redis')?.['spec'])['template'])['spec']);
+    expect(listOf(pod['initContainers'])).toMatchObject([{ name: 'redis', restartPolicy: 'Always' }]);
+    expect(listOf(pod['containers'])).toMatchObject([{ name: 'agent' }]);
+    const conf = dictOf(find(app, 'sao', 'Secret', 'state-keys')?.['stringData'])['redis.conf'];
+    expect(conf).toContain('replicaof 127.0.0.1 1');
+    expect(conf).toContain('maxmemory 256mb');
+  });
+
+  it('shares the passwords that cross clouds and no others; the same folder says the same again', async () => {
+    const [one] = await stateDoor(wiring(configOf([...THREE]))).systemApps({});
+    const [sao, syd] = [usersIn(one, 'sao'), usersIn(one, 'syd')];
+    expect([sao['write'], sao['repl']]).toEqual([syd['write'], syd['repl']]);
+    for (const user of ['read', 'agent', 'copy']) expect(sao[user]).not.toBe(syd[user]);
+    const [again] = await stateDoor(wiring(configOf([...THREE]))).systemApps({});
+    expect(usersIn(again, 'sao')).toEqual(sao);
+    const [other] = await stateDoor(wiring(configOf([...THREE]), undefined, 'cd')).systemApps({});
+    expect(usersIn(other, 'sao')).not.toEqual(sao);
+  });
+});
+
+describe('copies stay where they are', () => {
+  it('another cluster in the config moves no data', async () => {
+    const twin = await told(['mtl', 'sao', 'syd']);
+    const door = stateDoor(wiring(configOf([...FOUR]), (c) => (c === 'sao' ? twin : undefined)));
+    expect(await door.plans({})).toMatchObject([{ voters: ['mtl', 'sao', 'syd'], home: 'sao', faults: [] }]);
+    const [app] = await door.systemApps({});
+    expect(find(app, 'vir', 'StatefulSet', 'redis')).toBeUndefined();
+    expect(find(app, 'syd', 'StatefulSet', 'redis')).toBeDefined();
+  });
+
+  it('TW5150: a cluster with a copy stays a place of the app', async () => {
+    const twin = await told(['mtl', 'sao', 'syd']);
+    const without = configOf([...FOUR], { mode: 'single-writer' }, { placement: { clusters: ['sao', 'mtl', 'vir'] } });
+    const door = stateDoor(wiring(without, (c) => (c === 'sao' ? twin : undefined)));
+    const [plan] = await door.plans({});
+    expect(plan?.faults).toMatchObject([{ code: 'TW5150', value: 'syd' }]);
+  });
+
+  it('a wish for another first home is heard, and moves nothing either', async () => {
+    const twin = await told(['mtl', 'sao', 'syd']);
+    const config = configOf([...THREE], { mode: 'single-writer', home: 'syd' });
+    const [plan] = await stateDoor(wiring(config, () => twin)).plans({});
+    expect(plan).toMatchObject({ voters: ['mtl', 'sao', 'syd'], home: 'syd', faults: [] });
+  });
+});
