@@ -6,6 +6,7 @@ import { appOf, isShared, planNow, planOf, type SharedApp, type StateWiring } fr
 import { factsFor, introduce, priceFor, stateGate } from './state-look.ts';
 import { moveHome } from './state-move.ts';
 import { promoteForced } from './state-promote.ts';
+import { rollCopies } from './state-roll.ts';
 
 function named(apps: readonly SharedApp[], name: string): SharedApp {
   const app = apps.find((a) => a.name === name);
@@ -22,7 +23,10 @@ export function stateDoor(w: StateWiring): StateDoor {
     prices: async (outputs) => await Promise.all(apps.map((a) => priceFor(w, a, outputs))),
     whatIf: (mode) => w.config.apps.map((a) => planOf(w.config, { ...a, state: stateOf(mode) })),
     systemApps: async (outputs) => await Promise.all(apps.map((a) => appOf(w, a, outputs))),
-    introduce: (outputs, signal) => introduce(w, apps, outputs, signal),
+    introduce: async function* (outputs, signal) {
+      yield* introduce(w, apps, outputs, signal);
+      for (const app of apps) yield* rollCopies(w, app, outputs, signal);
+    },
     look: async (outputs) => await Promise.all(apps.map((a) => factsFor(w, a, outputs))),
     move: async (x, outputs, signal) => await moveHome(w, { app: named(apps, x.app), to: x.to, signal }, outputs),
     promote: async (x, outputs) => await promoteForced(w, { ...x, app: named(apps, x.app) }, outputs),

@@ -9,6 +9,7 @@ export {
   peerHost,
   peerService,
   prefixOf,
+  REDIS,
   redisHost,
   SETTINGS,
   WIRE,
@@ -22,5 +23,6 @@ export type { StoreView } from './model.ts';
 export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts';
 export type { AgentNote, AgentReport } from './ports.ts';
 export type { RedisSecrets } from './redisconf.ts';
+export { roll } from './roll.ts';
 export { type Facts, factsOf, gateOf, type Heard } from './view.ts';
 export { wireHost } from './wire/header.ts';

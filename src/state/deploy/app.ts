@@ -203,6 +203,8 @@ class Objects {
       spec: {
         serviceName: REDIS,
         replicas: 1,
+        // Copies are renewed one after the other over all clusters, which no StatefulSet can know.
+        updateStrategy: { type: 'OnDelete' },
         selector: { matchLabels: select(REDIS) },
         template: {
           metadata: { labels: labels(REDIS), annotations: this.#stamp(told) },
