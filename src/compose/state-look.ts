@@ -1,5 +1,5 @@
 import type { Step } from '../commands/index.ts';
-import { type KubeApi, type MeetInput, peerAddresses, tellPeers } from '../fleet/index.ts';
+import { type KubeApi, type MeetInput, meetPeers } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type ClusterName, within } from '../kernel/index.ts';
 import {
@@ -17,8 +17,10 @@ import {
 } from '../state/index.ts';
 import { placed, planNow, pricedOf, type SharedApp, type StateWiring } from './state-deploy.ts';
 
-const ADDRESS_MS = 180_000;
 const HOME_MS = 120_000;
+const FEW_MS = 15_000;
+/** Copies that do not answer for so long are not waited for, where there is a home. */
+const SILENT_MS = 30_000;
 const POLL_MS = 500;
 const ASK_MS = 4000;
 
@@ -61,22 +63,6 @@ async function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): Prom
   };
 }
 
-/** Waits for the addresses of all load balancers that can have one, then tells them everywhere. */
-async function names(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<string[]> {
-  const meeting = await meetingOf(w, app, outputs);
-  const until = w.clock.monotonic() + ADDRESS_MS;
-  for (;;) {
-    const found = await peerAddresses(meeting);
-    const missing = meeting.from.filter((c) => (found[c] ?? []).length === 0);
-    const late = missing.filter((c) => meeting.api(c) !== undefined);
-    if (late.length === 0 || w.clock.monotonic() > until) {
-      const untold = await tellPeers(meeting, found);
-      return [...missing.map((c) => `no address yet: ${c}`), ...untold.map((c) => `could not be told: ${c}`)];
-    }
-    await w.clock.sleep(POLL_MS, signal);
-  }
-}
-
 /** What the users of one app pay now. */
 export async function priceFor(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<StatePlan> {
   const heard = await askAll(w, app, outputs);
@@ -110,18 +96,27 @@ export async function factsFor(w: StateWiring, app: SharedApp, outputs: Outputs)
   return factsOf(plan, await askAll(w, app, outputs), without);
 }
 
+/** How the copies stand once they are waited for no longer; undefined: a little more patience. */
+function verdictOn(f: Facts, x: { voters: number; standing: number; took: number }): Omit<Step, 'step'> | undefined {
+  const say = `${f.home ?? 'no home'}, ${f.copies} of ${x.voters} copies`;
+  if (f.home !== null && f.copies >= x.standing) return { state: 'done', detail: say };
+  const silent = f.clusters.filter((c) => c.role === 'unknown').length;
+  const rest = f.home !== null && f.copies >= x.voters - silent && x.took > SILENT_MS;
+  // The first home needs every copy; without one that is not built nothing is waited for but a home that is there.
+  const built = x.standing === x.voters;
+  if (!rest && x.took <= (built ? HOME_MS : FEW_MS)) return undefined;
+  const each = f.clusters.map((c) => `${c.name}: ${c.role}${c.why === undefined ? '' : ` (${c.why})`}`);
+  return { state: f.home === null && built ? 'failed' : 'note', detail: each.join('; ') };
+}
+
 async function awaitHome(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<Step> {
   const { voters } = await planNow(w, app, outputs);
-  const step = `${app.name}: home`;
-  const until = w.clock.monotonic() + HOME_MS;
+  const standing = voters.filter((v) => w.kube(v, outputs) !== undefined).length;
+  const began = w.clock.monotonic();
   for (;;) {
     const f = await factsFor(w, app, outputs);
-    const all = f.home !== null && f.copies === voters.length;
-    if (all) return { step, state: 'done', detail: `${f.home}, ${f.copies} of ${voters.length} copies` };
-    if (w.clock.monotonic() > until) {
-      const each = f.clusters.map((c) => `${c.name}: ${c.role}${c.why === undefined ? '' : ` (${c.why})`}`);
-      return { step, state: f.home === null ? 'failed' : 'note', detail: each.join('; ') };
-    }
+    const verdict = verdictOn(f, { voters: voters.length, standing, took: w.clock.monotonic() - began });
+    if (verdict !== undefined) return { step: `${app.name}: home`, ...verdict };
     await w.clock.sleep(POLL_MS, signal);
   }
 }
@@ -130,7 +125,7 @@ export async function* introduce(w: StateWiring, apps: readonly SharedApp[], out
   for (const app of apps) {
     const step = `${app.name}: addresses`;
     yield { step, state: 'start' } as Step;
-    const late = await names(w, app, outputs, signal);
+    const late = await meetPeers(await meetingOf(w, app, outputs), { clock: w.clock, signal });
     yield { step, ...(late.length === 0 ? { state: 'done' } : { state: 'note', detail: late.join(', ') }) } as Step;
     yield { step: `${app.name}: home`, state: 'start' } as Step;
     yield await awaitHome(w, app, outputs, signal);

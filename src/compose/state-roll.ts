@@ -44,13 +44,17 @@ export async function* rollCopies(
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
   const { voters } = await planNow(w, app, outputs);
+  // A copy that is away already is one too many.
+  if (voters.some((c) => w.kube(c, outputs) === undefined)) return;
   const apis = voters.flatMap((c) => {
     const api = w.kube(c, outputs);
     return api === undefined ? [] : [[c, api] as const];
   });
   const rolled = roll({
     outdated: async () => {
-      const old = await Promise.all(apis.map(async ([c, api]) => ((await isNew(api, app.name)) ? [] : [c])));
+      const old = await Promise.all(
+        apis.map(async ([c, api]) => ((await isNew(api, app.name).catch(() => true)) ? [] : [c])),
+      );
       return old.flat();
     },
     renew: async (cluster) => {

@@ -1,15 +1,13 @@
-import { type MeetInput, peerAddresses, tellPeers } from '../fleet/index.ts';
+import { type MeetInput, meetPeers } from '../fleet/index.ts';
 import { NAMESPACE, PEERS_SERVICE } from './model.ts';
 import { majority, sayMembers } from './plan/health.ts';
 import { peerName } from './plan/peers.ts';
 import type { IntroduceDeps, Step } from './ports.ts';
 
-const ADDRESS_MS = 180_000;
 const MEET_MS = 120_000;
+/** Members that do not answer for so long are not waited for, where the others are a majority. */
+const SILENT_MS = 30_000;
 const POLL_MS = 1000;
-
-const missing = (a: Awaited<ReturnType<typeof peerAddresses>>): string[] =>
-  Object.keys(a).filter((c) => a[c]?.length === 0);
 
 const meeting = (d: IntroduceDeps): MeetInput => ({
   from: d.members,
@@ -20,24 +18,22 @@ const meeting = (d: IntroduceDeps): MeetInput => ({
   api: d.api,
 });
 
-async function allAddresses(d: IntroduceDeps): Promise<Awaited<ReturnType<typeof peerAddresses>>> {
-  const until = d.clock.monotonic() + ADDRESS_MS;
-  for (;;) {
-    const found = await peerAddresses(meeting(d));
-    const late = missing(found).filter((c) => d.api(c) !== undefined);
-    if (late.length === 0 || d.clock.monotonic() > until) return found;
-    await d.clock.sleep(POLL_MS, d.signal);
-  }
-}
-
-/** Waits until all members follow one leader, or for a majority when the time is over. */
+/**
+ * Waits until all members follow one leader, or for a majority when the time is over. Members of clusters that do not
+ * stand are not waited for.
+ */
 async function meet(d: IntroduceDeps): Promise<Step> {
-  const until = d.clock.monotonic() + MEET_MS;
+  const began = d.clock.monotonic();
+  const standing = d.members.filter((c) => d.api(c) !== undefined).length;
   for (;;) {
     const states = await d.status();
     const health = majority(states);
     if (health.following === d.members.length) return { step: 'members', state: 'done', detail: sayMembers(states) };
-    if (d.clock.monotonic() > until)
+    const took = d.clock.monotonic() - began;
+    const away = states.filter((s) => !s.up).length;
+    const rest = health.holds && health.following === d.members.length - away;
+    const partial = rest && (away <= d.members.length - standing || took > SILENT_MS);
+    if (partial || took > MEET_MS)
       return { step: 'members', state: health.holds ? 'note' : 'failed', detail: sayMembers(states) };
     await d.clock.sleep(POLL_MS, d.signal);
   }
@@ -49,12 +45,7 @@ async function meet(d: IntroduceDeps): Promise<Step> {
  */
 export async function* introduce(d: IntroduceDeps): AsyncGenerator<Step> {
   yield { step: 'addresses', state: 'start' };
-  const addresses = await allAddresses(d);
-  const untold = await tellPeers(meeting(d), addresses);
-  const late = [
-    ...missing(addresses).map((c) => `no address yet: ${c}`),
-    ...untold.map((c) => `could not be told: ${c}`),
-  ];
+  const late = await meetPeers(meeting(d), d);
   yield {
     step: 'addresses',
     state: late.length === 0 ? 'done' : 'note',

@@ -26,7 +26,7 @@ export type {
   Ref,
   Versions,
 } from './model.ts';
-export { type MeetInput, type PeerName, peerAddresses, peerObjects, tellPeers } from './peers.ts';
+export { type MeetInput, meetPeers, type PeerName } from './peers.ts';
 export type { Allow, TakeOver } from './plan/fold.ts';
 export { health } from './plan/health.ts';
 export { versionedName } from './plan/names.ts';

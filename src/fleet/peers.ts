@@ -1,6 +1,6 @@
-import { type ClusterName, LABEL_PREFIX } from '../kernel/index.ts';
+import { type Clock, type ClusterName, LABEL_PREFIX } from '../kernel/index.ts';
 import type { KubeObject } from './model.ts';
-import type { KubeApi } from './ports.ts';
+import { type KubeApi, KubeError } from './ports.ts';
 import { loadBalancerAt } from './status.ts';
 
 const IPV4 = /^\d+(\.\d+){3}$/;
@@ -14,7 +14,7 @@ export interface PeerName {
 }
 
 /** A Service without pods that stands for a load balancer elsewhere, by its host name or by its addresses. */
-export function peerObjects(p: PeerName, addresses: readonly string[]): KubeObject[] {
+function peerObjects(p: PeerName, addresses: readonly string[]): KubeObject[] {
   const ports = p.ports.map((x) => ({ ...x, protocol: 'TCP' }));
   const metadata = { name: p.name, namespace: p.namespace, labels: { ...p.labels } };
   const host = addresses.find((a) => !IPV4.test(a));
@@ -56,18 +56,47 @@ export interface MeetInput {
   api(cluster: ClusterName): KubeApi | undefined;
 }
 
-type Addresses = Readonly<Record<ClusterName, readonly string[]>>;
+/** No entry: the cluster does not answer. */
+type Addresses = Readonly<Partial<Record<ClusterName, readonly string[]>>>;
 
-async function addressesOf(x: MeetInput, cluster: ClusterName): Promise<string[]> {
+async function addressesOf(x: MeetInput, cluster: ClusterName): Promise<string[] | undefined> {
   const api = x.api(cluster);
-  if (api === undefined) return [];
-  const found = await loadBalancerAt(api, x.at).catch(() => undefined);
-  return (found?.addresses ?? []).toSorted();
+  if (api === undefined) return undefined;
+  try {
+    return ((await loadBalancerAt(api, x.at))?.addresses ?? []).toSorted();
+  } catch (e) {
+    return e instanceof KubeError && e.status === 0 ? undefined : [];
+  }
 }
 
 /** Addresses of the load balancers, or their host names; empty while there are none. */
-export async function peerAddresses(x: MeetInput): Promise<Addresses> {
-  return Object.fromEntries(await Promise.all(x.from.map(async (c) => [c, await addressesOf(x, c)] as const)));
+async function peerAddresses(x: MeetInput): Promise<Addresses> {
+  const all = await Promise.all(x.from.map(async (c) => [c, await addressesOf(x, c)] as const));
+  return Object.fromEntries(all.filter(([, at]) => at !== undefined));
+}
+
+const ADDRESS_MS = 180_000;
+/** A cluster that does not answer for so long is not waited for. */
+const SILENT_MS = 30_000;
+const POLL_MS = 1000;
+
+/**
+ * Waits until every cluster that stands has the address of its load balancer, then tells it to all; what is missing, in
+ * words. May be run again at any time.
+ */
+export async function meetPeers(x: MeetInput, o: { clock: Clock; signal: AbortSignal }): Promise<string[]> {
+  const began = o.clock.monotonic();
+  for (;;) {
+    const found = await peerAddresses(x);
+    const missing = x.from.filter((c) => (found[c] ?? []).length === 0);
+    const took = o.clock.monotonic() - began;
+    const late = missing.filter((c) => x.api(c) !== undefined && (found[c] !== undefined || took < SILENT_MS));
+    if (late.length === 0 || took > ADDRESS_MS) {
+      const untold = await tellPeers(x, found);
+      return [...missing.map((c) => `no address yet: ${c}`), ...untold.map((c) => `could not be told: ${c}`)];
+    }
+    await o.clock.sleep(POLL_MS, o.signal);
+  }
 }
 
 async function tell(x: MeetInput, me: ClusterName, addresses: Addresses): Promise<string | undefined> {
@@ -87,6 +116,6 @@ async function tell(x: MeetInput, me: ClusterName, addresses: Addresses): Promis
 }
 
 /** Tells every cluster where the others are; those that could not be told, with the reason. */
-export async function tellPeers(x: MeetInput, addresses: Addresses): Promise<string[]> {
+async function tellPeers(x: MeetInput, addresses: Addresses): Promise<string[]> {
   return (await Promise.all(x.to.map((me) => tell(x, me, addresses)))).filter((t) => t !== undefined);
 }
