@@ -96,6 +96,9 @@ export async function factsFor(w: StateWiring, app: SharedApp, outputs: Outputs)
   return factsOf(plan, await askAll(w, app, outputs), without);
 }
 
+const sayCopies = (f: Facts): string =>
+  f.clusters.map((c) => `${c.name}: ${c.role}${c.why === undefined ? '' : ` (${c.why})`}`).join('; ');
+
 /** How the copies stand once they are waited for no longer; undefined: a little more patience. */
 function verdictOn(f: Facts, x: { voters: number; standing: number; took: number }): Omit<Step, 'step'> | undefined {
   const say = `${f.home ?? 'no home'}, ${f.copies} of ${x.voters} copies`;
@@ -105,8 +108,7 @@ function verdictOn(f: Facts, x: { voters: number; standing: number; took: number
   // The first home needs every copy; without one that is not built nothing is waited for but a home that is there.
   const built = x.standing === x.voters;
   if (!rest && x.took <= (built ? HOME_MS : FEW_MS)) return undefined;
-  const each = f.clusters.map((c) => `${c.name}: ${c.role}${c.why === undefined ? '' : ` (${c.why})`}`);
-  return { state: f.home === null && built ? 'failed' : 'note', detail: each.join('; ') };
+  return { state: f.home === null && built ? 'failed' : 'note', detail: sayCopies(f) };
 }
 
 async function awaitHome(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<Step> {
