@@ -99,15 +99,25 @@ export async function factsFor(w: StateWiring, app: SharedApp, outputs: Outputs)
 const sayCopies = (f: Facts): string =>
   f.clusters.map((c) => `${c.name}: ${c.role}${c.why === undefined ? '' : ` (${c.why})`}`).join('; ');
 
+interface Waited {
+  voters: number;
+  standing: number;
+  took: number;
+}
+
+/** A home is there, and those who are missing do not answer. */
+function isRest(f: Facts, x: Waited): boolean {
+  const silent = f.clusters.filter((c) => c.role === 'unknown').length;
+  return f.home !== null && f.copies >= x.voters - silent && x.took > SILENT_MS;
+}
+
 /** How the copies stand once they are waited for no longer; undefined: a little more patience. */
-function verdictOn(f: Facts, x: { voters: number; standing: number; took: number }): Omit<Step, 'step'> | undefined {
+function verdictOn(f: Facts, x: Waited): Omit<Step, 'step'> | undefined {
   const say = `${f.home ?? 'no home'}, ${f.copies} of ${x.voters} copies`;
   if (f.home !== null && f.copies >= x.standing) return { state: 'done', detail: say };
-  const silent = f.clusters.filter((c) => c.role === 'unknown').length;
-  const rest = f.home !== null && f.copies >= x.voters - silent && x.took > SILENT_MS;
   // The first home needs every copy; without one that is not built nothing is waited for but a home that is there.
   const built = x.standing === x.voters;
-  if (!rest && x.took <= (built ? HOME_MS : FEW_MS)) return undefined;
+  if (!isRest(f, x) && x.took <= (built ? HOME_MS : FEW_MS)) return undefined;
   return { state: f.home === null && built ? 'failed' : 'note', detail: sayCopies(f) };
 }
 
