@@ -27,6 +27,11 @@ const GLOBALS: readonly ArgSpec[] = [
   },
   { name: 'json', help: 'same as -o json', type: { is: 'flag' } },
   { name: 'config', help: 'config file', type: { is: 'text' }, value: '<file>' },
+  {
+    name: 'inProcess',
+    help: 'without the server that is configured: looks and what makes safer',
+    type: { is: 'flag' },
+  },
   { name: 'noColor', help: 'no colours', type: { is: 'flag' } },
   { name: 'ascii', help: 'no symbols beyond ASCII', type: { is: 'flag' } },
   { name: 'help', help: 'what this verb does', type: { is: 'flag' }, short: 'h' },
