@@ -106,6 +106,7 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
   const paint = painter(screen, style, () => Date.now());
   const [abort, detach] = [new AbortController(), new AbortController()];
   let stop: () => void = () => undefined;
+  let close: () => Promise<void> = async () => undefined;
   try {
     const typed: Call = {
       verb: invocation.spec.verb,
@@ -113,6 +114,7 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
       ...(invocation.global.config === undefined ? {} : { config: invocation.global.config }),
     };
     const context = await deps.engine(typed);
+    close = () => context.close();
     const { spec, global } = invocation;
     const wish = { spec, inProcess: global.inProcess, env: process.env, version: version() };
     const { call, remote, note } = await choose(context, typed, wish);
@@ -130,10 +132,11 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
     paint.end();
     const painted = screen.isTTY && process.stdout.isTTY === true && paint.shows(outcome.view);
     await show(outcome, { invocation, ms: Date.now() - started, style, painted });
-    await context.close();
   } finally {
     paint.end();
     stop();
+    // After a failure too: an open connection to a store would keep the process.
+    await close();
   }
 }
 
