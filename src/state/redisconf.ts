@@ -53,6 +53,8 @@ export function redisConf(o: RedisConf): string {
     `masterauth ${s.repl}`,
     'min-replicas-to-write 0',
     'repl-timeout 10',
+    // Well below the time-out: an idle log is no lost primary.
+    'repl-ping-replica-period 2',
     'repl-backlog-ttl 0',
     `repl-backlog-size ${o.backlog ?? 64 << 20}`,
     'repl-diskless-load disabled',

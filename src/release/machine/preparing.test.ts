@@ -71,6 +71,30 @@ describe('before the commit', () => {
     expect(ended.actions).toMatchObject([{ do: 'decide', next: { decision: 'rolledback', cause: gate } }]);
   });
 
+  it('a gate that closes while a person is waited for ends nothing; from the word on it has the time again', () => {
+    const held: ReleaseRecord = { ...RECORD, terms: { ...RECORD.terms, approve: ['commit'] } };
+    const at = (now: number, gates: (typeof gate)[], register: ReleaseRecord = held): Observations => {
+      const o = seen({ gates });
+      const v = o.clusters['sao'] as ClusterView;
+      const sw = { ...v.sw, at: now };
+      return {
+        ...o,
+        register,
+        clusters: { sao: { ...v, sw, green: { ...v.green, at: now }, blue: { ...v.blue, at: now } } },
+      };
+    };
+    expect(decide(held, at(5000, [gate]), 5000)).toEqual({ actions: [{ do: 'wait' }], why: [gate] });
+    const word = { kind: 'approve', by: 'ana', at: 5000, stage: 'commit' } as const;
+    const approved = { ...held, requests: [word] };
+    expect(decide(approved, at(5500, [gate], approved), 5500).actions).toEqual([{ do: 'wait', until: 6000 }]);
+    expect(decide(approved, at(6000, [gate], approved), 6000).actions).toMatchObject([
+      { do: 'decide', next: { decision: 'rolledback', cause: gate } },
+    ]);
+    expect(decide(approved, at(9000, [], approved), 9000).actions).toMatchObject([
+      { do: 'decide', next: { decision: 'committed' } },
+    ]);
+  });
+
   it('TW7011: green that is smaller than what serves now is made larger, and is no commit', () => {
     const small = decide(RECORD, seen({ blue: { at: 0, value: pods(5) } }), 0);
     expect(small.actions).toEqual([{ do: 'makeGreen', cluster: 'sao', version: 'v2', fence: 3 }]);

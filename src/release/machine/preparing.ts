@@ -91,6 +91,18 @@ function blocks(x: Round): Reason[] {
   ];
 }
 
+/**
+ * Until when what blocks may block. A release that is prepared and waits for a person may be held by a gate for as long
+ * as that person waits; from the person's word on it has the time again.
+ */
+function deadline(x: Round): number | undefined {
+  const prepared = x.r.members.every((c) => lack(x, c) === undefined);
+  if (prepared && heldBack(x.r, 'commit') !== undefined) return undefined;
+  const word = x.r.requests.findLast((q) => q.kind === 'approve' && q.stage === 'commit');
+  const from = prepared && word !== undefined ? Math.max(x.r.startedAt, word.at) : x.r.startedAt;
+  return from + x.r.terms.prepareMs;
+}
+
 const committed = (x: Round): Decided =>
   decideOn({ ...x.r, decision: 'committed', wave: 0, step: 'flip', since: x.now });
 
@@ -101,11 +113,12 @@ export function preparing(x: Round): Decided {
   const left = givenUp(x);
   if (left !== undefined) return decideOn(left);
   const missing = blocks(x);
-  if (missing.length > 0 && due(x, x.r.startedAt + x.r.terms.prepareMs))
+  const until = deadline(x);
+  if (missing.length > 0 && until !== undefined && due(x, until))
     return skipped(x, missing) ?? ended(x, missing[0] as Reason);
   const actions = [...x.r.members.flatMap((c) => steps(x, c)), ...brakesOfGivenUp(x)];
   if (actions.length > 0) return { actions, why: missing };
   if (missing.length > 0)
-    return { actions: [{ do: 'wait', until: x.r.startedAt + x.r.terms.prepareMs }], why: missing };
+    return { actions: [until === undefined ? { do: 'wait' } : { do: 'wait', until }], why: missing };
   return heldBack(x.r, 'commit') ?? committed(x);
 }
