@@ -4,7 +4,7 @@ import { check, type Verdict, type Write } from '../sim/state-chaos/checker.ts';
 import { eventually, Rig, ROOT, visits } from './rig.ts';
 
 /** One list in three clouds: what is acknowledged stays, whatever dies. One sandbox, one fault after the other. */
-const rig = new Rig();
+const rig = new Rig({ TW_CONFIG: join(ROOT, 'examples', 'guestbook', 'shared.config.ts') });
 const HOST = 'guestbook.demo.tradewind.example';
 const CLUSTERS = ['sao', 'mtl', 'syd'] as const;
 const NAMESPACE = 'state-guestbook';
