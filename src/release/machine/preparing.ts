@@ -106,6 +106,13 @@ function deadline(x: Round): number | undefined {
 const committed = (x: Round): Decided =>
   decideOn({ ...x.r, decision: 'committed', wave: 0, step: 'flip', since: x.now });
 
+/** What becomes of a release that is still blocked when its time is over. */
+function overdue(x: Round, missing: readonly Reason[], until: number | undefined): Decided | undefined {
+  const [first] = missing;
+  if (first === undefined || until === undefined || !due(x, until)) return undefined;
+  return skipped(x, missing) ?? ended(x, first);
+}
+
 /** Green is made everywhere and votes; all votes, gates and words together are the commit. */
 export function preparing(x: Round): Decided {
   const stopped = lastOf(x.r, 'rollback');
@@ -114,8 +121,8 @@ export function preparing(x: Round): Decided {
   if (left !== undefined) return decideOn(left);
   const missing = blocks(x);
   const until = deadline(x);
-  if (missing.length > 0 && until !== undefined && due(x, until))
-    return skipped(x, missing) ?? ended(x, missing[0] as Reason);
+  const over = overdue(x, missing, until);
+  if (over !== undefined) return over;
   const actions = [...x.r.members.flatMap((c) => steps(x, c)), ...brakesOfGivenUp(x)];
   if (actions.length > 0) return { actions, why: missing };
   if (missing.length > 0)
