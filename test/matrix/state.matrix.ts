@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, Rig, ROOT, visits } from '../e2e/rig.ts';
 import { check, type Verdict, type Write } from '../sim/state-chaos/checker.ts';
-import { eventually, Rig, ROOT, visits } from './rig.ts';
 
 /** One list in three clouds: what is acknowledged stays, whatever dies. One sandbox, one fault after the other. */
 const rig = new Rig({ TW_CONFIG: join(ROOT, 'examples', 'guestbook', 'shared.config.ts') });
@@ -43,7 +43,7 @@ interface Load {
 /** Writers of one region for a while. */
 async function writers(from: string, name: string, seconds: number): Promise<Load> {
   const [first] = await visits(rig, from, '--times', '1');
-  const script = join(ROOT, 'test', 'e2e', 'writers.ts');
+  const script = join(ROOT, 'test', 'matrix', 'writers.ts');
   const args = [script, first?.answeredBy ?? '', HOST, `${name}-${from}`, '10', '30', String(seconds)];
   const ran = await rig.tw('sandbox', 'enter', `users-${from}`, '--', process.execPath, ...args);
   expect(ran.code, ran.stderr).toBe(0);

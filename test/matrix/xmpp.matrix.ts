@@ -9,7 +9,7 @@ import { CLUSTERS, Shop } from '../../src/commands/release/released.fixtures.ts'
 import { chatOf } from '../../src/compose/chat.ts';
 import { checkConfig } from '../../src/config/index.ts';
 import { memoryStore, StoreWorld } from '../../src/kernel/index.ts';
-import { CHROMIUM, ConverseSite, noChromium, shown, type } from './converse.ts';
+import { CHROMIUM, ConverseSite, noChromium, shown, type } from '../e2e/converse.ts';
 
 /**
  * Three persons in three windows of Converse.js, a real Prosody between them and the chat loop of `tw serve`: gate,
