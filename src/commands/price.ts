@@ -2,7 +2,15 @@ import { type Row, text } from '../kernel/index.ts';
 import type { StatePlan } from '../state/index.ts';
 
 const secondsOf = (ms: number | undefined): string =>
-  ms === undefined ? 'never by itself' : `${(ms / 1000).toFixed(1)} s`;
+  ms === undefined ? 'until a person acts' : `${(ms / 1000).toFixed(1)} s`;
+
+/** How long writes wait for a home, by the cluster that is lost. */
+function sayWaits(p: StatePlan, about: string): string {
+  const waits = p.rto
+    .filter((r) => r.ms !== 0)
+    .map((r) => `${r.ms === undefined ? '' : about}${secondsOf(r.ms)} when ${r.lost} is lost`);
+  return waits.length === 0 ? 'writes never wait for another cluster' : `writes wait ${waits.join(', ')}`;
+}
 
 /** What the users of one app buy, before anything is applied. */
 export function priceRow(p: StatePlan): Row {
@@ -26,13 +34,8 @@ export function priceRow(p: StatePlan): Row {
         `a write takes ${p.writes.map((w) => `${about}${Math.round(w.ms)} ms in ${w.cluster}`).join(', ')}`,
       ),
       line('survives', `survives the loss of ${p.survives}; lost then: ${rpo}`),
-      line(
-        'rto',
-        `writes wait ${p.rto
-          .filter((r) => r.ms !== 0)
-          .map((r) => `${about}${secondsOf(r.ms)} when ${r.lost} is lost`)
-          .join(', ')}`,
-      ),
+      // Nothing that is lost with its cluster is waited for.
+      ...(p.mode === 'isolated' ? [] : [line('rto', sayWaits(p, about))]),
       ...(p.refused.length === 0 ? [] : [line('refused', `refused: ${p.refused.join('; ')}`)]),
     ],
   };

@@ -1,7 +1,18 @@
-import type { CommandSpec } from './model.ts';
+import type { ArgSpec, CommandSpec } from './model.ts';
 import { needed, text } from './table-args.ts';
 
 export const ROLES = ['look', 'operate', 'admin'] as const;
+
+/** What a token may do, and for how long. */
+const tokenOf = (role: string): ArgSpec[] => [
+  { name: 'role', help: 'look, operate or admin', type: { is: 'text', initial: role }, value: '<role>', from: ROLES },
+  {
+    name: 'days',
+    help: 'days until it expires',
+    type: { is: 'int', min: 1, max: 3650, initial: 90 },
+    value: '<n>',
+  },
+];
 
 /** Verbs of the control plane and of who may use it. */
 export const SERVER_COMMANDS: readonly CommandSpec[] = [
@@ -50,19 +61,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
         type: text,
         position: 'optional',
       },
-      {
-        name: 'role',
-        help: 'look, operate or admin',
-        type: { is: 'text', initial: 'operate' },
-        value: '<role>',
-        from: ROLES,
-      },
-      {
-        name: 'days',
-        help: 'days until it expires',
-        type: { is: 'int', min: 1, max: 3650, initial: 90 },
-        value: '<n>',
-      },
+      ...tokenOf('operate'),
     ],
     examples: ['tw login', "tw login 'https://tw.example/#code=…' --role look"],
     result: 'Login',
@@ -81,22 +80,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     verb: 'token create',
     summary: 'make a token for the HTTP API; it is shown once',
     kind: 'rule',
-    args: [
-      { name: 'name', help: 'what it is for', type: needed, position: 'one' },
-      {
-        name: 'role',
-        help: 'look, operate or admin',
-        type: { is: 'text', initial: 'look' },
-        value: '<role>',
-        from: ROLES,
-      },
-      {
-        name: 'days',
-        help: 'days until it expires',
-        type: { is: 'int', min: 1, max: 3650, initial: 90 },
-        value: '<n>',
-      },
-    ],
+    args: [{ name: 'name', help: 'what it is for', type: needed, position: 'one' }, ...tokenOf('look')],
     examples: ['tw token create ci --role operate', 'tw token create grafana --days 365'],
     result: 'Token',
   },

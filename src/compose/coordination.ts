@@ -16,7 +16,7 @@ import {
   PORTS,
   peerHost,
 } from '../coordination/index.ts';
-import { type FleetApp, type KubeApi, place } from '../fleet/index.ts';
+import { type FleetApp, type KubeApi, placedOn } from '../fleet/index.ts';
 import { type FleetCa, knownCa, type Outputs, openFleetCa } from '../infra/index.ts';
 import { type Clock, type ClusterName, fault, openStore, type Store } from '../kernel/index.ts';
 import type { EtcdAdmin, EtcdEndpoint, EtcdOptions } from '../kernel/store-etcd/index.ts';
@@ -139,10 +139,8 @@ export async function clientCertificate(w: CoordinationWiring, outputs: Outputs,
 
 /** Clusters without a member whose state asks the members elsewhere. */
 function guestsOf(config: Config, m: Members): ClusterName[] {
-  const facts = config.clusters.map((c) => ({ facts: c, presence: 'present' as const }));
   const shared = config.apps.filter((a) => a.state.mode !== 'isolated');
-  const wanted = shared.flatMap((a) => place(a.name, a.placement, facts).filter((d) => d.placed));
-  const names = new Set(wanted.map((d) => d.cluster));
+  const names = new Set(shared.flatMap((a) => placedOn(a, config.clusters).map((c) => c.name)));
   return config.clusters.map((c) => c.name).filter((c) => names.has(c) && !m.members.includes(c));
 }
 

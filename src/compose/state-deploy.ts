@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { AppConfig, ClusterConfig, Config } from '../config/index.ts';
 import { CLIENT_HOST, PORTS as STORE_PORTS, peerHost as storePeerHost } from '../coordination/index.ts';
-import { dictOf, type FleetApp, place, textOf } from '../fleet/index.ts';
+import { balancerNotes, dictOf, type FleetApp, placedOn, textOf } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type ClusterName, estimatedRtt, fault, type Problem, type Store } from '../kernel/index.ts';
 import {
@@ -39,13 +39,6 @@ const SHARED: ReadonlySet<string> = new Set(['write', 'repl']);
 
 export const isShared = (a: AppConfig): a is SharedApp => a.state.mode !== 'isolated';
 
-/** Clusters the app runs in. */
-export function placed(config: Config, app: AppConfig): ClusterConfig[] {
-  const facts = config.clusters.map((c) => ({ facts: c, presence: 'present' as const }));
-  const names = place(app.name, app.placement, facts).filter((d) => d.placed);
-  return config.clusters.filter((c) => names.some((d) => d.cluster === c.name));
-}
-
 /** Places with a member of the store. Of an etcd that is there already nothing but its purpose is known. */
 function membersOf(config: Config): readonly string[] {
   const c = config.coordination;
@@ -68,7 +61,7 @@ function byDistance(config: Config): Rtts {
 
 /** By distances alone: voters and home must not change because a round trip did. */
 export function planOf(config: Config, app: AppConfig, pinned?: Pinned): StatePlan {
-  const clusters = placed(config, app).map((c) => c.name);
+  const clusters = placedOn(app, config.clusters).map((c) => c.name);
   const decided = pinned === undefined ? {} : { decided: decidedOf(app, pinned) };
   const plan = statePlan({
     app,
@@ -147,7 +140,7 @@ export function pricedOf(
   };
   const at = now.home ?? home;
   const decided = { voters, ...(at === undefined ? {} : { home: at }) };
-  const clusters = placed(config, app).map((c) => c.name);
+  const clusters = placedOn(app, config.clusters).map((c) => c.name);
   const priced = statePlan({ app, clusters, rtt, traffic: {}, members: membersOf(config), decided });
   return { ...priced, faults: plan.faults };
 }
@@ -233,7 +226,7 @@ async function storeKeys(w: StateWiring, outputs: Outputs, issuer: Issuer): Prom
 }
 
 export async function appOf(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<FleetApp> {
-  const clusters = placed(w.config, app);
+  const clusters = placedOn(app, w.config.clusters);
   const plan = await planNow(w, app, outputs);
   const keys = await keysOf(w, app, { issuer: issuerOf(w), outputs, clusters });
   return stateApp({
@@ -241,7 +234,16 @@ export async function appOf(w: StateWiring, app: SharedApp, outputs: Outputs): P
     image: w.image,
     clusters: clusters.flatMap((cluster) => {
       const own = keys[cluster.name];
-      return own === undefined ? [] : [{ cluster, keys: own, settings: settingsOf(w, app, plan, cluster.name) }];
+      return own === undefined
+        ? []
+        : [
+            {
+              cluster,
+              keys: own,
+              settings: settingsOf(w, app, plan, cluster.name),
+              balancer: balancerNotes(cluster.cloud),
+            },
+          ];
     }),
   });
 }

@@ -1,5 +1,5 @@
 import type { Step } from '../commands/index.ts';
-import { type KubeApi, type MeetInput, meetPeers } from '../fleet/index.ts';
+import { type KubeApi, type MeetInput, meetPeers, placedOn } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type ClusterName, within } from '../kernel/index.ts';
 import {
@@ -13,14 +13,11 @@ import {
   PORTS,
   peerService,
   type StatePlan,
+  settled,
   WIRE,
 } from '../state/index.ts';
-import { placed, planNow, pricedOf, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { planNow, pricedOf, type SharedApp, type StateWiring } from './state-deploy.ts';
 
-const HOME_MS = 120_000;
-const FEW_MS = 15_000;
-/** Copies that do not answer for so long are not waited for, where there is a home. */
-const SILENT_MS = 30_000;
 const POLL_MS = 500;
 const ASK_MS = 4000;
 
@@ -50,7 +47,7 @@ async function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): Prom
   const namespace = namespaceOf(app.name);
   return {
     from: (await planNow(w, app, outputs)).voters,
-    to: placed(w.config, app).map((c) => c.name),
+    to: placedOn(app, w.config.clusters).map((c) => c.name),
     at: { namespace, name: WIRE },
     nameOf: (peer) => ({
       namespace,
@@ -91,34 +88,9 @@ export async function stateGate(
 /** What the agents of one app say together. */
 export async function factsFor(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Facts> {
   const plan = await planNow(w, app, outputs);
-  const gateways = placed(w.config, app).map((c) => c.name);
+  const gateways = placedOn(app, w.config.clusters).map((c) => c.name);
   const without = gateways.filter((c) => !plan.voters.includes(c));
   return factsOf(plan, await askAll(w, app, outputs), without);
-}
-
-const sayCopies = (f: Facts): string =>
-  f.clusters.map((c) => `${c.name}: ${c.role}${c.why === undefined ? '' : ` (${c.why})`}`).join('; ');
-
-interface Waited {
-  voters: number;
-  standing: number;
-  took: number;
-}
-
-/** A home is there, and those who are missing do not answer. */
-function isRest(f: Facts, x: Waited): boolean {
-  const silent = f.clusters.filter((c) => c.role === 'unknown').length;
-  return f.home !== null && f.copies >= x.voters - silent && x.took > SILENT_MS;
-}
-
-/** How the copies stand once they are waited for no longer; undefined: a little more patience. */
-function verdictOn(f: Facts, x: Waited): Omit<Step, 'step'> | undefined {
-  const say = `${f.home ?? 'no home'}, ${f.copies} of ${x.voters} copies`;
-  if (f.home !== null && f.copies >= x.standing) return { state: 'done', detail: say };
-  // The first home needs every copy; without one that is not built nothing is waited for but a home that is there.
-  const built = x.standing === x.voters;
-  if (!isRest(f, x) && x.took <= (built ? HOME_MS : FEW_MS)) return undefined;
-  return { state: f.home === null && built ? 'failed' : 'note', detail: sayCopies(f) };
 }
 
 async function awaitHome(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<Step> {
@@ -127,7 +99,7 @@ async function awaitHome(w: StateWiring, app: SharedApp, outputs: Outputs, signa
   const began = w.clock.monotonic();
   for (;;) {
     const f = await factsFor(w, app, outputs);
-    const verdict = verdictOn(f, { voters: voters.length, standing, took: w.clock.monotonic() - began });
+    const verdict = settled(f, { voters: voters.length, standing, took: w.clock.monotonic() - began });
     if (verdict !== undefined) return { step: `${app.name}: home`, ...verdict };
     await w.clock.sleep(POLL_MS, signal);
   }

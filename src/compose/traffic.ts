@@ -1,6 +1,6 @@
 import { type Step, TEARDOWN, type TrafficDoor, type WhyFacts } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
-import { type FleetApp, type KubeApi, place } from '../fleet/index.ts';
+import { type FleetApp, type KubeApi, placedOn } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type Clock, type Journal, toJson } from '../kernel/index.ts';
 import { createHttp } from '../traffic/adapters/http.ts';
@@ -64,13 +64,7 @@ function storeOver(api: (cluster: string) => KubeApi | undefined): SnapshotStore
 
 /** Apps with traffic that the config places here: a Service that is away for a moment takes no cluster out. */
 function placed(w: TrafficWiring, c: Config['clusters'][number]): string[] {
-  return w.config.apps
-    .filter(
-      (a) =>
-        a.traffic !== undefined &&
-        place(a.name, a.placement, [{ facts: c, presence: 'present' }]).every((d) => d.placed),
-    )
-    .map((a) => a.name);
+  return w.config.apps.filter((a) => a.traffic !== undefined && placedOn(a, [c]).length > 0).map((a) => a.name);
 }
 
 /** Load balancer addresses of every app in every cluster that answers. */

@@ -26,12 +26,12 @@ export type {
   Ref,
   Versions,
 } from './model.ts';
-export { type MeetInput, meetPeers, type PeerName } from './peers.ts';
+export { balancerNotes, type MeetInput, meetPeers, type PeerName } from './peers.ts';
 export type { Allow, TakeOver } from './plan/fold.ts';
 export { health } from './plan/health.ts';
 export { versionedName } from './plan/names.ts';
 export { dictOf, equal, keyOf, listOf, sayRef, textOf } from './plan/objects.ts';
-export { place } from './plan/placement.ts';
+export { place, placedOn } from './plan/placement.ts';
 export { publicPlan } from './plan/summary.ts';
 export { fleetPlan, type PlanCluster, type PlanInput } from './planner.ts';
 export { type ClusterApi, type PodQuery, pickTarget, type Target, targetsOf } from './pods.ts';

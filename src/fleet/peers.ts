@@ -1,9 +1,18 @@
-import { type Clock, type ClusterName, LABEL_PREFIX } from '../kernel/index.ts';
+import { type Clock, type Cloud, type ClusterName, LABEL_PREFIX } from '../kernel/index.ts';
 import type { KubeObject } from './model.ts';
 import { type KubeApi, KubeError } from './ports.ts';
 import { loadBalancerAt } from './status.ts';
 
 const IPV4 = /^\d+(\.\d+){3}$/;
+
+/** What makes a load balancer reachable from other clouds; one of EKS is private unless it is told otherwise. */
+export const balancerNotes = (cloud: Cloud): Record<string, string> =>
+  cloud === 'aws'
+    ? {
+        'service.beta.kubernetes.io/aws-load-balancer-type': 'external',
+        'service.beta.kubernetes.io/aws-load-balancer-scheme': 'internet-facing',
+      }
+    : {};
 
 /** A name in one cluster for what a load balancer of another cluster leads to. */
 export interface PeerName {

@@ -24,5 +24,5 @@ export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts'
 export type { AgentNote, AgentReport } from './ports.ts';
 export type { RedisSecrets } from './redisconf.ts';
 export { roll } from './roll.ts';
-export { type Facts, factsOf, gateOf, type Heard } from './view.ts';
+export { type Facts, factsOf, gateOf, type Heard, settled } from './view.ts';
 export { wireHost } from './wire/header.ts';

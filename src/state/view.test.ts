@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Look } from './model.ts';
 import type { StatePlan } from './plan.ts';
 import type { AgentReport } from './ports.ts';
-import { factsOf, gateOf, type Heard } from './view.ts';
+import { factsOf, gateOf, type Heard, settled } from './view.ts';
 
 const look = (role: Look['role'], link = true): Look => ({
   run: 'r',
@@ -81,5 +81,35 @@ describe('gate', () => {
     [report('sa', { look: look('replica', false) }), /link to home is down/],
   ] satisfies [Heard, RegExp][])('closes with the reason', (heard, say) => {
     expect(gateOf(heard, 5000)).toEqual([expect.stringMatching(say)]);
+  });
+});
+
+describe('waiting for the copies', () => {
+  const silent: Heard = { cluster: 'au', why: 'no answer' };
+  const all = { voters: 3, standing: 3 };
+  const facts = (...heard: Heard[]) => factsOf(plan, heard, []);
+
+  it('ends when every copy that is built is in step', () => {
+    const three = facts(report('ca'), report('sa'), report('au'));
+    expect(settled(three, { ...all, took: 0 })).toEqual({ state: 'done', detail: 'ca, 3 of 3 copies' });
+    const two = facts(report('ca'), report('sa'), silent);
+    expect(settled(two, { voters: 3, standing: 2, took: 0 })).toMatchObject({ state: 'done' });
+  });
+
+  it('goes on without a copy that does not answer after half a minute, where there is a home', () => {
+    const two = facts(report('ca'), report('sa'), silent);
+    expect(settled(two, { ...all, took: 30_000 })).toBeUndefined();
+    expect(settled(two, { ...all, took: 30_001 })).toMatchObject({ state: 'note' });
+    // One that answers and is behind is waited for.
+    const behind = facts(report('ca'), report('sa'), report('au', { look: look('fenced') }));
+    expect(settled(behind, { ...all, took: 30_001 })).toBeUndefined();
+    expect(settled(behind, { ...all, took: 120_001 })).toMatchObject({ state: 'note' });
+  });
+
+  it('no home is a failure, but where a cluster of a copy is not built', () => {
+    const none = facts(report('sa', { look: look('fenced') }), silent, { cluster: 'ca', why: 'no answer' });
+    expect(settled(none, { ...all, took: 120_000 })).toBeUndefined();
+    expect(settled(none, { ...all, took: 120_001 })).toMatchObject({ state: 'failed' });
+    expect(settled(none, { voters: 3, standing: 2, took: 15_001 })).toMatchObject({ state: 'note' });
   });
 });

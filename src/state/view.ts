@@ -99,3 +99,33 @@ export function gateOf(h: Heard, maxLagMs: number): string[] {
     return [`state: the copy in ${h.cluster} is ${Math.round(r.lagMs)} ms behind, limit ${maxLagMs} ms`];
   return [];
 }
+
+const HOME_MS = 120_000;
+const FEW_MS = 15_000;
+/** Copies that do not answer for so long are not waited for, where there is a home. */
+const SILENT_MS = 30_000;
+
+export interface Waited {
+  voters: number;
+  /** Voters whose clusters are built. */
+  standing: number;
+  /** Milliseconds so far. */
+  took: number;
+}
+
+/** A home is there, and those who are missing do not answer. */
+function isRest(f: Facts, x: Waited): boolean {
+  const silent = f.clusters.filter((c) => c.role === 'unknown').length;
+  return f.home !== null && f.copies >= x.voters - silent && x.took > SILENT_MS;
+}
+
+/** How the copies stand once they are waited for no longer; undefined: a little more patience. */
+export function settled(f: Facts, x: Waited): { state: 'done' | 'note' | 'failed'; detail: string } | undefined {
+  const say = `${f.home ?? 'no home'}, ${f.copies} of ${x.voters} copies`;
+  if (f.home !== null && f.copies >= x.standing) return { state: 'done', detail: say };
+  // The first home needs every copy; without one that is not built nothing is waited for but a home that is there.
+  const built = x.standing === x.voters;
+  if (!isRest(f, x) && x.took <= (built ? HOME_MS : FEW_MS)) return undefined;
+  const each = f.clusters.map((c) => `${c.name}: ${c.role}${c.why === undefined ? '' : ` (${c.why})`}`);
+  return { state: f.home === null && built ? 'failed' : 'note', detail: each.join('; ') };
+}

@@ -1,5 +1,5 @@
 import type { AppConfig } from '../../config/index.ts';
-import { place } from '../../fleet/index.ts';
+import { placedOn } from '../../fleet/index.ts';
 import type { Outputs } from '../../infra/index.ts';
 import { causes, fault, nearest } from '../../kernel/index.ts';
 import {
@@ -64,9 +64,7 @@ export async function releasedApp(c: Context, name: string | undefined): Promise
 
 /** Clusters the app is placed on, in the order of the config. */
 export function placedClusters(x: { e: Engine; app: AppConfig }): string[] {
-  return x.e.config.clusters
-    .filter((c) => place(x.app.name, x.app.placement, [{ facts: c, presence: 'present' }]).every((d) => d.placed))
-    .map((c) => c.name);
+  return placedOn(x.app, x.e.config.clusters).map((c) => c.name);
 }
 
 interface SeenCluster extends PlanCluster {

@@ -1,5 +1,5 @@
 import type { ClusterConfig } from '../../config/index.ts';
-import type { FleetApp, KubeObject } from '../../fleet/index.ts';
+import { balancerNotes, type FleetApp, type KubeObject } from '../../fleet/index.ts';
 import { type ClusterName, digest, LABEL_PREFIX } from '../../kernel/index.ts';
 import {
   type Certificate,
@@ -135,12 +135,6 @@ function statefulSet(i: CoordinationInput, me: ClusterName, timing: Timing): Kub
   };
 }
 
-/** A load balancer of EKS is private unless it is told otherwise. */
-const PUBLIC = {
-  'service.beta.kubernetes.io/aws-load-balancer-type': 'external',
-  'service.beta.kubernetes.io/aws-load-balancer-scheme': 'internet-facing',
-};
-
 function services(me: ClusterConfig): KubeObject[] {
   const service = (name: string, spec: Record<string, unknown>, notes: Record<string, string> = {}): KubeObject => ({
     apiVersion: 'v1',
@@ -165,7 +159,7 @@ function services(me: ClusterConfig): KubeObject[] {
         selector: SELECTOR,
         ports: [port('peer'), port('client')],
       },
-      me.cloud === 'aws' ? PUBLIC : {},
+      balancerNotes(me.cloud),
     ),
   ];
 }

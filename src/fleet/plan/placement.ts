@@ -43,3 +43,10 @@ export function place(
     })
     .toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1));
 }
+
+/** Of these clusters, those that carry the app by the words of its placement, in their order. */
+export const placedOn = <C extends ClusterFacts>(
+  app: { name: string; placement: Placement },
+  clusters: readonly C[],
+): C[] =>
+  clusters.filter((facts) => place(app.name, app.placement, [{ facts, presence: 'present' }]).every((d) => d.placed));

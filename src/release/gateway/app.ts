@@ -1,5 +1,5 @@
 import { type Config, isRouted } from '../../config/index.ts';
-import { type FleetApp, type KubeObject, place } from '../../fleet/index.ts';
+import { type FleetApp, type KubeObject, placedOn } from '../../fleet/index.ts';
 import { type ClusterName, LABEL_PREFIX } from '../../kernel/index.ts';
 import { GATEWAY_LABELS, GATEWAY_NAME as NAME } from './names.ts';
 import { TRAEFIK_VERSION, traefik } from './traefik.ts';
@@ -133,9 +133,8 @@ const PUBLIC = { 'service.beta.kubernetes.io/aws-load-balancer-scheme': 'interne
 
 /** Clusters that carry a routed app. */
 function clustersOf(config: GatewayConfig): ClusterName[] {
-  const all = config.clusters.map((facts) => ({ facts, presence: 'present' as const }));
-  const placed = config.apps.filter(isRouted).flatMap((a) => place(a.name, a.placement, all).filter((d) => d.placed));
-  return config.clusters.map((c) => c.name).filter((name) => placed.some((d) => d.cluster === name));
+  const routed = config.apps.filter(isRouted);
+  return config.clusters.filter((c) => routed.some((a) => placedOn(a, [c]).length > 0)).map((c) => c.name);
 }
 
 /**

@@ -28,6 +28,8 @@ export interface DataCluster {
   cluster: ClusterConfig;
   settings: Settings;
   keys: DataKeys;
+  /** Annotations that make its load balancer reachable from other clouds. */
+  balancer: Readonly<Record<string, string>>;
 }
 export interface StateAppInput {
   app: Pick<AppConfig, 'name' | 'pull'> & { state: SharedState };
@@ -38,12 +40,6 @@ export interface StateAppInput {
 
 const select = (name: string): Record<string, string> => ({ 'app.kubernetes.io/name': name });
 const labels = (name: string): Record<string, string> => ({ ...select(name), ...PART });
-
-/** A load balancer of EKS is private unless it is told otherwise. */
-const PUBLIC = {
-  'service.beta.kubernetes.io/aws-load-balancer-type': 'external',
-  'service.beta.kubernetes.io/aws-load-balancer-scheme': 'internet-facing',
-};
 
 class Objects {
   readonly #x: StateAppInput;
@@ -119,7 +115,7 @@ class Objects {
       protocol: 'TCP',
       targetPort: name,
     });
-    const notes = this.#c.cluster.cloud === 'aws' ? PUBLIC : {};
+    const notes = this.#c.balancer;
     // Processes must meet before any of them is ready.
     const early = { publishNotReadyAddresses: true };
     const own = [
