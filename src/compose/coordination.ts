@@ -9,12 +9,17 @@ import {
   CLIENT_HOST,
   CLIENT_SECRET,
   coordinationApp,
+  genesis,
+  hasBegun,
   introduce,
   MEMBER_SECRET,
   NAME,
   NAMESPACE,
   PORTS,
   peerHost,
+  readStart,
+  type Start,
+  standing,
 } from '../coordination/index.ts';
 import { type FleetApp, type KubeApi, placedOn } from '../fleet/index.ts';
 import { type FleetCa, knownCa, type Outputs, openFleetCa } from '../infra/index.ts';
@@ -144,6 +149,17 @@ function guestsOf(config: Config, m: Members): ClusterName[] {
   return config.clusters.map((c) => c.name).filter((c) => names.has(c) && !m.members.includes(c));
 }
 
+/** What is there stays; where nothing is, a store that stands elsewhere is joined and none is begun anew. */
+async function startsOf(w: CoordinationWiring, m: Members, outputs: Outputs): Promise<Record<ClusterName, Start>> {
+  const read = async (c: ClusterName): Promise<[ClusterName, Start | undefined]> => {
+    const api = w.kube(c, outputs);
+    return [c, api === undefined ? undefined : await readStart(api).catch(() => undefined)];
+  };
+  const there = await Promise.all(m.members.map(read));
+  const begun = there.some(([, s]) => hasBegun(s));
+  return Object.fromEntries(there.map(([c, s]) => [c, s ?? (begun ? standing(c) : genesis(m.members))]));
+}
+
 async function systemApp(w: CoordinationWiring, m: Members, outputs: Outputs): Promise<FleetApp> {
   const issuer = issuerOf(w);
   const certificates: Record<ClusterName, Certificate> = {};
@@ -153,10 +169,18 @@ async function systemApp(w: CoordinationWiring, m: Members, outputs: Outputs): P
     const hosts = [peerHost(cluster), CLIENT_HOST];
     certificates[cluster] = await certificateOf(there, issuer, { name: `etcd ${cluster}`, hosts });
   }
+  const starts = await startsOf(w, m, outputs);
   const members = w.config.clusters.filter((c) => m.members.includes(c.name));
   if (members.length === 0) throw fault('TW5112', { why: ['no cluster runs a member'] });
   const client = await clientCertificate(w, outputs, issuer);
-  return coordinationApp({ fleet: w.config.fleet, members, guests: guestsOf(w.config, m), certificates, client });
+  return coordinationApp({
+    fleet: w.config.fleet,
+    members,
+    guests: guestsOf(w.config, m),
+    certificates,
+    starts,
+    client,
+  });
 }
 
 async function withAdmin<T>(w: CoordinationWiring, work: (admin: EtcdAdmin) => Promise<T>): Promise<T> {
@@ -186,6 +210,12 @@ export function coordinationDoor(w: CoordinationWiring): CoordinationDoor | unde
           await status().catch((e: unknown) =>
             c.members.map((name) => ({ name, up: false as const, why: e instanceof Error ? e.message : String(e) })),
           ),
+        membership: {
+          list: () => withAdmin(w, (a) => a.list()),
+          addLearner: (url) => withAdmin(w, (a) => a.addLearner(url)),
+          promote: (id) => withAdmin(w, (a) => a.promote(id)),
+          remove: (id) => withAdmin(w, (a) => a.remove(id)),
+        },
         clock,
         signal,
       });

@@ -7,6 +7,7 @@ import { NAMESPACE, PEERS_SERVICE } from './model.ts';
 import { coordinationApp } from './plan/app.ts';
 import { majority, sayMembers } from './plan/health.ts';
 import { leaderAway } from './plan/leader.ts';
+import { genesis } from './plan/start.ts';
 import { timingOf } from './plan/timing.ts';
 
 const PLACES = {
@@ -35,6 +36,7 @@ const app = coordinationApp({
   members: MEMBERS,
   guests: ['fra'],
   certificates: { sao: certificate('sao'), mtl: certificate('mtl'), syd: certificate('syd') },
+  starts: Object.fromEntries(['sao', 'mtl', 'syd'].map((m) => [m, genesis(['sao', 'mtl', 'syd'])])),
   client: certificate('tw'),
 });
 const objects = (c: string) => ('perCluster' in app.source ? (app.source.perCluster?.[c] ?? []) : []);
@@ -52,11 +54,16 @@ const up = (name: string, id: bigint, leader: bigint): MemberState => ({
 const down = (name: string): MemberState => ({ name, up: false, why: 'no answer in time' });
 
 describe('the coordination store as an app', () => {
-  it('has one member per cluster that names all of them, for good', () => {
+  it('has one member per cluster that names all of them', () => {
     for (const c of ['sao', 'mtl', 'syd']) {
       const args = argsIn(c);
       const peer = (n: string): string => `${n}=https://peer-${n}.${NAMESPACE}.svc:2380`;
-      expect(args).toContain(`--initial-cluster=${['sao', 'mtl', 'syd'].map(peer).join(',')}`);
+      expect(find(c, 'ConfigMap', 'etcd-start')?.['data']).toEqual({
+        state: 'new',
+        cluster: ['sao', 'mtl', 'syd'].map(peer).join(','),
+        volume: '',
+        join: '',
+      });
       expect(args).toContain(`--name=${c}`);
       expect(args).toContain(`--initial-advertise-peer-urls=https://peer-${c}.${NAMESPACE}.svc:2380`);
       expect(args.filter((a) => a.endsWith('client-cert-auth'))).toHaveLength(2);
@@ -155,6 +162,12 @@ describe('members meet', () => {
       told: Object.keys(ips),
       api: (c: ClusterName) => t[c],
       status: async () => states(),
+      membership: {
+        list: async () => [],
+        addLearner: async () => 0n,
+        promote: async () => undefined,
+        remove: async () => undefined,
+      },
       clock: manualClock(),
       signal: new AbortController().signal,
     };

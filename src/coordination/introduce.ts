@@ -3,6 +3,7 @@ import { NAMESPACE, PEERS_SERVICE } from './model.ts';
 import { majority, sayMembers } from './plan/health.ts';
 import { peerName } from './plan/peers.ts';
 import type { IntroduceDeps, Step } from './ports.ts';
+import { tend } from './tend.ts';
 
 const MEET_MS = 120_000;
 /** Members that do not answer for so long are not waited for, where the others are a majority. */
@@ -22,19 +23,28 @@ const meeting = (d: IntroduceDeps): MeetInput => ({
  * Waits until all members follow one leader, or for a majority when the time is over. Members of clusters that do not
  * stand are not waited for.
  */
-async function meet(d: IntroduceDeps): Promise<Step> {
-  const began = d.clock.monotonic();
+async function* meet(d: IntroduceDeps): AsyncGenerator<Step> {
+  let began = d.clock.monotonic();
   const standing = d.members.filter((c) => d.api(c) !== undefined).length;
   for (;;) {
     const states = await d.status();
     const health = majority(states);
-    if (health.following === d.members.length) return { step: 'members', state: 'done', detail: sayMembers(states) };
+    const tended = await tend(d, states);
+    for (const detail of tended) yield { step: 'members', state: 'note', detail };
+    // A member that is being replaced is waited for anew.
+    if (tended.length > 0) began = d.clock.monotonic();
+    if (health.following === d.members.length && tended.length === 0) {
+      yield { step: 'members', state: 'done', detail: sayMembers(states) };
+      return;
+    }
     const took = d.clock.monotonic() - began;
     const away = states.filter((s) => !s.up).length;
     const rest = health.holds && health.following === d.members.length - away;
     const partial = rest && (away <= d.members.length - standing || took > SILENT_MS);
-    if (partial || took > MEET_MS)
-      return { step: 'members', state: health.holds ? 'note' : 'failed', detail: sayMembers(states) };
+    if (partial || took > MEET_MS) {
+      yield { step: 'members', state: health.holds ? 'note' : 'failed', detail: sayMembers(states) };
+      return;
+    }
     await d.clock.sleep(POLL_MS, d.signal);
   }
 }
@@ -52,5 +62,5 @@ export async function* introduce(d: IntroduceDeps): AsyncGenerator<Step> {
     ...(late.length === 0 ? {} : { detail: late.join(', ') }),
   };
   yield { step: 'members', state: 'start' };
-  yield await meet(d);
+  yield* meet(d);
 }

@@ -7,6 +7,11 @@ export const PORTS = { client: 2379, peer: 2380, metrics: 2381 } as const;
 /** Secrets: what a member shows, and what its clients show. */
 export const MEMBER_SECRET = 'etcd-tls';
 export const CLIENT_SECRET = 'etcd-client';
+/** ConfigMap that says how a member starts whose disk is blank. */
+export const START = 'etcd-start';
+export const MEMBER_POD = `${NAME}-0`;
+export const DATA_CLAIM = `data-${MEMBER_POD}`;
+export const LABELS = { 'app.kubernetes.io/name': NAME, 'app.kubernetes.io/part-of': 'tradewind' };
 /** Service through which the other clouds reach a member. */
 export const PEERS_SERVICE = 'etcd-peers';
 /** Name of a member's clients' Service; it is in the certificate of every member. */

@@ -29,7 +29,7 @@ export type {
   Txn,
   TxnResult,
 } from './store.ts';
-export type { MemberState } from './store-etcd/admin.ts';
+export type { MemberEntry, MemberState } from './store-etcd/admin.ts';
 export { memoryStore, type StoreCall, type StoreFault, StoreWorld } from './store-memory.ts';
 export { openStore } from './store-sqlite.ts';
 export { clean, duration, nearest } from './text.ts';

@@ -6,18 +6,19 @@ import {
   CLIENT_HOST,
   CLIENT_SECRET,
   ETCD_VERSION,
+  LABELS,
   MEMBER_SECRET,
   NAME,
   NAMESPACE,
   PEERS_SERVICE,
   PORTS,
-  peerHost,
+  START,
 } from '../model.ts';
+import { peerUrl, type Start, startObject } from './start.ts';
 import { type Timing, timingOf } from './timing.ts';
 
 const IMAGE = `gcr.io/etcd-development/etcd:v${ETCD_VERSION}`;
 const [TLS, DATA] = ['/etc/etcd/tls', '/var/lib/etcd'];
-const LABELS = { 'app.kubernetes.io/name': NAME, 'app.kubernetes.io/part-of': 'tradewind' };
 const SELECTOR = { 'app.kubernetes.io/name': NAME };
 
 export interface CoordinationInput {
@@ -27,6 +28,8 @@ export interface CoordinationInput {
   /** Clusters without a member whose pods ask the members elsewhere. */
   guests: readonly ClusterName[];
   certificates: Readonly<Record<ClusterName, Certificate>>;
+  /** How each member starts where its disk is blank. */
+  starts: Readonly<Record<ClusterName, Start>>;
   /** What clients show; the same in every cluster. */
   client: Certificate;
 }
@@ -48,7 +51,6 @@ const secret = (name: string, c: Certificate): KubeObject => ({
 
 /** etcd's own flags, as its documentation has them. */
 function flags(i: CoordinationInput, me: ClusterName, timing: Timing): string[] {
-  const peerUrl = (name: string): string => `https://${peerHost(name)}:${PORTS.peer}`;
   const tls = (p: string): string[] => [
     `--${p}cert-file=${TLS}/tls.crt`,
     `--${p}key-file=${TLS}/tls.key`,
@@ -62,8 +64,7 @@ function flags(i: CoordinationInput, me: ClusterName, timing: Timing): string[] 
     `--listen-client-urls=https://0.0.0.0:${PORTS.client}`,
     `--advertise-client-urls=https://${CLIENT_HOST}:${PORTS.client}`,
     `--listen-metrics-urls=http://0.0.0.0:${PORTS.metrics}`,
-    `--initial-cluster=${i.members.map((m) => `${m.name}=${peerUrl(m.name)}`).join(',')}`,
-    ...[`--initial-cluster-token=${i.fleet}`, '--initial-cluster-state=new'],
+    `--initial-cluster-token=${i.fleet}`,
     ...[`--heartbeat-interval=${timing.heartbeat}`, `--election-timeout=${timing.election}`],
     ...tls(''),
     ...tls('peer-'),
@@ -79,6 +80,11 @@ function container(args: readonly string[]): Record<string, unknown> {
     image: IMAGE,
     command: ['/usr/local/bin/etcd'],
     args,
+    // Read at every start of the container, so that a member can be replaced and no other one is touched.
+    env: [
+      { name: 'ETCD_INITIAL_CLUSTER', valueFrom: { configMapKeyRef: { name: START, key: 'cluster' } } },
+      { name: 'ETCD_INITIAL_CLUSTER_STATE', valueFrom: { configMapKeyRef: { name: START, key: 'state' } } },
+    ],
     ports: [
       { name: 'client', containerPort: PORTS.client, protocol: 'TCP' },
       { name: 'peer', containerPort: PORTS.peer, protocol: 'TCP' },
@@ -170,7 +176,9 @@ export function coordinationApp(i: CoordinationInput): FleetApp {
   const perCluster = i.members.map((m) => {
     const certificate = i.certificates[m.name];
     const secrets = [secret(CLIENT_SECRET, i.client), ...(certificate ? [secret(MEMBER_SECRET, certificate)] : [])];
-    return [m.name, [...secrets, ...services(m), statefulSet(i, m.name, timing)]] as const;
+    const start = i.starts[m.name];
+    const told = start === undefined ? [] : [startObject(start)];
+    return [m.name, [...secrets, ...told, ...services(m), statefulSet(i, m.name, timing)]] as const;
   });
   const guests = i.guests.map((g) => [g, [secret(CLIENT_SECRET, i.client)]] as const);
   return {
