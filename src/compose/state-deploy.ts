@@ -33,9 +33,9 @@ export interface StateWiring extends CoordinationWiring {
 }
 
 export type SharedApp = AppConfig & { state: SharedState };
-const USERS = ['write', 'read', 'repl', 'copy', 'agent'] as const;
-/** Known to other clusters: to gateways that write at home, and to voters that follow it. */
-const SHARED: ReadonlySet<string> = new Set(['write', 'repl']);
+const USERS = ['write', 'read', 'repl', 'copy', 'agent', 'sync'] as const;
+/** Known to other clusters: to gateways that write at home, to voters that follow it, and to senders. */
+const SHARED: ReadonlySet<string> = new Set(['write', 'repl', 'sync']);
 
 export const isShared = (a: AppConfig): a is SharedApp => a.state.mode !== 'isolated';
 
@@ -172,14 +172,13 @@ function settingsOf(w: StateWiring, app: SharedApp, plan: StatePlan, me: Cluster
   };
 }
 
-const isWhole = (u: Partial<RedisSecrets>): u is RedisSecrets => USERS.every((name) => typeof u[name] === 'string');
-
-function usersIn(files: Record<string, string> | undefined): RedisSecrets | undefined {
+/** The passwords that are there: of an older version of the product some may be missing. */
+function usersIn(files: Record<string, string> | undefined): Partial<RedisSecrets> {
   try {
-    const users = JSON.parse(files?.[FILES.users] ?? '{}') as Partial<RedisSecrets>;
-    return isWhole(users) ? users : undefined;
+    const users = dictOf(JSON.parse(files?.[FILES.users] ?? '{}'));
+    return Object.fromEntries(USERS.flatMap((u) => (typeof users[u] === 'string' ? [[u, users[u]]] : [])));
   } catch {
-    return undefined;
+    return {};
   }
 }
 
@@ -189,10 +188,12 @@ type Files = Record<string, string> | undefined;
 function usersOf(w: StateWiring, app: string, at: { cluster: ClusterName; files: Files; all: readonly Files[] }) {
   const made = (where: string, user: string): string =>
     createHmac('sha256', w.secret).update(`state ${w.config.fleet} ${app} ${where} ${user}`).digest('hex');
-  const anywhere = at.all.map(usersIn).find((u) => u !== undefined);
+  const everywhere = at.all.map(usersIn);
   const there = usersIn(at.files);
   const one = (user: keyof RedisSecrets): string =>
-    SHARED.has(user) ? (anywhere?.[user] ?? made('all', user)) : (there?.[user] ?? made(at.cluster, user));
+    SHARED.has(user)
+      ? (everywhere.find((u) => u[user] !== undefined)?.[user] ?? made('all', user))
+      : (there[user] ?? made(at.cluster, user));
   return Object.fromEntries(USERS.map((user) => [user, one(user)])) as unknown as RedisSecrets;
 }
 

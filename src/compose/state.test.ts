@@ -95,6 +95,22 @@ describe('the data plane of an app', () => {
     const [other] = await stateDoor(wiring(configOf([...THREE]), undefined, 'cd')).systemApps({});
     expect(usersIn(other, 'sao')).not.toEqual(sao);
   });
+
+  it('a fleet of before there were senders keeps its passwords and gets the one it lacks', async () => {
+    const [made] = await stateDoor(wiring(configOf([...THREE]))).systemApps({});
+    const { sync, ...before } = usersIn(made, 'sao');
+    const twin = await told(['mtl', 'sao', 'syd']);
+    const metadata = { name: 'state-keys', namespace: 'state-shop' };
+    const data = { 'users.json': Buffer.from(JSON.stringify(before)).toString('base64') };
+    await twin.create({ apiVersion: 'v1', kind: 'Secret', metadata, data }, 'tw');
+    const reads = (c: string): KubeTwin | undefined => (c === 'sao' ? twin : undefined);
+    const [app] = await stateDoor(wiring(configOf([...THREE]), reads, 'cd')).systemApps({});
+    const [sao, syd] = [usersIn(app, 'sao'), usersIn(app, 'syd')];
+    expect(sao).toMatchObject(before);
+    expect(syd).toMatchObject({ write: before['write'], repl: before['repl'] });
+    expect(sao['sync']).toBe(syd['sync']);
+    expect(sao['sync']).not.toBe(sync);
+  });
 });
 
 describe('copies stay where they are', () => {

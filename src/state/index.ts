@@ -22,7 +22,7 @@ export { foldView, HOLD as HOLD_KEY } from './machine/keys.ts';
 export type { StoreView } from './model.ts';
 export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts';
 export type { AgentNote, AgentReport } from './ports.ts';
-export type { RedisSecrets } from './redisconf.ts';
+export { type ActiveConf, activeConf, type RedisSecrets } from './redisconf.ts';
 export { roll } from './roll.ts';
 export { type Facts, factsOf, gateOf, type Heard, settled } from './view.ts';
 export { wireHost } from './wire/header.ts';

@@ -1,6 +1,6 @@
-// The config file of a voter's Redis: it boots fenced, whatever is on its disk.
+// The config file of the Redis of one cluster: it boots fenced (or closed), whatever is on its disk.
 
-/** Passwords of the Redis users. They stay inside one cluster, but for `write` and `repl`, which all clusters share. */
+/** Passwords of the Redis users. They stay inside one cluster, but for `write`, `repl` and `sync`, which all clusters share. */
 export interface RedisSecrets {
   /** `tw-w`: writes of the gateways, also of those in other clusters. */
   write: string;
@@ -12,6 +12,8 @@ export interface RedisSecrets {
   copy: string;
   /** `tw-agent`. */
   agent: string;
+  /** `tw-sync`: senders of other clusters, where all clusters write. */
+  sync: string;
 }
 
 export interface RedisConf {
@@ -34,15 +36,14 @@ export const NOWHERE = { host: '127.0.0.1', port: 1 } as const;
 
 const FOLLOWER = '+psync +replconf +ping +auth +sync';
 
-/** The text of the file. Sources: redis.conf of Redis 7.0, state.md section 3.1. */
-export function redisConf(o: RedisConf): string {
+/** Users, replication and memory: the same in every mode. */
+function common(o: RedisConf): string[] {
   const s = o.secrets;
   return [
     `port ${o.port}`,
     `bind ${o.bind ?? '* -::*'}`,
     'protected-mode no',
     `dir ${o.dir}`,
-    `replicaof ${NOWHERE.host} ${NOWHERE.port}`,
     'user default off',
     `user tw-w off >${s.write} ~* &* +@all -@admin +role`,
     `user tw-r on >${s.read} ~* &* +@all -@write -@admin +role`,
@@ -61,8 +62,37 @@ export function redisConf(o: RedisConf): string {
     'repl-diskless-sync yes',
     'repl-diskless-sync-delay 0',
     'maxmemory-policy noeviction',
+  ];
+}
+
+/** The text of the file. Sources: redis.conf of Redis 7.0, state.md section 3.1. */
+export function redisConf(o: RedisConf): string {
+  return [
+    ...common(o),
+    `replicaof ${NOWHERE.host} ${NOWHERE.port}`,
     'appendonly no',
     o.saveEvery === undefined ? 'save ""' : `save ${o.saveEvery} 1`,
+    ...(o.more ?? []),
+    '',
+  ].join('\n');
+}
+
+/** What functions call is judged by the rights of who calls them: the commands of the library, and no others. */
+const SYNC = '+@read +@write +auth +ping +select +time +fcall +fcall_ro -@blocking -@dangerous';
+
+export interface ActiveConf extends Omit<RedisConf, 'saveEvery'> {
+  /** Every write goes to the disk's log at once, and is synced there each second. Default true. */
+  persist?: boolean;
+}
+
+/** The same where all clusters write: it boots as a primary that nobody may write to, neither apps nor senders. */
+export function activeConf(o: ActiveConf): string {
+  return [
+    ...common(o),
+    `user tw-sync off >${o.secrets.sync} ~* &* ${SYNC}`,
+    `appendonly ${o.persist === false ? 'no' : 'yes'}`,
+    'appendfsync everysec',
+    'save ""',
     ...(o.more ?? []),
     '',
   ].join('\n');

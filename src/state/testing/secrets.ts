@@ -7,4 +7,5 @@ export const SECRETS: RedisSecrets = {
   repl: 'test-repl',
   copy: 'test-copy',
   agent: 'test-agent',
+  sync: 'test-sync',
 };
