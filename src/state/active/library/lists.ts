@@ -1,0 +1,130 @@
+/**
+ * A list: values in the list of the app, and beside each of them (list l:<key>) its element { side, origin, n, sub }.
+ * Order: left elements from the latest to the oldest, then right elements from the oldest to the latest. Elements that
+ * come late are put in their place by one read of that end.
+ */
+export const LISTS: string = String.raw`
+local function sooner(a, b)
+  if a[3] ~= b[3] then return a[3] < b[3] end
+  if a[2] ~= b[2] then return before(a[2], b[2]) end
+  return a[4] < b[4]
+end
+
+-- How many elements at that end are later than e (an app may only push, so the rest of the list stays as it is).
+local function count_later(key, side, e)
+  local total = meta('LLEN', 'l:' .. key)
+  local count, width = 0, 16
+  while count < total do
+    local from, to = count, math.min(total, count + width) - 1
+    if side == 'R' then from, to = total - 1 - to, total - 1 - from end
+    local rows = meta('LRANGE', 'l:' .. key, from, to)
+    for k = 1, #rows do
+      local x = cmsgpack.unpack(rows[side == 'R' and #rows + 1 - k or k])
+      if x[1] ~= side or not sooner(e, x) then return count end
+      count = count + 1
+    end
+    width = math.min(4096, width * 4)
+  end
+  return count
+end
+
+-- Takes so many elements off that end; oldest first, as { element, value }.
+local function take_off(key, side, count)
+  local taken = {}
+  if count == 0 then return taken end
+  local from, to = 0, count - 1
+  if side == 'R' then from, to = -count, -1 end
+  local rows, values = meta('LRANGE', 'l:' .. key, from, to), raw('LRANGE', key, from, to)
+  for k = 1, count do
+    local i = side == 'R' and k or count + 1 - k
+    taken[k] = { cmsgpack.unpack(rows[i]), values[i] }
+  end
+  local keep_from, keep_to = count, -1
+  if side == 'R' then keep_from, keep_to = 0, -count - 1 end
+  meta('LTRIM', 'l:' .. key, keep_from, keep_to)
+  raw('LTRIM', key, keep_from, keep_to)
+  return taken
+end
+
+local function merge(a, b)
+  local out, i, j = {}, 1, 1
+  while i <= #a or j <= #b do
+    local first = j > #b or (i <= #a and sooner(a[i][1], b[j][1]))
+    if first then
+      out[#out + 1] = a[i]
+      i = i + 1
+    else
+      out[#out + 1] = b[j]
+      j = j + 1
+    end
+  end
+  return out
+end
+
+-- Puts elements (oldest first, as { element, value }) at that end.
+local function put_on(key, side, pairs_of)
+  local rows, values = {}, {}
+  for i, p in ipairs(pairs_of) do
+    rows[i] = cmsgpack.pack(p[1])
+    values[i] = p[2]
+  end
+  local push = side == 'R' and 'RPUSH' or 'LPUSH'
+  many(meta, push, 'l:' .. key, rows)
+  many(raw, push, key, values)
+end
+
+local function merge_list(key, side, coming)
+  if #coming == 0 then return end
+  local kind = raw('TYPE', key).ok
+  if kind ~= 'list' and kind ~= 'none' then raw('DEL', key) end
+  local count = kind == 'list' and count_later(key, side, coming[1][1]) or 0
+  put_on(key, side, merge(take_off(key, side, count), coming))
+  -- A list that was empty for a moment has lost its expiry.
+  keep_expiry(key)
+end
+
+-- Elements of a batch wait here until all of them are merged at once.
+local function await_list(o, n, op)
+  local key, side = op[2], op[3]
+  if o ~= me and cut(o, n, key) then return end
+  local sides = pending[key]
+  if sides == nil then
+    sides = { L = {}, R = {} }
+    pending[key] = sides
+  end
+  local coming = sides[side]
+  for i, value in ipairs(op[4]) do coming[#coming + 1] = { { side, o, n, i - 1 }, value } end
+end
+local function flush_list(key)
+  local sides = pending[key]
+  if sides == nil then return end
+  pending[key] = nil
+  merge_list(key, 'L', sides.L)
+  merge_list(key, 'R', sides.R)
+end
+local function flush_lists()
+  local keys = {}
+  for key in pairs(pending) do keys[#keys + 1] = key end
+  table.sort(keys, before)
+  for _, key in ipairs(keys) do flush_list(key) end
+end
+
+-- Keeps the elements that upto does not cover (origin -> greatest stamp that was observed).
+local function cut_list(key, upto)
+  local rows = meta('LRANGE', 'l:' .. key, 0, -1)
+  if #rows == 0 then return end
+  local values, kept, elements = raw('LRANGE', key, 0, -1), {}, {}
+  for i, row in ipairs(rows) do
+    local e = cmsgpack.unpack(row)
+    if e[3] > (upto[e[2]] or NONE) then
+      kept[#kept + 1] = values[i]
+      elements[#elements + 1] = row
+    end
+  end
+  if #kept == #rows then return end
+  meta('DEL', 'l:' .. key)
+  raw('DEL', key)
+  many(meta, 'RPUSH', 'l:' .. key, elements)
+  many(raw, 'RPUSH', key, kept)
+end
+`;
