@@ -35,6 +35,11 @@ export class Request {
     return this.#args;
   }
 
+  /** What comes behind argument `i`, a view too. */
+  after(i: number): Buffer {
+    return this.raw.subarray((this.#ends[2 * i + 1] ?? this.raw.length - 2) + 2);
+  }
+
   /** True when argument `i` is there and starts with these bytes. */
   startsWith(i: number, bytes: Buffer): boolean {
     const [from, to] = [this.#ends[2 * i] ?? 0, this.#ends[2 * i + 1] ?? 0];

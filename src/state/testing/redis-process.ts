@@ -120,13 +120,18 @@ export class RawClient {
   }
 
   async pipeline(commands: readonly (readonly (string | Buffer | number)[])[]): Promise<Value[]> {
+    return await this.raw(commands.map(encode));
+  }
+
+  /** Commands that are encoded already. */
+  async raw(commands: readonly Buffer[]): Promise<Value[]> {
     const replies = commands.map(() => {
       const { promise, resolve } = Promise.withResolvers<Value | Error>();
       this.#waiting.push(resolve);
       if (this.closed) resolve(new Error('connection closed'));
       return promise;
     });
-    this.#socket.write(Buffer.concat(commands.map(encode)));
+    this.#socket.write(Buffer.concat(commands));
     const got = await Promise.all(replies);
     const broken = got.find((v) => v instanceof Error);
     if (broken !== undefined) throw broken;

@@ -135,7 +135,7 @@ end
 
 -- An increment of origin o. A share that is not here is all reset: what came before counts as its base.
 local function increment(cell, o, n, by)
-  local gen, cum, delta, previous = by[1], by[2], by[3], by[4]
+  local gen, cum, delta, previous = by[1] or n, by[2], by[3], by[4]
   local share, i = share_of(cell, o)
   if share ~= nil and share[2] ~= gen then
     table.remove(cell[2], i)

@@ -1,54 +1,5 @@
-/** What apps call: arguments and replies are those of the Redis command. Everything is checked before anything is written. */
+/** Lists, whole keys, expiry. */
 export const COMMANDS: string = String.raw`
-local function ok() return redis.status_reply('OK') end
-local NOT_INTEGER = 'ERR value is not an integer or out of range'
-local OVERFLOW = 'ERR increment or decrement would overflow'
-
--- A command of an app. run(argv, key, keys) gives the reply, or nil and the error.
-local function command(name, least, run)
-  local arity = "ERR wrong number of arguments for '" .. name .. "' command"
-  redis.register_function('tw_' .. name, function(keys, argv)
-    if not start() then return fail(CLOSED) end
-    if #keys == 0 or #argv < least then return fail(arity) end
-    local said, wrong = run(argv, keys[1], keys)
-    if wrong then return fail(wrong == 'arity' and arity or wrong) end
-    return said
-  end)
-end
-
--- The kind that an app sees, 'none' where the time of the key is over.
-local function kind_of(key)
-  local due = is_due(key)
-  return due and 'none' or raw('TYPE', key).ok, due
-end
--- Right before the first write to a key of that kind: removes what is over, and an expiry that no data had any more.
-local function begin(key, kind, due)
-  if due then expire_if_due(key) end
-  if kind ~= 'none' then return {} end
-  local dots = observed(read_cell('x', key, ''))
-  return #dots == 0 and {} or { { 'r', 'x', key, '', dots, {} } }
-end
-local function put(kind, key, sub, value)
-  local dots, resets = observed(read_cell(kind, key, sub))
-  return { 'w', kind, key, sub, value, dots, resets }
-end
-local function drop(kind, key, sub)
-  local dots, resets = observed(read_cell(kind, key, sub))
-  return { 'r', kind, key, sub, dots, resets }
-end
--- The values, each once, as they came first; of a repeated one the last of what goes with it counts.
-local function once(values, step)
-  local out, place = {}, {}
-  for i = 1, #values, step do
-    local v = values[i]
-    if place[v] == nil then
-      place[v] = #out + 1
-      out[#out + 1] = { v, values[i + step - 1] }
-    else out[place[v]][2] = values[i + step - 1] end
-  end
-  return out
-end
-
 local function push(side)
   return function(argv, key)
     local kind, due = kind_of(key)
@@ -75,4 +26,40 @@ local function delete(_, _, keys)
 end
 command('del', 0, delete)
 command('unlink', 0, delete)
+
+-- When a key ends, in ms; nil and the error where Redis takes no such time.
+local function time_of(arg, unit, from, name)
+  local n = whole(arg)
+  if n == nil then return nil, NOT_INTEGER end
+  local ms = n * unit + from
+  if not exact(ms) or not exact(n * unit) then return nil, "ERR invalid expire time in '" .. name .. "' command" end
+  return ms
+end
+local function expire(name, unit, relative)
+  command(name, 1, function(argv, key)
+    if #argv > 1 then return nil, 'ERR Unsupported option ' .. argv[2] end
+    local ms, wrong = time_of(argv[1], unit, relative and now or 0, name)
+    if ms == nil then return nil, wrong end
+    local kind, due = kind_of(key)
+    if kind == 'none' then
+      if due then expire_if_due(key) end
+      return 0
+    end
+    if ms <= now then commit({ deletion({ key }) })
+    else commit({ put('x', key, '', text(ms)) }) end
+    return 1
+  end)
+end
+expire('expire', 1000, true)
+expire('pexpire', 1, true)
+expire('expireat', 1000, false)
+expire('pexpireat', 1, false)
+command('persist', 0, function(argv, key)
+  if #argv > 0 then return nil, 'arity' end
+  if kind_of(key) == 'none' then return 0 end
+  local op = drop('x', key, '')
+  if #op[5] == 0 then return 0 end
+  commit({ op })
+  return 1
+end)
 `;

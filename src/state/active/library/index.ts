@@ -4,12 +4,16 @@ import { COMMANDS } from './commands.ts';
 import { EXPIRY } from './expiry.ts';
 import { KEYS } from './keys.ts';
 import { LISTS } from './lists.ts';
+import { LOCAL } from './local.ts';
+import { MEMBERS } from './members.ts';
 import { PEERS } from './peers.ts';
+import { STRINGS } from './strings.ts';
 
 /** Name of the library of Redis Functions that converge; reserved. */
 export const ACTIVE = 'tw_active';
 
 /** Its text, for FUNCTION LOAD REPLACE. */
 export function activeLibrary(): string {
-  return [`#!lua name=${ACTIVE}`, BASE, CELLS, EXPIRY, LISTS, KEYS, PEERS, COMMANDS].join('\n');
+  const parts = [BASE, CELLS, EXPIRY, LISTS, KEYS, PEERS, LOCAL, COMMANDS, STRINGS, MEMBERS];
+  return [`#!lua name=${ACTIVE}`, ...parts].join('\n');
 }
