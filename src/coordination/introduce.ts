@@ -30,17 +30,17 @@ async function* meet(d: IntroduceDeps): AsyncGenerator<Step> {
     const states = await d.status();
     const health = majority(states);
     const tended = await tend(d, states);
-    for (const detail of tended) yield { step: 'members', state: 'note', detail };
+    for (const detail of tended.said) yield { step: 'members', state: 'note', detail };
     // A member that is being replaced is waited for anew.
-    if (tended.length > 0) began = d.clock.monotonic();
-    if (health.following === d.members.length && tended.length === 0) {
+    if (tended.said.length > 0) began = d.clock.monotonic();
+    if (health.following === d.members.length && tended.said.length === 0) {
       yield { step: 'members', state: 'done', detail: sayMembers(states) };
       return;
     }
     const took = d.clock.monotonic() - began;
     const away = states.filter((s) => !s.up).length;
     const rest = health.holds && health.following === d.members.length - away;
-    const partial = rest && (away <= d.members.length - standing || took > SILENT_MS);
+    const partial = rest && !tended.arriving && (away <= d.members.length - standing || took > SILENT_MS);
     if (partial || took > MEET_MS) {
       yield { step: 'members', state: health.holds ? 'note' : 'failed', detail: sayMembers(states) };
       return;

@@ -2,7 +2,7 @@ import { dictOf, type KubeApi, type Ref } from '../fleet/index.ts';
 import type { ClusterName, Json, MemberState } from '../kernel/index.ts';
 import { DATA_CLAIM, MEMBER_POD, NAMESPACE, START } from './model.ts';
 import { majority } from './plan/health.ts';
-import { type MemberAction, type Seat, tendMembers } from './plan/members.ts';
+import { arriving, type MemberAction, type Seat, tendMembers } from './plan/members.ts';
 import { type Start, startObject, startOf } from './plan/start.ts';
 import type { IntroduceDeps } from './ports.ts';
 
@@ -65,9 +65,15 @@ async function act(d: IntroduceDeps, a: MemberAction): Promise<string | undefine
   }
 }
 
-/** Looks at every member's disk and does what is next; what was done, in words. Never throws. */
-export async function tend(d: IntroduceDeps, states: readonly MemberState[]): Promise<string[]> {
-  if (!majority(states).holds) return [];
+/** What was done, in words; `arriving`: a member was added and does not vote yet. */
+export interface Tended {
+  said: readonly string[];
+  arriving: boolean;
+}
+
+/** Looks at every member's disk and does what is next. Never throws. */
+export async function tend(d: IntroduceDeps, states: readonly MemberState[]): Promise<Tended> {
+  if (!majority(states).holds) return { said: [], arriving: false };
   const read = async (m: ClusterName): Promise<[ClusterName, Seat | undefined]> => [m, await seatOf(d.api(m))];
   const seats = Object.fromEntries(await Promise.all(d.members.map(read)));
   const list = await d.membership.list().catch(() => undefined);
@@ -76,5 +82,5 @@ export async function tend(d: IntroduceDeps, states: readonly MemberState[]): Pr
     const what = await act(d, a).catch((e: unknown) => `${a.member}: ${e instanceof Error ? e.message : String(e)}`);
     if (what !== undefined) said.push(what);
   }
-  return said;
+  return { said, arriving: arriving(list) };
 }

@@ -12,6 +12,7 @@ import {
   NAMESPACE,
   PEERS_SERVICE,
   PORTS,
+  peerService,
   START,
 } from '../model.ts';
 import { peerUrl, type Start, startObject } from './start.ts';
@@ -156,6 +157,14 @@ function services(me: ClusterConfig): KubeObject[] {
   });
   return [
     service(NAME, { type: 'ClusterIP', selector: SELECTOR, ports: [port('client')] }),
+    // etcd looks up its own name too when it joins others, and waits half a minute where there is none.
+    service(peerService(me.name), {
+      type: 'ClusterIP',
+      clusterIP: 'None',
+      publishNotReadyAddresses: true,
+      selector: SELECTOR,
+      ports: [port('peer'), port('client')],
+    }),
     service(
       PEERS_SERVICE,
       // Members must meet before any of them is ready.

@@ -116,3 +116,6 @@ export function tendMembers(x: MembersSeen): MemberAction[] {
   for (const next of [r.promote(), r.unwanted(), r.replace()]) if (next.length > 0) return next;
   return [];
 }
+
+/** A member that was added and does not vote yet: it is on its way. */
+export const arriving = (list: readonly MemberEntry[] | undefined): boolean => list?.some((e) => e.learner) ?? false;
