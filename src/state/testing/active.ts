@@ -25,7 +25,7 @@ export function asCall(args: readonly Arg[]): Buffer {
 }
 
 export class ActiveRedis {
-  readonly origin: string;
+  origin: string;
   readonly process: RedisProcess;
   readonly client: RawClient;
 
@@ -49,7 +49,16 @@ export class ActiveRedis {
   /** Everything is forgotten; open again. */
   async reopen(origin = this.origin): Promise<void> {
     await this.client.ask('FLUSHALL');
+    await this.become(origin);
+  }
+  /** Another incarnation, with the data that is there. */
+  async become(origin: string): Promise<void> {
+    this.origin = origin;
     await this.client.ask('FCALL', 'tw_open', 0, origin, 'run');
+  }
+  /** Ends what is over. */
+  async sweep(): Promise<Plain> {
+    return await this.ask('FCALL', 'tw_sweep', 0, 100);
   }
 
   /** What the app gets for a write. */
@@ -85,6 +94,11 @@ export class ActiveRedis {
   async metadata(): Promise<Record<string, Plain>> {
     const all = await this.#database(1);
     return Object.fromEntries(Object.entries(all).filter(([k]) => !/^tw:(me|clock|acks|gone|log:.*)$/s.test(k)));
+  }
+  /** All entries there are, by origin. */
+  async logs(): Promise<Record<string, Plain>> {
+    const origins = Object.keys(await this.vector()).toSorted();
+    return Object.fromEntries(await Promise.all(origins.map(async (o) => [o, plain(await this.tail(o, '0-0'))])));
   }
   async #database(db: number): Promise<Record<string, Plain>> {
     await this.client.ask('SELECT', db);

@@ -1,0 +1,92 @@
+// Entries of real logs for the reference model. The payload is MessagePack as Redis' Lua writes it.
+import type { Cell, Dot, Operation, Reset } from '../active/model/entry.ts';
+
+type Packed = string | number | boolean | null | Packed[];
+
+/** One value that fills the bytes; strings as latin1. Throws on maps, which no entry has. */
+export function unpacked(bytes: Buffer): Packed {
+  let p = 0;
+  const length = (width: number): number => {
+    p += width;
+    return bytes.readUIntBE(p - width, width);
+  };
+  const string = (n: number): string => bytes.toString('latin1', p, (p += n));
+  const array = (n: number): Packed[] => Array.from({ length: n }, () => value());
+  const BY: Readonly<Record<number, () => Packed>> = {
+    0xc0: () => null,
+    0xc2: () => false,
+    0xc3: () => true,
+    0xcb: () => bytes.readDoubleBE((p += 8) - 8),
+    0xcc: () => length(1),
+    0xcd: () => length(2),
+    0xce: () => length(4),
+    0xcf: () => Number(bytes.readBigUInt64BE((p += 8) - 8)),
+    0xd0: () => bytes.readInt8((p += 1) - 1),
+    0xd1: () => bytes.readInt16BE((p += 2) - 2),
+    0xd2: () => bytes.readInt32BE((p += 4) - 4),
+    0xd3: () => Number(bytes.readBigInt64BE((p += 8) - 8)),
+    0xd9: () => string(length(1)),
+    0xda: () => string(length(2)),
+    0xdb: () => string(length(4)),
+    0xdc: () => array(length(2)),
+    0xdd: () => array(length(4)),
+  };
+  const value = (): Packed => {
+    const type = bytes[p++] ?? 0xc1;
+    if (type < 0x80) return type;
+    if (type >= 0xe0) return type - 256;
+    if (type >= 0xa0 && type < 0xc0) return string(type - 0xa0);
+    if (type >= 0x90 && type < 0xa0) return array(type - 0x90);
+    const read = BY[type];
+    if (read === undefined) throw new RangeError(`type ${type}`);
+    return read();
+  };
+  const all = value();
+  if (p !== bytes.length) throw new RangeError('bytes behind the value');
+  return all;
+}
+
+const inGroups = (flat: readonly Packed[], n: number): Packed[][] =>
+  Array.from({ length: flat.length / n }, (_, i) => flat.slice(i * n, i * n + n));
+const dots = (flat: Packed): Dot[] =>
+  inGroups(flat as Packed[], 2).map(([o, n]) => ({ origin: String(o), n: Number(n) }));
+const resets = (flat: Packed): Reset[] =>
+  inGroups(flat as Packed[], 3).map(([o, last]) => ({ origin: String(o), last: Number(last) }));
+const cellOf = ([kind, key, sub]: readonly Packed[]): Cell => ({
+  kind: kind as Cell['kind'],
+  key: String(key),
+  sub: String(sub),
+});
+
+function operation(op: readonly Packed[]): Operation {
+  const [what, second = null, third = null, fourth = null] = op;
+  const cell = cellOf(op.slice(1));
+  switch (what) {
+    case 'w':
+      return { do: 'write', cell, value: String(op[4]), dots: dots(op[5] ?? []), resets: resets(op[6] ?? []) };
+    case 'r':
+      return { do: 'remove', cell, dots: dots(op[4] ?? []), resets: resets(op[5] ?? []) };
+    case 'i': {
+      const [gen, , delta] = op[4] as Packed[];
+      return { do: 'add', cell, by: { gen: gen === false ? undefined : Number(gen), delta: Number(delta) } };
+    }
+    case 'l':
+      return { do: 'push', key: String(second), side: third as 'L' | 'R', values: fourth as string[] };
+    default: {
+      const rows = (fourth as Packed[][]).map((r) => ({
+        cell: cellOf(r),
+        reset: { origin: String(r[3]), last: Number(r[4]) },
+      }));
+      const vector = Object.fromEntries(dots(second).map((d) => [d.origin, d.n]));
+      return { do: 'delete', keys: third as string[], vector, resets: rows };
+    }
+  }
+}
+
+export const operationsIn = (payload: Buffer): Operation[] => (unpacked(payload) as Packed[][]).map(operation);
+
+/** The number of an id as the library counts: (ms - 1.6e12) * 4096 + seq. */
+export function numberOf(id: string): number {
+  const [ms = 0, seq = 0] = id.split('-').map(Number);
+  return (ms - 1_600_000_000_000) * 4096 + seq;
+}
