@@ -1,9 +1,9 @@
 import type { Config } from '../config/index.ts';
 import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
-import type { ExitCode, Json, MemberState } from '../kernel/index.ts';
+import type { ExitCode, Json, MemberState, Problem } from '../kernel/index.ts';
 import type { Evidence, ReleasePorts } from '../release/index.ts';
-import type { StatePlan } from '../state/index.ts';
+import type { SnapshotManifest, StatePlan } from '../state/index.ts';
 import type { WorldMap } from '../traffic/index.ts';
 
 /** Progress of one step of a long verb. */
@@ -206,6 +206,14 @@ export interface StateDoor {
     x: { app: string; to: string; sure(known: readonly string[]): Promise<boolean> },
     outputs: Outputs,
   ): Promise<{ epoch: number; known: readonly string[] }>;
+  /** Takes a snapshot; `problem`: why it does not count. Throws TW5003, TW5114, TW5130, TW5132, TW1020. */
+  backup(
+    x: { app: string },
+    outputs: Outputs,
+    signal: AbortSignal,
+  ): Promise<{ snapshot: SnapshotManifest; where: string; problem?: Problem }>;
+  /** What there is, newest first, and where. */
+  backups(app: string): Promise<{ all: readonly SnapshotManifest[]; where: string }>;
 }
 
 /** Everything a verb needs of one fleet in one place. */

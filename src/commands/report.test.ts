@@ -154,6 +154,7 @@ describe('run log', () => {
       'retire',
       'state move',
       'state promote',
+      'state backup',
       'freeze',
       'incident start',
       'drain',

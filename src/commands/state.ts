@@ -6,7 +6,8 @@ import type { StateCluster, StateDoor, StateFacts } from './ports.ts';
 import { priceRow } from './price.ts';
 import { MODES } from './table-state.ts';
 
-async function doorOf(c: Context): Promise<StateDoor> {
+/** Throws TW5004 where no app shares its state. */
+export async function doorOf(c: Context): Promise<StateDoor> {
   const { state } = await c.engine();
   if (state.shared) return state;
   throw fault('TW5004', {
@@ -83,6 +84,13 @@ async function chosen(door: StateDoor, c: Context, app: string | undefined): Pro
   return wanted;
 }
 
+/** The one app that is meant. Throws TW6001, TW6002. */
+export async function chosenOne(door: StateDoor, c: Context, app: string | undefined): Promise<StateFacts> {
+  const [f, more] = await chosen(door, c, app);
+  if (f !== undefined && more === undefined) return f;
+  throw fault('TW6001', { value: '--app', why: ['several apps share state: say which'] });
+}
+
 /** `tw state status`. */
 export async function stateStatus(c: Context, args: Args): Promise<Outcome> {
   const facts = await chosen(await doorOf(c), c, args['app'] as string | undefined);
@@ -100,9 +108,7 @@ export async function stateStatus(c: Context, args: Args): Promise<Outcome> {
 export async function stateMove(c: Context, args: Args, io: Io): Promise<Outcome> {
   const door = await doorOf(c);
   const e = await c.engine();
-  const [f, more] = await chosen(door, c, args['app'] as string | undefined);
-  if (f === undefined || more !== undefined)
-    throw fault('TW6001', { value: '--app', why: ['several apps share state: say which'] });
+  const f = await chosenOne(door, c, args['app'] as string | undefined);
   const to = args['to'] as string;
   const moved = await door.move({ app: f.app, to }, await e.outputs(), io.signal);
   const say =
@@ -120,9 +126,7 @@ export async function statePromote(c: Context, args: Args, io: Io): Promise<Outc
   const door = await doorOf(c);
   const e = await c.engine();
   const to = args['to'] as string;
-  const [f, more] = await chosen(door, c, args['app'] as string | undefined);
-  if (f === undefined || more !== undefined)
-    throw fault('TW6001', { value: '<app>', why: ['several apps share state: say which'] });
+  const f = await chosenOne(door, c, args['app'] as string | undefined);
   if (args['acceptLoss'] !== true)
     throw fault('TW6002', {
       value: '--accept-loss',

@@ -46,6 +46,22 @@ export const STATE_COMMANDS: readonly CommandSpec[] = [
     result: 'StatePromote',
   },
   {
+    verb: 'state backup',
+    summary: 'take a snapshot of the state, load it in a throw-away Redis and say whether it counts',
+    kind: 'safe',
+    args: [app],
+    examples: ['tw state backup', 'tw state backup guestbook'],
+    result: 'StateBackup',
+  },
+  {
+    verb: 'state backups',
+    summary: 'snapshots of the state, the newest first, and which of them count',
+    kind: 'look',
+    args: [app],
+    examples: ['tw state backups', 'tw state backups -o json'],
+    result: 'StateBackups',
+  },
+  {
     verb: 'state why-not',
     summary: 'what a mode would cost in latency and survive, or why it cannot be had',
     kind: 'look',

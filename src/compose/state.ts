@@ -2,6 +2,8 @@ import type { StateDoor } from '../commands/index.ts';
 import { type AppConfig, stateOf } from '../config/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { fault } from '../kernel/index.ts';
+import { lastVerified } from '../state/backup/index.ts';
+import { backupsOf, failed, takeBackup, vaultOf } from './state-backup.ts';
 import { appOf, isShared, planNow, planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
 import { factsFor, introduce, priceFor, stateGate } from './state-look.ts';
 import { moveHome } from './state-move.ts';
@@ -30,6 +32,17 @@ export function stateDoor(w: StateWiring): StateDoor {
     look: async (outputs) => await Promise.all(apps.map((a) => factsFor(w, a, outputs))),
     move: async (x, outputs, signal) => await moveHome(w, { app: named(apps, x.app), to: x.to, signal }, outputs),
     promote: async (x, outputs) => await promoteForced(w, { ...x, app: named(apps, x.app) }, outputs),
+    backup: async (x, outputs, signal) => {
+      const app = named(apps, x.app);
+      const snapshot = await takeBackup(w, { app, signal }, outputs);
+      const last = lastVerified(await backupsOf(w, app));
+      const problem = snapshot.is === 'verified' ? {} : { problem: failed(snapshot, last).problem };
+      return { snapshot, where: vaultOf(w, app).where, ...problem };
+    },
+    backups: async (app) => ({
+      all: await backupsOf(w, named(apps, app)),
+      where: vaultOf(w, named(apps, app)).where,
+    }),
   };
 }
 

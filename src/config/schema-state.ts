@@ -27,8 +27,17 @@ const given = {
     ),
   backup: z
     .strictObject({
-      every: duration.describe('How often a snapshot is made and verified.'),
-      to: z.string().describe('Where snapshots go.'),
+      every: duration
+        .refine((ms) => ms >= 60_000, 'at least 1m')
+        .describe('How often `tw serve` makes a snapshot and verifies it; at least 1m.'),
+      to: z
+        .string()
+        .regex(
+          /^file:\S/,
+          'a folder such as file:backups or file:/var/backups; other places are not known to this version',
+        )
+        .describe('Where snapshots go: `file:` and a folder, relative to that of the config file.'),
+      keep: z.int().min(1).default(30).describe('How many verified snapshots are kept.'),
     })
     .optional()
     .describe(`${shared} Snapshots. Default: none.`),

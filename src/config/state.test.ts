@@ -25,9 +25,16 @@ describe('state', () => {
       services: { write: 'redis-master', read: 'redis-slave' },
       hold: 5000,
     });
-    expect(stateSchema.parse({ mode: 'single-writer', backup: { every: '1h', to: 's3://b' } })).toMatchObject({
-      backup: { every: 3_600_000, to: 's3://b' },
+    expect(stateSchema.parse({ mode: 'single-writer', backup: { every: '1h', to: 'file:b' } })).toMatchObject({
+      backup: { every: 3_600_000, to: 'file:b', keep: 30 },
     });
+  });
+
+  it('snapshots go to places that are known, and not all the time', () => {
+    expect(faults({ mode: 'single-writer', backup: { every: '5s', to: 'ftp://b' } })).toEqual([
+      'backup.every: at least 1m',
+      'backup.to: a folder such as file:backups or file:/var/backups; other places are not known to this version',
+    ]);
   });
 
   it('active-active has no home; unknown modes and keys are faults', () => {

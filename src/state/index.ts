@@ -1,4 +1,7 @@
+export { ActiveAgent, type ActiveParts } from './active/keeper.ts';
+export type { ActiveReport, PeerReport } from './active/ports.ts';
 export { Agent, type AgentParts } from './agent.ts';
+export type { Manifest as SnapshotManifest } from './backup/model.ts';
 export { type SharedState, type StateAppInput, stateApp, stateNames } from './deploy/app.ts';
 export {
   AGENT_POD,

@@ -98,6 +98,8 @@ async function fenceBy(ask: Ask): Promise<Fenced | Unconfirmed> {
   await ask(['ACL', 'SETUSER', 'tw-copy', 'off']);
   await ask(['REPLICAOF', NOWHERE.host, `${NOWHERE.port}`]);
   await ask(['CLIENT', 'KILL', 'USER', 'tw-w']);
+  // A reader of a backup that was let in, and asks for the data only later, must not become a replica of a primary.
+  await ask(['CLIENT', 'KILL', 'USER', 'tw-copy']);
   await ask(['CLIENT', 'KILL', 'TYPE', 'replica']);
   const look = await lookBy(ask);
   const flags = JSON.stringify(await ask(['ACL', 'GETUSER', 'tw-w'])) ?? '';
