@@ -78,7 +78,7 @@ export function redisConf(o: RedisConf): string {
 }
 
 /** What functions call is judged by the rights of who calls them: the commands of the library, and no others. */
-const SYNC = '+@read +@write +auth +ping +select +time +fcall +fcall_ro -@blocking -@dangerous';
+const SYNC = '+@read +@write +auth +ping +select +time +fcall +fcall_ro -@dangerous +role';
 
 export interface ActiveConf extends Omit<RedisConf, 'saveEvery'> {
   /** Every write goes to the disk's log at once, and is synced there each second. Default true. */

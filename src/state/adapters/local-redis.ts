@@ -5,6 +5,7 @@ import { MARKER, markerLibrary, parseMarker } from '../marker.ts';
 import type { Done, EpochValue, Fenced, Look, RunId, Unconfirmed } from '../model.ts';
 import type { LocalRedis } from '../ports.ts';
 import { NOWHERE } from '../redisconf.ts';
+import { field, yes } from './info.ts';
 
 export interface LocalRedisOptions {
   host: string;
@@ -33,10 +34,6 @@ function connectTo(o: LocalRedisOptions) {
   client.on('error', () => undefined);
   return client;
 }
-
-const field = (info: string, name: string): string => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
-
-const yes = (info: string, ...names: string[]): boolean => names.some((name) => field(info, name) === '1');
 
 function roleOf(info: string): Look['role'] {
   if (field(info, 'role') !== 'slave') return 'primary';

@@ -32,8 +32,10 @@ export class Wan {
     return this.#scale * rtt(a, b);
   }
 
+  /** True when nothing gets from `a` to `b`. */
   isCut(a: Cloud, b: Cloud): boolean {
-    return a !== b && (this.#cut.has(a) || this.#cut.has(b) || this.#cut.has([a, b].sort().join('-')));
+    if (a === b) return false;
+    return [a, b, [a, b].sort().join('-'), `${a}>${b}`].some((w) => this.#cut.has(w));
   }
   isolate(c: Cloud): void {
     this.#cut.add(c);
@@ -41,6 +43,10 @@ export class Wan {
   /** Cuts the way between two. */
   cut(a: Cloud, b: Cloud): void {
     this.#cut.add([a, b].sort().join('-'));
+  }
+  /** Cuts the way from one to another; what goes back arrives. */
+  cutOneWay(from: Cloud, to: Cloud): void {
+    this.#cut.add(`${from}>${to}`);
   }
   heal(): void {
     this.#cut.clear();
