@@ -140,3 +140,32 @@ it('passes a snapshot on in both directions, whoever asks', async () => {
   await until(2000, async () => a.brain.snapshot()?.seq === 2);
   expect(atB.bodies.some((x) => (x as { snapshot?: unknown }).snapshot !== undefined)).toBe(true);
 });
+
+it('goes where a peer is now, also when the place where it was keeps silent for longer than an interval', async () => {
+  const a = createNode('sao');
+  const b = createNode('mtl');
+  const atB = await serve(b.peers);
+  // As an address that nobody has any more: it takes the connection and never answers.
+  let asked = 0;
+  const silent = createServer(() => void (asked += 1));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  closers.push(() => {
+    silent.closeAllConnections();
+    silent.close();
+  });
+  const sitesAt = (port: number): Site[] =>
+    SITES.slice(0, 2).map(
+      (s): Site => ({ ...s, nameserver: { ip: '127.0.0.1', name: `ns-${s.cluster}.example`, http: port } }),
+    );
+  a.brain.adopt(sign(snapshot({ sites: sitesAt((silent.address() as { port: number }).port), seq: 1 })));
+  a.peers.poke();
+  await until(2000, async () => asked === 1);
+  a.peers.poke();
+  const moved = sign(snapshot({ sites: sitesAt(atB.port), seq: 2 }));
+  for (const node of [a, b]) node.brain.adopt(moved);
+  b.brain.probed(T, { ok: true, cause: 'ok', detail: '200', ms: 1 });
+  a.peers.poke();
+  await until(10_000, async () => voters(a.brain).join() === 'mtl up');
+  expect(asked).toBe(1);
+});

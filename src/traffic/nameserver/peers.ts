@@ -67,7 +67,8 @@ export class Peers {
   readonly #agent = new Agent({ connect: { timeout: 1500 }, connections: 2, allowH2: false });
   readonly #proved = new Map<ClusterName, { boot: number; n: number }>();
   readonly #states = new Map<ClusterName, PeerState>();
-  readonly #busy = new Map<ClusterName, 'running' | 'again'>();
+  /** Exchanges that run; with an address there is one more after it, there. */
+  readonly #busy = new Map<ClusterName, NameserverAt | undefined>();
 
   constructor(deps: PeersDeps) {
     this.#deps = deps;
@@ -168,19 +169,19 @@ export class Peers {
     if (this.#behind(theirs.snapshot)) await this.#post(at, { snapshot: brain.signed() });
   }
 
-  /** One exchange at a time with each peer; a wish that comes meanwhile is one more after it. */
+  /** One exchange at a time with each peer; a wish that comes meanwhile is one more after it, where the peer is by then. */
   async #meet(cluster: ClusterName, at: NameserverAt): Promise<void> {
     if (this.#busy.has(cluster)) {
-      this.#busy.set(cluster, 'again');
+      this.#busy.set(cluster, at);
       return;
     }
-    this.#busy.set(cluster, 'running');
+    this.#busy.set(cluster, undefined);
     await this.#exchange(cluster, at).catch((error: unknown) => {
       this.#states.set(cluster, { ...this.#states.get(cluster), error: causes(error).join(': ') });
       count(this.#deps.counters, 'peer.failed');
     });
-    const again = this.#busy.get(cluster) === 'again';
+    const again = this.#busy.get(cluster);
     this.#busy.delete(cluster);
-    if (again) await this.#meet(cluster, at);
+    if (again !== undefined) await this.#meet(cluster, again);
   }
 }
