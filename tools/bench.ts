@@ -9,6 +9,7 @@ const root = resolve(import.meta.dirname, '..');
 const GRACE_MS = 20_000;
 /** Longest time of one benchmark, seconds, where it is not DEFAULT_S: a world of its own takes a minute or two to stand. */
 const LIMITS_S: Readonly<Record<string, number>> = {
+  'chat-abort': 600,
   'dns-change': 400,
   plan: 600,
   'release-flip': 600,

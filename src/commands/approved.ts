@@ -22,7 +22,7 @@ export interface Asked {
 }
 
 /** What is said by the way changes nothing of what is done. */
-const BY_THE_WAY = new Set(['yes', 'plan', 'because', 'confirm']);
+const BY_THE_WAY = new Set(['yes', 'plan', 'because', 'confirm', 'noWait']);
 
 function argsOf(args: Args): Json {
   return toJson(Object.fromEntries(Object.entries(args).filter(([k]) => !BY_THE_WAY.has(k))));
@@ -98,9 +98,14 @@ function exactly(call: Invocation, plan: string | null): Invocation {
 
 /**
  * Plans once more, finds the approval that was given for exactly this, and uses it up. Throws TW6110 and opens the
- * question where nobody answered it yet, TW6115 where what was approved moved, TW6116 where it is over.
+ * question where nobody answered it yet, TW6115 where what was approved moved, TW6116 where it is over. `take` false:
+ * it is only looked at, what is done comes later.
  */
-export async function granted(a: Asked, write: (what: string, data: Json) => Promise<void>): Promise<Invocation> {
+export async function granted(
+  a: Asked,
+  write: (what: string, data: Json) => Promise<void>,
+  take = true,
+): Promise<Invocation> {
   const rule = ruleFor(a.policy, a.call.verb, a.target);
   if (rule === undefined) throw noRule(a);
   if (rule.quorum === 0) return a.call;
@@ -121,6 +126,7 @@ export async function granted(a: Asked, write: (what: string, data: Json) => Pro
   const { approval } = x;
   if (x.fresh) await write('asked', { approval: approval.id, verb: a.call.verb, bound: boundOf(question), plan });
   if (approval.state !== 'granted') throw waits(a, x);
+  if (!take) return a.call;
   await use(a.c.book(), approval.id, { question, may: mayVote(a), now });
   await write('approved', {
     approval: approval.id,

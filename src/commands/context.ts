@@ -33,6 +33,8 @@ export interface Invocation {
   config?: string;
   /** Id under which it is journalled; a new one when absent. */
   run?: string;
+  /** The door waited for its turn already. */
+  turn?: true;
   /** Who sends it through which door; absent: the person at this terminal. */
   from?: Caller;
 }

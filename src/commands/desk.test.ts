@@ -11,7 +11,7 @@ import { COMMANDS } from './table.ts';
 
 const done: Outcome = { data: {}, view: { at: 0, rows: [] } };
 const settle = async (): Promise<void> => {
-  for (let i = 0; i < 200; i++) await Promise.resolve();
+  for (let i = 0; i < 60; i++) await new Promise((go) => setImmediate(go));
 };
 
 class World {

@@ -1,14 +1,15 @@
 import type { Clock, Problem, Store, View } from '../kernel/index.ts';
 import { fault, problemOf } from '../kernel/index.ts';
-import { admit, keysOf, type Waiter } from './access/machine/lanes.ts';
-import type { Caller } from './access/model.ts';
+import { accountOf, type Caller } from './access/model.ts';
 import { type CommandRow, finish, prune, receive, start, unfinished, untold } from './book/ledger.ts';
+import { sweep, takeTurn } from './book/line.ts';
 import type { Invocation, Io } from './context.ts';
 import { type Draft, type Grammar, isFault, parseLine } from './line/machine/parse.ts';
 import { expand, phraseOf, type Standing } from './line/machine/phrases.ts';
 import type { LineFault } from './line/machine/words.ts';
 import type { Args, CommandKind, Outcome } from './model.ts';
 import { specOf } from './table.ts';
+import { mayWait, waitingRows, wishOf } from './turn.ts';
 
 /** A line that somebody typed, as a transport proved it. */
 export interface Inbound {
@@ -77,6 +78,15 @@ const say = (f: LineFault): Error => fault(f.code, f);
 const appOf = (args: Args): string | undefined =>
   ((args['target'] ?? args['app']) as string | undefined)?.split('@', 1)[0];
 
+/** What a line would change: the only app where none is named, every cluster where a word such as `cloud:aws` is. */
+function placesOf(draft: Draft, g: { apps: readonly string[]; clusters: readonly string[] }) {
+  const takesApp = specOf(draft.verb).args.some((a) => a.from === 'app');
+  const only = takesApp && g.apps.length === 1 ? g.apps[0] : undefined;
+  const on = (draft.args['on'] as readonly string[] | undefined) ?? [];
+  const named = on.length > 0 && on.every((name) => g.clusters.includes(name));
+  return { app: appOf(draft.args) ?? only, clusters: named ? on : g.clusters };
+}
+
 /** Looks may be as old as they like; what changes something may not; what nobody heard when it was typed is not run. */
 function tooLate(kind: CommandKind, row: CommandRow, again: string): Error | undefined {
   const limit = kind === 'look' ? Number.POSITIVE_INFINITY : kind === 'safe' ? SAFE_MS : FRESH_MS;
@@ -89,26 +99,12 @@ function tooLate(kind: CommandKind, row: CommandRow, again: string): Error | und
   });
 }
 
-/** A command that waits for its turn or has it. */
-interface Turn extends Waiter {
-  /** The app that it releases. */
-  releases?: string;
-}
-interface Place {
-  waiter: Turn;
-  go: () => void;
-}
-
-const RELEASES: readonly string[] = ['release', 'promote'];
-
 /** Takes lines from any chat, once each, and runs them through the gate: safe ones at once, the others in turn. */
 export class Desk {
   readonly #deps: DeskDeps;
   readonly #process: string;
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
-  #waiting: Place[] = [];
-  #held: Turn[] = [];
 
   constructor(deps: DeskDeps) {
     this.#deps = deps;
@@ -137,6 +133,7 @@ export class Desk {
     for (const row of await unfinished(book)) {
       if (row.state === 'received') this.#begin(row, false);
       else {
+        await sweep(book, row.id);
         const problem = problemOf(
           fault('TW6403', {
             value: row.line ?? row.id,
@@ -157,7 +154,6 @@ export class Desk {
   /** Tells what runs to stop safely, and waits for it. */
   async close(): Promise<void> {
     this.#stop.abort();
-    for (const p of this.#waiting.splice(0)) p.go();
     await this.idle();
   }
 
@@ -198,7 +194,7 @@ export class Desk {
       };
       const late = tooLate(spec.kind, row, draft.expanded ?? row.line ?? draft.verb);
       if (late !== undefined) throw late;
-      await this.#turn(row, { draft, kind: spec.kind, known }, async () => await this.#act(row, draft, known));
+      await this.#turn(row, { draft, known }, async () => await this.#act(row, draft, known));
     } catch (error) {
       await this.#end(row, { problem: problemOf(error) }, known);
     }
@@ -232,47 +228,29 @@ export class Desk {
   }
 
   /** Waits for its turn: nothing that goes forward overlaps, and nothing else waits. */
-  async #turn(
-    row: CommandRow,
-    x: { draft: Draft; kind: CommandKind; known: Partial<Card> },
-    work: () => Promise<void>,
-  ): Promise<void> {
-    const { draft, kind, known } = x;
-    const { clusters } = await this.#deps.grammar();
-    const on = (draft.args['on'] as readonly string[] | undefined) ?? [];
-    const keys = kind === 'forward' ? keysOf(appOf(draft.args), on.length === 0 ? clusters : on) : [];
-    const app = RELEASES.includes(draft.verb) ? appOf(draft.args) : undefined;
-    // A running release waits for this word: it must not wait for the end of that release.
-    const word =
-      draft.verb === 'promote' &&
-      this.#held.some((h) => h.releases !== undefined && h.releases === (app ?? h.releases));
-    const waiter: Turn = {
-      ...{ id: row.id, keys, safe: kind !== 'forward' || word },
-      ...(app === undefined ? {} : { releases: app }),
-    };
-    const turn = new Promise<void>((go) => this.#waiting.push({ waiter, go }));
-    this.#admit();
-    const behind = this.#waiting.findIndex((p) => p.waiter === waiter);
-    if (behind >= 0)
-      this.#show(row, { ...known, state: 'queued', behind: behind + this.#held.filter((h) => !h.safe).length });
-    await turn;
+  async #turn(row: CommandRow, x: { draft: Draft; known: Partial<Card> }, work: () => Promise<void>): Promise<void> {
+    const { draft, known } = x;
+    const { book, clock, grammar } = this.#deps;
+    const who = { command: row.id, by: accountOf(row.caller.identity), door: row.caller.door };
+    const wish = wishOf(draft, who, placesOf(draft, await grammar()));
+    if (wish === undefined) return await work();
+    const turn = await takeTurn(book, wish, {
+      clock,
+      signal: this.#stop.signal,
+      wait: mayWait(draft.args),
+      waits: (before) => {
+        const now = clock.now();
+        const view = { at: now, rows: waitingRows(before, now) };
+        this.#show(row, { ...known, state: 'queued', behind: before.length, view });
+      },
+    });
+    // Told to stop: whoever comes after this process finds the line and stands in again.
+    if (turn === undefined) return;
     try {
-      if (!this.#stop.signal.aborted) await work();
+      await work();
     } finally {
-      this.#held = this.#held.filter((h) => h !== waiter);
-      this.#admit();
+      await turn.leave();
     }
-  }
-
-  #admit(): void {
-    const go = admit(
-      this.#waiting.map((p) => p.waiter),
-      this.#held,
-    );
-    const now = this.#waiting.filter((p) => go.includes(p.waiter));
-    this.#waiting = this.#waiting.filter((p) => !go.includes(p.waiter));
-    this.#held = [...this.#held, ...now.map((p) => p.waiter)];
-    for (const p of now) p.go();
   }
 
   #io(show: (v: View) => void = () => undefined): Io {
@@ -302,7 +280,7 @@ export class Desk {
       this.#show(row, { ...known, state: 'running', view: v });
     });
     try {
-      const outcome = await this.#deps.run({ verb: draft.verb, args: draft.args, from }, io);
+      const outcome = await this.#deps.run({ verb: draft.verb, args: draft.args, from, turn: true }, io);
       await this.#end(row, outcome, { ...known, view: outcome.view });
     } catch (error) {
       await this.#end(row, { problem: problemOf(error) }, { ...known, ...(view === undefined ? {} : { view }) });

@@ -5,15 +5,17 @@ import { authorise, rightsFor } from './access/machine/rights.ts';
 import type { Barrier, Caller, Person, Policy, Target, Verdict } from './access/model.ts';
 import { personFor, terminal } from './access/persons.ts';
 import { policyOf } from './access/policy.ts';
-import { targetOf, targetOfApproval } from './access/target.ts';
+import { targetOf, targetOfPlace } from './access/target.ts';
 import { type Asked, granted } from './approved.ts';
 import { approvalOf } from './book/approvals.ts';
 import { record } from './book/audit.ts';
 import { barriers } from './book/barriers.ts';
+import { placeOf } from './book/line.ts';
 import type { Context, Invocation, Io } from './context.ts';
 import type { CommandSpec, Outcome } from './model.ts';
 import { redactorOf } from './secrets.ts';
 import { specOf } from './table.ts';
+import { turnFor, wishOf } from './turn.ts';
 
 /** Runs a verb without asking anybody: what is behind the gate. */
 export type Run = (c: Context, call: Invocation, io: Io) => Promise<Outcome>;
@@ -113,14 +115,39 @@ async function unruled(p: Passing, config: Config | undefined): Promise<Outcome>
     });
   if (config === undefined) return await p.run(p.c, p.call, p.io);
   const person = { name: actor, groups: [] };
-  if (kindOf(p) === 'forward')
-    await told(p, actor, () => stopBarriers(p, targetOf(p.spec, p.call.args, config), person));
-  return await performed(p, actor, p.call);
+  if (kindOf(p) !== 'forward') return await performed(p, actor, p.call);
+  const target = targetOf(p.spec, p.call.args, config);
+  const free = async (): Promise<void> => await told(p, actor, () => stopBarriers(p, target, person));
+  await free();
+  return await lined(p, { person: actor, target, first: async () => undefined }, async (waited) => {
+    if (waited) await free();
+    return await performed(p, actor, p.call);
+  });
+}
+
+interface Who {
+  person: string;
+  target: Target;
+  first(): Promise<void>;
+}
+
+/** What goes forward does it in its turn; being refused there is kept too. */
+async function lined(p: Passing, w: Who, work: (waited: boolean) => Promise<Outcome>): Promise<Outcome> {
+  const { c, call, io, strict, caller, command } = p;
+  const clusters = w.target.clusters.map((k) => k.name);
+  const wish = wishOf(call, { command, by: w.person, door: caller.door }, { app: w.target.app, clusters });
+  const turn = await told(p, w.person, () => turnFor({ c, call, io, strict, first: w.first }, wish));
+  try {
+    return await work(turn.waited);
+  } finally {
+    await turn.leave();
+  }
 }
 
 async function targetFor(p: Passing, config: Config): Promise<Target> {
+  if (p.spec.verb === 'cancel') return targetOfPlace(await placeOf(p.c.book(), p.call.args['id'] as string), config);
   if (p.spec.kind !== 'decide') return targetOf(p.spec, p.call.args, config);
-  return targetOfApproval(await approvalOf(p.c.book(), p.call.args['approval'] as string), config);
+  return targetOfPlace(await approvalOf(p.c.book(), p.call.args['approval'] as string), config);
 }
 
 const configDigest = (config: Config): string => {
@@ -128,28 +155,31 @@ const configDigest = (config: Config): string => {
   return digest(toJson(rest));
 };
 
-/** Person, right, freeze, approval: in this order, all just before the verb acts. */
+/** Right and freeze: before it waits for its turn, and once more when it has waited. */
+async function checked(p: Passing, x: { config: Config; policy: Policy; person: Person }): Promise<Target> {
+  const { policy, person } = x;
+  const target = await targetFor(p, x.config);
+  const v = authorise(policy, person, rightsFor(kindOf(p), p.spec.destroys === true), target);
+  if (!v.ok) throw refusal(v);
+  await stopBarriers(p, target, person);
+  return target;
+}
+
+/** Person, right, freeze, turn, approval: in this order, all just before the verb acts. */
 async function ruled(p: Passing, config: Config, policy: Policy): Promise<Outcome> {
   const person = await told(p, null, () => personFor(p.c.book(), policy, p.caller));
-  const call = await told(p, person.name, async () => {
-    const target = await targetFor(p, config);
-    const v = authorise(policy, person, rightsFor(kindOf(p), p.spec.destroys === true), target);
-    if (!v.ok) throw refusal(v);
-    await stopBarriers(p, target, person);
-    if (kindOf(p) !== 'forward') return p.call;
-    const asked: Asked = {
-      c: p.c,
-      call: p.call,
-      io: p.io,
-      run: p.run,
-      policy,
-      person,
-      target,
-      config: configDigest(config),
-    };
-    return await granted(asked, (what, data) => write(p, what, person.name, data));
+  const check = (): Promise<Target> => told(p, person.name, () => checked(p, { config, policy, person }));
+  const target = await check();
+  if (kindOf(p) !== 'forward') return await performed(p, person.name, p.call);
+  const { c, call, io, run } = p;
+  const asked: Asked = { c, call, io, run, policy, person, target, config: configDigest(config) };
+  const agreed = (take: boolean): Promise<Invocation> =>
+    granted(asked, (what, data) => write(p, what, person.name, data), take);
+  const first = async (): Promise<void> => void (await agreed(false));
+  return await lined(p, { person: person.name, target, first }, async (waited) => {
+    if (waited) await check();
+    return await performed(p, person.name, await told(p, person.name, () => agreed(true)));
   });
-  return await performed(p, person.name, call);
 }
 
 /** What every command passes: who is it, may they, is it frozen, who must agree; and it is written down. */

@@ -27,8 +27,7 @@ export const CHAOS_WORDS = [
   'heal',
 ] as const;
 
-/** Every verb. CLI, help, completion and reference are generated from this table. */
-export const COMMANDS: readonly CommandSpec[] = [
+const TABLE: readonly CommandSpec[] = [
   {
     verb: 'init',
     summary: 'write a config file for this folder, or a workflow for its repository',
@@ -345,6 +344,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     only: 'terminal',
   },
 ];
+
+/** A look into a pod, and the way out of a lost home, wait for nobody. */
+const AT_ONCE = new Set(['exec', 'state promote']);
+
+/** It changes the fleet, so it waits until nobody before it changes the same. */
+const lined = (spec: CommandSpec): boolean => spec.kind === 'forward' && spec.free !== true && !AT_ONCE.has(spec.verb);
+const noWait = flag('noWait', 'fail instead of waiting for a command that changes the same');
+
+/** Every verb. CLI, help, completion and reference are generated from this table. */
+export const COMMANDS: readonly CommandSpec[] = TABLE.map((c) => (lined(c) ? { ...c, args: [...c.args, noWait] } : c));
+
+/** Throws TW6001. */
+export const standsInLine = (verb: string): boolean => lined(specOf(verb));
 
 /** Throws TW6001. */
 export function specOf(verb: string): CommandSpec {

@@ -17,7 +17,7 @@ export class StoreWorld {
   readonly clock: Clock;
   readonly kept = new Map<string, { value: Json; revision: number; lease: LeaseId | undefined }>();
   readonly leases = new Map<LeaseId, AbortController>();
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Map<() => void, string>();
   #last = 0;
   #made = 0;
 
@@ -46,7 +46,8 @@ export class StoreWorld {
     for (const p of t.put)
       this.kept.set(p.key, { value: structuredClone(p.value), revision: this.#last, lease: p.lease });
     for (const key of gone) this.kept.delete(key);
-    for (const wake of this.#watchers) wake();
+    const moved = [...t.put.map((p) => p.key), ...gone];
+    for (const [wake, prefix] of this.#watchers) if (moved.some((key) => key.startsWith(prefix))) wake();
     return this.#last;
   }
 
@@ -65,8 +66,9 @@ export class StoreWorld {
     lease.abort();
   }
 
-  subscribe(wake: () => void): () => void {
-    this.#watchers.add(wake);
+  /** `wake` hears of every change below the prefix. */
+  subscribe(prefix: string, wake: () => void): () => void {
+    this.#watchers.set(wake, prefix);
     return () => this.#watchers.delete(wake);
   }
 }
@@ -142,7 +144,7 @@ export function memoryStore(
     watch: (prefix, signal) =>
       changes({
         view: async () => world.view(prefix),
-        subscribe: (wake) => world.subscribe(wake),
+        subscribe: (wake) => world.subscribe(prefix, wake),
         signal: AbortSignal.any([signal, closed.signal]),
       }),
     lease: async (ttlMs) => {

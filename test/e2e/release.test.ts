@@ -136,12 +136,15 @@ describe('a release', () => {
 });
 
 describe('people, crashes and cut wires', () => {
-  it('a second operator is refused with the name and phase of the first', async () => {
+  it('a second operator waits behind the first, and is told so where waiting is not wanted', async () => {
     const first = rig.start('release', 'guestbook@v1', '--yes', '--hold=commit');
     await eventually(60_000, async () => expect((await history())[0]?.decision).toBe('preparing'));
-    const second = await release('guestbook@v2');
+    const second = await release('guestbook@v2', '--no-wait');
     expect(second.code).toBe(7);
-    expect(second.problem).toMatchObject({ code: 'TW7001', value: expect.stringMatching(/^r\d+ \(preparing, by /) });
+    expect(second.problem).toMatchObject({
+      code: 'TW6201',
+      why: ['1 before it', expect.stringMatching(/^c\d+ "tw release guestbook@v1" by .+ runs since /)],
+    });
     const ended = await rig.json('abort', 'guestbook', '--because', 'only a try');
     expect(dataOf(ended).outcome).toBe('rolledback');
     expect(await first.ended).toBe(7);

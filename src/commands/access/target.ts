@@ -1,7 +1,7 @@
 import type { ClusterConfig, Config } from '../../config/index.ts';
 import type { Args, CommandSpec } from '../model.ts';
 import { selectApp, selectClusters } from '../select.ts';
-import type { Approval, Target } from './model.ts';
+import type { Target } from './model.ts';
 
 const placeOf = (c: ClusterConfig): Target['clusters'][number] => ({ name: c.name, cloud: c.cloud, region: c.region });
 
@@ -29,8 +29,8 @@ export function targetOf(spec: CommandSpec, args: Args, config: Config): Target 
   };
 }
 
-/** What a vote is about; clusters that left the config are left out. */
-export function targetOfApproval(a: Approval, config: Config): Target {
+/** What a vote, or a command that waits, is about; clusters that left the config are left out. */
+export function targetOfPlace(a: { app: string | null; clusters: readonly string[] }, config: Config): Target {
   const clusters = config.clusters.filter((c) => a.clusters.includes(c.name)).map(placeOf);
   return { fleet: config.fleet, app: a.app ?? undefined, clusters };
 }

@@ -1,13 +1,15 @@
 import { fault, toJson } from '../../kernel/index.ts';
+import { ahead } from '../access/machine/lanes.ts';
 import type { Barrier, Reach } from '../access/model.ts';
 import { durationMs } from '../access/policy.ts';
 import { waiting } from '../book/approvals.ts';
 import { barriers, find, incidents, lift, raise } from '../book/barriers.ts';
+import { inLine } from '../book/line.ts';
 import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { selectApp, selectClusters } from '../select.ts';
-import { barrierRow, line } from './rows.ts';
+import { barrierRow, line, placeRow } from './rows.ts';
 
 /** What the arguments name; nothing named = everything. Throws TW6003, TW6004. */
 export async function reachOf(c: Context, args: Args): Promise<Reach> {
@@ -58,9 +60,11 @@ export async function locks(c: Context): Promise<Outcome> {
   const book = c.book();
   const [up, open, all] = [await barriers(book, now), await waiting(book, now), await incidents(book)];
   const live = all.filter((i) => i.endedAt === null);
+  const places = await inLine(book);
   const rows = [
     ...live.map((i) => line(i.id, 'bad', `incident ${i.id}`, { by: i.by, because: i.because })),
     ...up.map(barrierRow),
+    ...places.map((p) => placeRow(p, ahead(p, places), now)),
     ...open.map((a) =>
       line(a.id, 'wait', `approval ${a.id}`, {
         of: `${a.verb} ${a.app ?? 'the fleet'} on ${a.clusters.join(', ')}`,
@@ -71,5 +75,8 @@ export async function locks(c: Context): Promise<Outcome> {
     ),
   ];
   const shown = rows.length === 0 ? [line('none', 'ok', 'nothing stops and nothing waits')] : rows;
-  return { data: toJson({ barriers: up, approvals: open, incidents: live }), view: { at: now, rows: shown } };
+  return {
+    data: toJson({ barriers: up, line: places, approvals: open, incidents: live }),
+    view: { at: now, rows: shown },
+  };
 }

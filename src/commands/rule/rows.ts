@@ -1,6 +1,7 @@
-import { type Row, type Tone, text, untrusted } from '../../kernel/index.ts';
+import { duration, type Row, type Tone, text, untrusted } from '../../kernel/index.ts';
 import { sayReach } from '../access/machine/reach.ts';
 import type { Barrier } from '../access/model.ts';
+import type { Place } from '../book/line.ts';
 
 /** One line; every cell may carry words of a person. */
 export function line(key: string, tone: Tone, label: string, cells: Readonly<Record<string, string>> = {}): Row {
@@ -20,4 +21,14 @@ export const barrierRow = (b: Barrier): Row =>
     by: b.by,
     until: b.until === null ? 'lifted' : new Date(b.until).toISOString(),
     because: b.because,
+  });
+
+/** One place in the line, and for whom it waits. */
+export const placeRow = (p: Place, before: readonly Place[], now: number): Row =>
+  line(p.id, p.state === 'runs' ? 'busy' : 'wait', `${p.id} tw ${p.what} ${p.state}`, {
+    for: duration(now - p.since),
+    by: p.by,
+    door: p.door,
+    on: p.clusters.join(', '),
+    behind: before.map((o) => o.id).join(', '),
   });

@@ -4,7 +4,7 @@ import type { Approval, ApprovalRule, AuditRecord, Barrier, Person, Policy, Targ
 import { boundOf, opened, type Question, standing, usable, vote } from './approval.ts';
 import { passes } from './barrier.ts';
 import { firstBroken, GENESIS, linked } from './chain.ts';
-import { admit, keysOf, type Waiter } from './lanes.ts';
+import { ahead, keysOf, type Standing } from './lanes.ts';
 import { authorise, personOf, rightsFor, whoMay } from './rights.ts';
 
 const sao = { name: 'sao', cloud: 'aws', region: 'sa-east-1' };
@@ -205,42 +205,43 @@ describe('the chain', () => {
 });
 
 describe('lanes', () => {
-  const waiter = fc.record({
+  const wish = fc.record({
     app: fc.constantFrom('a', 'b', undefined),
     clusters: fc.uniqueArray(fc.constantFrom('x', 'y', 'z'), { minLength: 1 }),
-    safe: fc.boolean(),
+  });
+  const standing = (n: number, w: { app: string | undefined; clusters: string[] }, verb = 'up'): Standing => ({
+    ...{ n, verb, app: w.app ?? null, keys: keysOf(w.app, w.clusters), state: 'waits' },
   });
 
-  it('never two over one key, arrival order kept, nobody waits for ever, safe ones at once', () => {
+  it('never two over one key, arrival order kept, nobody waits for ever', () => {
     fc.assert(
-      fc.property(fc.array(waiter, { maxLength: 14 }), fc.infiniteStream(fc.nat()), (wishes, dice) => {
-        let waiting: Waiter[] = wishes.map((w, i) => ({
-          id: `${i}`,
-          keys: w.safe ? [] : keysOf(w.app, w.clusters),
-          safe: w.safe,
-        }));
-        let held: Waiter[] = [];
-        const started: number[] = [];
-        const shares = (a: Waiter, b: Waiter): boolean =>
+      fc.property(fc.array(wish, { maxLength: 14 }), fc.infiniteStream(fc.nat()), (wishes, dice) => {
+        let line = wishes.map((w, i) => standing(i + 1, w));
+        const shares = (a: Standing, b: Standing): boolean =>
           a.keys.some((k) => k === '*' || b.keys.includes('*') || b.keys.includes(k));
-        for (let round = 0; waiting.length + held.length > 0; round++) {
+        for (let round = 0; line.length > 0; round++) {
           expect(round).toBeLessThan(wishes.length * 2 + 2);
-          const go = admit(waiting, held);
-          for (const w of waiting.filter((x) => x.safe)) expect(go).toContain(w);
-          for (const g of go.filter((x) => !x.safe)) {
-            for (const h of held) expect(h.safe || !shares(g, h)).toBe(true);
-            for (const before of waiting.slice(0, waiting.indexOf(g)))
-              expect(before.safe || !shares(g, before)).toBe(true);
-          }
-          started.push(...go.map((g) => Number(g.id)));
-          waiting = waiting.filter((w) => !go.includes(w));
-          held = [...held, ...go];
-          const ends = (dice.next().value ?? 0) % (held.length || 1);
-          held = held.toSpliced(ends, 1);
+          const go = line.filter((p) => p.state === 'waits' && ahead(p, line).length === 0);
+          for (const g of go) for (const o of line) expect(o.n >= g.n || !shares(g, o)).toBe(true);
+          line = line.map((p) => (go.includes(p) ? { ...p, state: 'runs' } : p));
+          const runs = line.filter((p) => p.state === 'runs');
+          for (const r of runs) for (const o of runs) expect(o === r || !shares(r, o)).toBe(true);
+          const ends = runs[(dice.next().value ?? 0) % runs.length];
+          line = line.filter((p) => p !== ends);
         }
-        expect(started.toSorted((a, b) => a - b)).toEqual(wishes.map((_, i) => i));
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it('the word that a running release waits for waits for nobody; without one it waits as the others do', () => {
+    const a = { app: 'a', clusters: ['x'] };
+    const runs: Standing = { ...standing(1, a, 'release'), state: 'runs' };
+    const waits = standing(2, a, 'release');
+    const word = standing(3, a, 'promote');
+    expect(ahead(word, [runs, waits, word])).toEqual([]);
+    expect(ahead(word, [waits, word])).toEqual([waits]);
+    expect(ahead(standing(3, { app: 'b', clusters: ['x'] }, 'promote'), [runs, waits])).toEqual([]);
+    expect(ahead(standing(3, a, 'retire'), [runs, waits])).toEqual([runs, waits]);
   });
 });

@@ -1,12 +1,15 @@
 /** What a command holds while it runs. */
 export type LockKey = string;
 
-/** `<app>/<cluster>` for one app, `*` for the fleet as a whole. */
-export interface Waiter {
-  id: string;
+/** A place in the line, as far as its order goes. */
+export interface Standing {
+  /** In order of arrival. */
+  n: number;
+  verb: string;
+  app: string | null;
+  /** `<app>/<cluster>` for one app, `*` for the fleet as a whole. */
   keys: readonly LockKey[];
-  /** Safe verbs overtake everything and hold nothing. */
-  safe: boolean;
+  state: 'waits' | 'runs';
 }
 
 const FLEET = '*';
@@ -15,18 +18,19 @@ export const keysOf = (app: string | undefined, clusters: readonly string[]): Lo
   app === undefined ? [FLEET] : clusters.map((c) => `${app}/${c}`).toSorted();
 
 const meets = (a: readonly LockKey[], b: readonly LockKey[]): boolean =>
-  a.length > 0 && b.length > 0 && (a.includes(FLEET) || b.includes(FLEET) || a.some((k) => b.includes(k)));
+  a.includes(FLEET) || b.includes(FLEET) || a.some((k) => b.includes(k));
+
+const RELEASES: readonly string[] = ['release', 'promote'];
+
+/** A running release waits for this word: it must not wait for the end of that release, nor for what waits for it. */
+const isWord = (p: Standing, all: readonly Standing[]): boolean =>
+  p.verb === 'promote' && all.some((o) => o.state === 'runs' && RELEASES.includes(o.verb) && o.app === p.app);
 
 /**
- * Who may start now: safe ones at once; another one when it is the first of all that wait on each of its keys and
- * nobody holds one. All keys or none, in one order of arrival: no deadlock, and nobody starves.
+ * Those that it waits for: everybody who came earlier and wants one of its keys. All keys or none, in one order of
+ * arrival: no deadlock, and nobody starves.
  */
-export function admit(waiting: readonly Waiter[], held: readonly Waiter[]): readonly Waiter[] {
-  const taken: (readonly LockKey[])[] = held.filter((h) => !h.safe).map((h) => h.keys);
-  const granted: Waiter[] = [];
-  for (const w of waiting) {
-    if (w.safe || !taken.some((keys) => meets(keys, w.keys))) granted.push(w);
-    if (!w.safe) taken.push(w.keys);
-  }
-  return granted;
+export function ahead<P extends Standing>(p: Standing, all: readonly P[]): P[] {
+  const others = all.filter((o) => o.n < p.n);
+  return isWord(p, others) ? [] : others.filter((o) => meets(o.keys, p.keys));
 }
