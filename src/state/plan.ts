@@ -1,5 +1,6 @@
 import type { AppConfig } from '../config/index.ts';
 import { type ClusterName, fault, type Problem } from '../kernel/index.ts';
+import { CONVERGENT } from './active/commands.ts';
 import { goneAfterMs } from './machine/detect.ts';
 
 /** Round trip between two clusters, p50 in milliseconds; `estimated`: from the distance, nothing measured yet. */
@@ -50,8 +51,7 @@ const BACKOFF_MS = 250;
 const TRIPS = 3 + 5;
 const LOCAL_MS = 1;
 const BATCH_MS = 10;
-const CONVERGENT =
-  'every command but RPUSH LPUSH LRANGE LLEN LINDEX, SET GET, INCR INCRBY DECR DECRBY, HSET HGET HGETALL HINCRBY, SADD SREM SMEMBERS SISMEMBER SCARD, DEL EXPIRE EXISTS TYPE TTL';
+const NOT_CONVERGENT = `every command that writes but ${CONVERGENT.join(' ')} (SET with EX and PX only, EXPIRE without options); scripts, blocking commands, databases but 0`;
 const REFUSED = ['admin commands', 'FUNCTION', 'REPLICAOF', 'keys that begin with tw:'];
 
 const sum = (ns: readonly number[]): number => ns.reduce((a, b) => a + b, 0);
@@ -154,7 +154,7 @@ function everyCluster(x: StateInput, voters: readonly ClusterName[], p: Prices):
     rpo: quorum ? { is: 'none' } : { is: 'inFlight', ms: Math.max(...clusters.map(peer)) / 2 + BATCH_MS },
     survives: quorum ? 'any one cluster' : 'all clusters but one',
     estimated: false,
-    refused: [CONVERGENT],
+    refused: [NOT_CONVERGENT, ...REFUSED],
     faults: [notYet(x)],
   };
 }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ActiveRedis, type Plain } from '../testing/active.ts';
 import { numberOf, operationsIn } from '../testing/entries.ts';
-import { type Chance, chanceOf, pick, randomWrite } from '../testing/random-writes.ts';
+import { type Chance, chanceOf, HABITS, pick, randomWrite } from '../testing/random-writes.ts';
 import { programOf } from '../testing/redis-process.ts';
 import { ActiveModel } from './model/merge.ts';
 
@@ -80,11 +80,13 @@ function shortLived(chance: Chance): (string | number)[] {
 
 async function life(seed: number, all: readonly ActiveRedis[]): Promise<void> {
   const chance = chanceOf(seed);
+  const habits = HABITS[seed % HABITS.length];
+  // Some lives are mostly apart.
+  const writes = pick(chance, [45, 60, 85]);
   for (let step = 0; step < STEPS; step++) {
     const one = pick(chance, all);
     const what = chance(100);
-    if (what < 55) await one.writes(Array.from({ length: 1 + chance(4) }, () => randomWrite(chance)));
-    else if (what < 60) await one.write(...shortLived(chance));
+    if (what < writes) await one.writes(Array.from({ length: 1 + chance(4) }, () => randomWrite(chance, habits)));
     else if (what < 97)
       await deliver(
         chance,
@@ -94,7 +96,8 @@ async function life(seed: number, all: readonly ActiveRedis[]): Promise<void> {
         ),
         one,
       );
-    else if (what < 98) await one.sweep();
+    else if (what < 98) await one.write(...shortLived(chance));
+    else if (what < 99) await one.sweep();
     else await one.become(`${one.origin.split('.')[0]}.${seed}${step}`);
   }
 }

@@ -63,6 +63,7 @@ export interface Rule {
   cls: CommandClass;
   /** It may go with commands of other clients over one connection. */
   shared: boolean;
+  blocking: boolean;
   keys: 'none' | 'anywhere' | Pick<CommandInfo, 'first' | 'last' | 'step'>;
 }
 
@@ -92,12 +93,12 @@ function keysOf(info: CommandInfo): Rule['keys'] {
 }
 
 /** A command that Redis does not list is a write: should a newer Redis know it, it must be acknowledged. */
-const UNKNOWN_COMMAND: Rule = { cls: 'write', shared: false, keys: 'anywhere' };
+const UNKNOWN_COMMAND: Rule = { cls: 'write', shared: false, blocking: false, keys: 'anywhere' };
 
 function ruleOf(name: string, info: CommandInfo | undefined): Rule {
   if (info === undefined) return UNKNOWN_COMMAND;
-  const shared = !OF_CONNECTION.has(name) && !info.flags.has('blocking');
-  return { cls: byFlags(info.flags), shared, keys: keysOf(info) };
+  const blocking = info.flags.has('blocking');
+  return { cls: byFlags(info.flags), shared: !OF_CONNECTION.has(name) && !blocking, blocking, keys: keysOf(info) };
 }
 
 /** The rules of all commands, by name in capitals; subcommands as `CONFIG|GET`. */

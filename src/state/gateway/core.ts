@@ -5,6 +5,7 @@ import type { EpochValue } from '../model.ts';
 import type { RedisSecrets } from '../redisconf.ts';
 import { bytesOf } from '../resp/replies.ts';
 import { decode, encode } from '../resp/values.ts';
+import { Acks } from './acks.ts';
 import { Rulebook } from './commands.ts';
 import type { Homes } from './homes.ts';
 import { Lanes } from './lanes.ts';
@@ -29,6 +30,8 @@ export interface GatewayDeps {
   ackMs?: number;
   /** How long a read waits for what its client wrote, milliseconds; default 500. */
   freshMs?: number;
+  /** Every cluster takes writes; `quorum`: a write is answered once a peer has it. */
+  active?: 'local' | 'quorum';
   /** What clients have seen; default: known to this gateway alone. */
   tokens?: Tokens;
   /** The other gateways of the cluster. */
@@ -47,6 +50,8 @@ function leaving(): PromiseWithResolvers<never> {
 export class Core {
   readonly deps: GatewayDeps;
   readonly tokens: Tokens;
+  /** Where a peer confirms writes. */
+  readonly #acks: Acks | undefined;
   #book: Rulebook | undefined;
   #commands = 0;
   #bytes = 0;
@@ -64,6 +69,8 @@ export class Core {
   constructor(deps: GatewayDeps) {
     this.deps = deps;
     this.tokens = deps.tokens ?? new Tokens();
+    const { clock, ackMs = 5000 } = deps;
+    this.#acks = deps.active === 'quorum' ? new Acks({ open: () => this.here('1'), clock, ackMs }) : undefined;
     deps.homes.onEpoch = ({ epoch }) => this.#moved(epoch);
   }
 
@@ -89,8 +96,15 @@ export class Core {
 
   /** What these clients have seen; their replies wait for the end of the promise. */
   seen(sources: readonly string[], at: Token, written: boolean): Promise<void> | undefined {
+    // Where every cluster takes writes, reads and writes go to one Redis.
+    if (this.deps.active !== undefined) return undefined;
     for (const s of sources) this.tokens.raise(s, at);
     return written ? this.deps.peers?.tell(sources, at) : undefined;
+  }
+
+  /** True once a peer has that own entry. */
+  async confirmed(own: string): Promise<boolean> {
+    return (await this.#acks?.confirmed(own)) ?? false;
   }
 
   /** The connections to the home that is known now, when they are open and may be used for that. */
@@ -151,6 +165,7 @@ export class Core {
       kind,
       open: (to) => (kind === 'home' && v !== undefined ? this.#atHome(v, to, '0') : this.here('0')),
       seen: (sources, at, written) => this.seen(sources, at, written),
+      confirmed: (own) => this.confirmed(own),
       ackMs,
     });
     if (kind === 'copy') this.#copy = lanes;
@@ -174,8 +189,9 @@ export class Core {
 
   /** A connection to the primary of `v`; for writes only once enough copies follow it. Throws with the reason. */
   async #atHome(v: EpochValue, to: 'read' | 'write', db: string): Promise<Upstream> {
-    const { secrets } = this.deps;
-    const opening = this.#connect(this.deps.openHome(v), { user: 'tw-w', password: secrets.write, db });
+    const { secrets, active } = this.deps;
+    const confirms = active === 'quorum';
+    const opening = this.#connect(this.deps.openHome(v), { user: 'tw-w', password: secrets.write, db, confirms });
     opening.then((late) => v.epoch !== this.deps.homes.value?.epoch && late.close()).catch(() => undefined);
     const up = await Promise.race([opening, this.#left.promise]);
     try {
@@ -200,7 +216,10 @@ export class Core {
     return await this.#connect(this.deps.openLocal(), { user: 'tw-r', password: this.deps.secrets.read, db });
   }
 
-  async #connect(stream: Promise<Duplex>, o: { user: string; password: string; db: string }): Promise<Upstream> {
+  async #connect(
+    stream: Promise<Duplex>,
+    o: { user: string; password: string; db: string; confirms?: boolean },
+  ): Promise<Upstream> {
     const { clock, ackMs = 5000 } = this.deps;
     let late = false;
     const opening = stream.then((s) => Upstream.open(s, { ...o, ackMs }));
@@ -223,6 +242,7 @@ export class Core {
   /** Ends connections whose other side is gone without a word, until the signal fires. */
   async watch(signal: AbortSignal): Promise<void> {
     const { clock } = this.deps;
+    const listening = this.#acks?.run(signal);
     let last = this.now();
     while (!signal.aborted) {
       await clock.sleep(WATCH_MS, signal).catch(() => undefined);
@@ -235,6 +255,7 @@ export class Core {
     }
     this.#home?.close();
     this.#copy?.close();
+    await listening;
   }
 
   /** Learns Redis' own table of commands, from whichever Redis answers first. Gives up when the signal fires. */

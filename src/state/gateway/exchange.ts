@@ -1,8 +1,10 @@
 // One segment with one Redis: what is sent behind it, and what its replies are worth.
+
+import { rewrite } from '../active/commands.ts';
 import { bytesOf, type Reply } from '../resp/replies.ts';
 import type { Request } from '../resp/requests.ts';
-import { encode } from '../resp/values.ts';
-import { type Rulebook, touchesReserved } from './commands.ts';
+import { decode, encode, RespError, reply } from '../resp/values.ts';
+import { type Rule, type Rulebook, touchesReserved } from './commands.ts';
 import { noQuorum, type Own, ownAnswer, UNKNOWN } from './says.ts';
 import type { Token } from './tokens.ts';
 import type { Command, Item } from './transaction.ts';
@@ -11,10 +13,18 @@ import { errorOf, integerOf, roleOf, type Upstream } from './upstream.ts';
 const ROLE = encode(['ROLE']);
 const MARK = encode(['FCALL_RO', 'tw_epoch', 0]);
 /** Errors of a write that certainly changed nothing: it may be held as if it had not been sent. */
-export const NOT_APPLIED: ReadonlySet<string> = new Set(['READONLY', 'NOREPLICAS', 'MASTERDOWN', 'LOADING']);
+export const NOT_APPLIED: ReadonlySet<string> = new Set([
+  'READONLY',
+  'NOREPLICAS',
+  'MASTERDOWN',
+  'LOADING',
+  'TWCLOSED',
+]);
+/** Where every cluster takes writes: reads that reach beyond the data of the app. */
+const BEYOND: ReadonlySet<string> = new Set(['EVAL_RO', 'FCALL_RO', 'EVALSHA_RO']);
 
 /** The command with its class, and the answer where the gateway has it itself. */
-export function judge(book: Rulebook, r: Request, own: Own): Command | { refused: string } {
+export function judge(book: Rulebook, r: Request, own: Own, active: boolean): Command | { refused: string } {
   const rule = book.of(r);
   const { name, raw } = r;
   if (rule.cls === 'refused') return { refused: 'not for apps' };
@@ -23,14 +33,28 @@ export function judge(book: Rulebook, r: Request, own: Own): Command | { refused
     return { name, raw, write: false, shared: true, fixed: ownAnswer(name, r.args, own), queues };
   }
   if (touchesReserved(r, rule)) return { refused: 'keys under tw: are reserved' };
+  if (active) return judgeActive(r, rule);
   const plain = { name, raw, write: rule.cls === 'write', shared: rule.shared };
   return name === 'SELECT' ? { ...plain, db: String(r.args[1] ?? '0') } : plain;
+}
+
+/** Where every cluster takes writes: a write becomes a call of the library, or is refused; there is one database. */
+function judgeActive(r: Request, rule: Rule): Command | { refused: string } {
+  const { name, raw } = r;
+  const read = { name, raw, write: false, shared: rule.shared };
+  if (rule.blocking || BEYOND.has(name)) return { refused: 'not where every cluster takes writes; use single-writer' };
+  if (name === 'SELECT' && String(r.args[1]) !== '0') return { refused: 'there is one database, 0; use single-writer' };
+  if (rule.cls === 'read') return name === 'SELECT' ? { ...read, db: '0' } : read;
+  const to = rewrite(r);
+  if ('refused' in to) return to;
+  if ('wrong' in to) return { ...read, fixed: reply(new RespError(to.wrong)) };
+  return { name, raw: to.raw, write: true, shared: true };
 }
 
 /** What is asked at the end of what goes to a Redis. */
 export type Tail = 'write' | 'read' | 'copy' | 'none';
 const TAILS: Readonly<Record<Tail, { replies: number; bytes(up: Upstream): readonly Buffer[] }>> = {
-  /** WAIT and ROLE. */
+  /** WAIT and ROLE; or the last own entry and ROLE. */
   write: { replies: 2, bytes: (up) => [up.tail] },
   read: { replies: 1, bytes: () => [ROLE] },
   /** Marker and ROLE: where the log of a copy ends. */
@@ -45,6 +69,8 @@ export interface Exchanged {
   acked: boolean;
   /** End of that Redis' log after it. */
   at?: Token;
+  /** Where a peer has to confirm it: the own entry that it has to have. */
+  own?: string;
 }
 /** `lost`: the connection ended, anything may have happened. `unsent`: it never left. */
 export type Arrival = Exchanged | { is: 'lost' } | { is: 'unsent' };
@@ -59,10 +85,18 @@ export function post(up: Upstream, raws: readonly Buffer[], tail: Tail, done: (a
 }
 
 /** What the tail says. */
-function confirmed(up: Upstream, tail: Tail, said: readonly Reply[]): Pick<Exchanged, 'acked' | 'at'> {
+function confirmed(up: Upstream, tail: Tail, said: readonly Reply[]): Pick<Exchanged, 'acked' | 'at' | 'own'> {
   const role = roleOf(said.at(-1));
   if (tail === 'copy') return { acked: true, at: { epoch: epochIn(said[0]), offset: role?.offset ?? -1 } };
   if (role?.primary !== true) return { acked: false };
+  if (tail === 'write' && up.confirms) {
+    const own = said[0]?.type === 36 ? decode(bytesOf(said[0])) : undefined;
+    return {
+      acked: false,
+      at: { epoch: up.epoch, offset: role.offset },
+      ...(own === undefined ? {} : { own: String(own) }),
+    };
+  }
   const acked = tail === 'write' && (integerOf(said[0]) ?? -1) >= up.w;
   return { acked, at: { epoch: up.epoch, offset: role.offset } };
 }

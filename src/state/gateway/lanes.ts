@@ -20,6 +20,8 @@ export interface LanesOptions {
   open(to: 'read' | 'write'): Promise<Upstream>;
   /** Hears what clients have seen; their replies wait for the end of the promise. */
   seen(sources: readonly string[], at: Token, written: boolean): Promise<void> | undefined;
+  /** Where a peer confirms writes: true once it has that own entry. */
+  confirmed?(own: string): Promise<boolean>;
   ackMs: number;
 }
 
@@ -180,6 +182,11 @@ export class Lanes {
       return;
     }
     if (tail === 'copy' && a.at !== undefined && a.at.offset >= 0) this.at = a.at;
+    const { confirmed } = this.#o;
+    if (a.own !== undefined && confirmed !== undefined) {
+      void confirmed(a.own).then((acked) => handOut(batch, { ...a, acked }));
+      return;
+    }
     const told = tail === 'copy' || a.at === undefined ? undefined : this.#tell(batch, a.at, tail === 'write');
     if (told === undefined) handOut(batch, a);
     else void told.finally(() => handOut(batch, a));

@@ -61,17 +61,20 @@ async function meet(p: GatewayParts, tokens: Tokens): Promise<Peers | undefined>
   return await Peers.start({ net, peers: () => peers(), tokens, clock, id: randomUUID() });
 }
 
+/** A stream to the Redis of this cluster. */
+export async function localStream(redis: GatewayParts['redis']): Promise<Duplex> {
+  const socket = connect(redis);
+  socket.setNoDelay(true);
+  await once(socket, 'connect');
+  return socket;
+}
+
 /** The gateway of one cluster, until it is closed. Rejects when a port is taken. */
 export async function clusterGateway(p: GatewayParts): Promise<ClusterGateway> {
   const homes = new Homes();
   const tokens = new Tokens();
   const peers = await meet(p, tokens);
-  const openLocal = async (): Promise<Duplex> => {
-    const socket = connect(p.redis);
-    socket.setNoDelay(true);
-    await once(socket, 'connect');
-    return socket;
-  };
+  const openLocal = (): Promise<Duplex> => localStream(p.redis);
   const starting = startGateway({
     homes,
     tokens,

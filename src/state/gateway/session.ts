@@ -102,7 +102,7 @@ export class Session {
     const fixed = (said: Buffer): Command => ({ name, raw, write: false, shared: true, fixed: said });
     if (name === 'QUIT' || name === 'RESET') return fixed(this.#leave(name));
     if (book === undefined) return fixed(noQuorum('no Redis was reached yet'));
-    const judged = judge(book, r, this.#me);
+    const judged = judge(book, r, this.#me, this.#core.deps.active !== undefined);
     if ('refused' in judged) {
       counts.refused += 1;
       return fixed(refused(name, judged.refused));
@@ -202,6 +202,7 @@ export class Session {
     }
     const got = await exchange(up, items, !this.#tx.open);
     if (got.is === 'replies') {
+      if (got.own !== undefined) return { ...got, acked: await this.#core.confirmed(got.own) };
       if (got.at !== undefined) await this.#core.seen([this.#source], got.at, true);
       if (got.replies.some((r) => errorOf(r) === 'READONLY')) up.close();
     }

@@ -18,6 +18,7 @@ interface Waiting {
 }
 
 const ROLE = encode(['ROLE']);
+const LAST = encode(['FCALL_RO', 'tw_last', 0]);
 /** Bytes that are copied together into one write; more of them are written piece by piece. */
 const COPIED = 64 << 10;
 
@@ -31,7 +32,9 @@ export class Upstream {
   w = 0;
   /** Copies that followed at the start. */
   copies = 0;
-  /** `WAIT w` and `ROLE`, ready to be sent. */
+  /** A peer confirms writes, not a copy. */
+  confirms = false;
+  /** `WAIT w` (or a question for the last own entry) and `ROLE`, ready to be sent. */
   tail: Buffer = Buffer.alloc(0);
   /** How long the handshake took, milliseconds: one round trip. */
   trip = 0;
@@ -49,7 +52,7 @@ export class Upstream {
   /** Logs in and reads the marker. Throws Lost, or an Error with what Redis answered. */
   static async open(
     stream: Duplex,
-    o: { user: string; password: string; ackMs: number; db: string },
+    o: { user: string; password: string; ackMs: number; db: string; confirms?: boolean },
   ): Promise<Upstream> {
     const up = new Upstream(stream);
     const hello = [['AUTH', o.user, o.password], ['FCALL_RO', MARKER, 0], ['SELECT', o.db], ['ROLE']].map(encode);
@@ -60,7 +63,8 @@ export class Upstream {
       const mark = Buffer.isBuffer(marker) ? parseMarker(marker.toString()) : undefined;
       up.epoch = mark?.epoch ?? 0;
       up.w = mark?.w ?? 0;
-      up.tail = Buffer.concat([encode(['WAIT', up.w, o.ackMs]), encode(['ROLE'])]);
+      up.confirms = o.confirms === true;
+      up.tail = Buffer.concat([up.confirms ? LAST : encode(['WAIT', up.w, o.ackMs]), ROLE]);
       up.copies = copiesIn(role);
       up.trip = performance.now() - from;
       return up;

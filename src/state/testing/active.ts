@@ -1,9 +1,12 @@
 // Redis processes with the library of functions, for tests and benchmarks: what apps do, what senders do, what lies there.
 import { rewrite } from '../active/commands.ts';
 import { activeLibrary } from '../active/library/index.ts';
+import { markerLibrary } from '../marker.ts';
+import { activeConf } from '../redisconf.ts';
 import { RequestScanner } from '../resp/requests.ts';
 import { encode, RespError, type Value } from '../resp/values.ts';
 import { freePortAt, RawClient, RedisProcess } from './redis-process.ts';
+import { SECRETS } from './secrets.ts';
 
 export type Arg = string | number | Buffer;
 export type Plain = string | number | null | Plain[];
@@ -27,21 +30,29 @@ export function asCall(args: readonly Arg[]): Buffer {
 export class ActiveRedis {
   origin: string;
   readonly process: RedisProcess;
+  /** Of the agent, who may do everything. */
   readonly client: RawClient;
+  readonly #app: RawClient;
+  readonly #sender: RawClient;
 
-  private constructor(origin: string, process: RedisProcess, client: RawClient) {
+  private constructor(origin: string, process: RedisProcess, clients: readonly [RawClient, RawClient, RawClient]) {
     this.origin = origin;
     this.process = process;
-    this.client = client;
+    [this.client, this.#app, this.#sender] = clients;
   }
 
-  /** A process that is open as `origin`. */
+  /** A process that is open as `origin`, with the users it has in a cluster. */
   static async start(origin: string): Promise<ActiveRedis> {
     const [host, port] = ['127.0.0.1', await freePortAt()];
     const process = new RedisProcess({ host, port });
-    await process.start(`port ${port}\nbind ${host}\nsave ""\nappendonly no\ndir ${process.dir}\n`);
-    const redis = new ActiveRedis(origin, process, await RawClient.open({ host, port }));
-    await redis.client.ask('FUNCTION', 'LOAD', 'REPLACE', activeLibrary());
+    await process.start(activeConf({ port, bind: host, dir: process.dir, secrets: SECRETS, persist: false }));
+    const open = (): Promise<RawClient> => RawClient.open({ host, port });
+    const redis = new ActiveRedis(origin, process, [await open(), await open(), await open()]);
+    await redis.client.ask('AUTH', 'tw-agent', SECRETS.agent);
+    for (const library of [activeLibrary(), markerLibrary(1, 0)]) await redis.client.ask('FUNCTION', 'LOAD', library);
+    for (const user of ['tw-w', 'tw-sync']) await redis.client.ask('ACL', 'SETUSER', user, 'on');
+    await redis.#app.ask('AUTH', 'tw-w', SECRETS.write);
+    await redis.#sender.ask('AUTH', 'tw-sync', SECRETS.sync);
     await redis.reopen(origin);
     return redis;
   }
@@ -66,7 +77,7 @@ export class ActiveRedis {
     return (await this.writes([args]))[0] ?? null;
   }
   async writes(commands: readonly (readonly Arg[])[]): Promise<Plain[]> {
-    return (await this.client.raw(commands.map((c) => asCall(c)))).map(plain);
+    return (await this.#app.raw(commands.map((c) => asCall(c)))).map(plain);
   }
   async ask(...args: Arg[]): Promise<Plain> {
     return plain(await this.client.ask(...args));
@@ -74,7 +85,7 @@ export class ActiveRedis {
 
   /** Entries of an origin after `after`, as flat list of id and payload. */
   async tail(origin: string, after: string, count = 1_000_000): Promise<Buffer[]> {
-    const got = await this.client.ask('FCALL_RO', 'tw_tail', 0, origin, after, count);
+    const got = await this.#sender.ask('FCALL_RO', 'tw_tail', 0, origin, after, count);
     if (!Array.isArray(got)) throw new Error(String(plain(got)));
     return got as Buffer[];
   }
@@ -83,7 +94,7 @@ export class ActiveRedis {
     return Object.fromEntries(flat.flatMap((o, i) => (i % 2 === 0 ? [[o, flat[i + 1] ?? '']] : [])));
   }
   async apply(origin: string, prev: string, entries: readonly Buffer[]): Promise<Plain> {
-    return await this.ask('FCALL', 'tw_apply', 0, origin, prev, ...entries);
+    return plain(await this.#sender.ask('FCALL', 'tw_apply', 0, origin, prev, ...entries));
   }
 
   /** All data of the app, by key. */
@@ -120,7 +131,7 @@ export class ActiveRedis {
   }
 
   async close(): Promise<void> {
-    this.client.close();
+    for (const c of [this.client, this.#app, this.#sender]) c.close();
     await this.process.close();
   }
 }

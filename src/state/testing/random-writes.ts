@@ -64,8 +64,18 @@ const WRITES: Readonly<Record<string, Make>> = {
 };
 export const NAMES: readonly string[] = Object.keys(WRITES);
 
-/** One write; every command of the table comes up. */
-export function randomWrite(chance: Chance): Arg[] {
-  const name = pick(chance, NAMES);
+const times = (n: number, ...names: string[]): string[] => Array.from({ length: n }, () => names).flat();
+/** What apps do most: every command; or one kind that now and then is removed or becomes another one. */
+export const HABITS: readonly (readonly string[])[] = [
+  NAMES,
+  [...times(8, 'RPUSH', 'LPUSH'), 'DEL', 'EXPIRE', 'SADD', 'PERSIST'],
+  [...times(5, 'INCR', 'DECR', 'INCRBY', 'DECRBY'), 'SET', 'DEL', 'EXPIRE', 'PERSIST'],
+  [...times(4, 'HSET', 'HDEL'), ...times(6, 'HINCRBY'), 'DEL', 'UNLINK', 'EXPIREAT'],
+  [...times(5, 'SADD', 'SREM'), 'DEL', 'PEXPIREAT', 'HSET', 'SET', 'RPUSH'],
+];
+
+/** One write of those names, all where none are given. */
+export function randomWrite(chance: Chance, names: readonly string[] = NAMES): Arg[] {
+  const name = pick(chance, names);
   return [name, ...(WRITES[name]?.(chance, pick(chance, KEYS)) ?? [])];
 }

@@ -11,6 +11,8 @@ end
 redis.register_function('tw_open', function(_, argv)
   look()
   if raw('DBSIZE') > 0 and meta('EXISTS', 'tw:vec') == 0 then return fail('TWFOREIGN data without a history') end
+  -- What was confirmed is about another origin.
+  if meta('HGET', 'tw:me', 'origin') ~= argv[1] then meta('DEL', 'tw:acks') end
   meta('HSET', 'tw:me', 'origin', argv[1], 'run', argv[2])
   return redis.status_reply('OK')
 end)
