@@ -19,6 +19,7 @@ export {
 } from './deploy/names.ts';
 export { readTold } from './deploy/read.ts';
 export { type DataKeys, FILES, type Settings } from './deploy/settings.ts';
+export { type ActiveGatewayParts, activeGateway } from './gateway/active.ts';
 export { clusterGateway } from './gateway/run.ts';
 export { type Forced, forced } from './machine/force.ts';
 export { foldView, HOLD as HOLD_KEY } from './machine/keys.ts';
