@@ -44,7 +44,6 @@ function common(o: RedisConf): string[] {
     `bind ${o.bind ?? '* -::*'}`,
     'protected-mode no',
     `dir ${o.dir}`,
-    'user default off',
     `user tw-w off >${s.write} ~* &* +@all -@admin +role`,
     `user tw-r on >${s.read} ~* &* +@all -@write -@admin +role`,
     `user tw-repl on >${s.repl} ${FOLLOWER}`,
@@ -69,6 +68,7 @@ function common(o: RedisConf): string[] {
 export function redisConf(o: RedisConf): string {
   return [
     ...common(o),
+    'user default off',
     `replicaof ${NOWHERE.host} ${NOWHERE.port}`,
     'appendonly no',
     o.saveEvery === undefined ? 'save ""' : `save ${o.saveEvery} 1`,
@@ -89,6 +89,8 @@ export interface ActiveConf extends Omit<RedisConf, 'saveEvery'> {
 export function activeConf(o: ActiveConf): string {
   return [
     ...common(o),
+    // Transactions on the disk's log are replayed with the rights of `default`: without them they vanish. Nobody can log in as it.
+    'user default off ~* &* +@all',
     `user tw-sync off >${o.secrets.sync} ~* &* ${SYNC}`,
     `appendonly ${o.persist === false ? 'no' : 'yes'}`,
     'appendfsync everysec',
