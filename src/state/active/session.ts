@@ -2,7 +2,7 @@ import type { Clock, ClusterName } from '../../kernel/index.ts';
 import { type Id, idAt, isAfter, type Origin, partOf, START, type Vector } from './ids.ts';
 import type { ActiveRedis, Peer } from './ports.ts';
 import { Sender } from './sender.ts';
-import { trims } from './trim.ts';
+import { spare, trims } from './trim.ts';
 
 export interface SessionParts {
   me: ClusterName;
@@ -133,7 +133,7 @@ export class Session {
     for (const { origin, id } of trims({ here, others, now: clock.now(), keepMs })) await redis.trim(origin, id);
     for (const origin of Object.keys(here)) {
       const id = await redis.excess(origin, most);
-      if (id !== undefined) await redis.trim(origin, id);
+      if (id !== undefined) await redis.trim(origin, spare(origin, { id, others }));
     }
   }
 }

@@ -1,5 +1,5 @@
 // How much of the logs may go.
-import { earlier, type Id, idAt, msOf, type Origin, START, type Vector } from './ids.ts';
+import { earlier, type Id, idAt, later, msOf, type Origin, START, type Vector } from './ids.ts';
 
 export interface TrimView {
   here: Vector;
@@ -19,4 +19,12 @@ export function trims(v: TrimView): readonly { origin: Origin; id: Id }[] {
     const id = all.reduce(earlier, old);
     return msOf(id) === 0 || id === START ? [] : [{ origin, id }];
   });
+}
+
+/**
+ * The part of a log that is too long which may go though some lack it: what another cluster has. What nobody else has
+ * stays, whatever it takes: whoever lacks it could get it nowhere.
+ */
+export function spare(origin: Origin, x: { id: Id; others: readonly Vector[] }): Id {
+  return earlier(x.id, x.others.map((v) => idAt(v, origin)).reduce(later, START));
 }
