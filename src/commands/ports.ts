@@ -158,7 +158,7 @@ export interface CoordinationDoor {
 /** One cluster of an app's state. `gateway`: it has no copy of its own. */
 export interface StateCluster {
   name: string;
-  role: 'home' | 'copy' | 'catching up' | 'fenced' | 'gateway' | 'unknown';
+  role: 'home' | 'copy' | 'catching up' | 'fenced' | 'gateway' | 'open' | 'closed' | 'unknown';
   /** How far behind home, milliseconds. */
   lagMs?: number;
   epoch?: number;

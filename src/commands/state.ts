@@ -22,6 +22,8 @@ const ROLE_TONE: Readonly<Record<StateCluster['role'], Tone>> = {
   'catching up': 'busy',
   fenced: 'warn',
   gateway: 'ok',
+  open: 'ok',
+  closed: 'warn',
   unknown: 'bad',
 };
 
@@ -36,31 +38,39 @@ function clusterRow(s: StateCluster): Row {
   return { key: s.name, tone: ROLE_TONE[s.role], label: [text(s.name)], cells, ...why, kids: [] };
 }
 
-/** Without a home no write is taken. */
-const noHome = (f: StateFacts): Problem =>
-  fault('TW5114', {
+/** Nobody takes writes. */
+const stopped = (f: StateFacts): Problem =>
+  fault(f.mode === 'active-active' ? 'TW5115' : 'TW5114', {
     value: f.app,
     why: [
       ...(f.ballot === undefined ? [] : [`ballot ${f.ballot.n} by ${f.ballot.by}: ${f.ballot.why}`]),
       ...f.clusters.flatMap((s) => (s.why === undefined ? [] : [`${s.name}: ${s.why}`])),
     ],
-    fix: [
-      {
-        say: 'Writes wait for a home, reads go on. See which members of the store answer:',
-        command: 'tw coordination status',
-      },
-    ],
+    fix:
+      f.mode === 'active-active'
+        ? [{ say: 'Bring back the clusters it waits for:', command: 'tw up' }]
+        : [
+            {
+              say: 'Writes wait for a home, reads go on. See which members of the store answer:',
+              command: 'tw coordination status',
+            },
+          ],
   }).problem;
 
-/** Home and copies of one app in one line. */
+/** Nobody takes writes: there is no home, or every cluster that could is closed. */
+const isStopped = (f: StateFacts): boolean => (f.mode === 'active-active' ? f.copies === 0 : f.home === null);
+const WELL: ReadonlySet<StateCluster['role']> = new Set(['home', 'copy', 'open']);
+
+/** Who takes writes, and how many have the data, of one app in one line. */
 export function stateRow(f: StateFacts): Row {
   const voters = f.clusters.filter((s) => s.role !== 'gateway');
-  const late = voters.filter((s) => s.role !== 'home' && s.role !== 'copy');
-  const home = f.home === null ? 'no home' : `home ${f.home}, ${f.copies} of ${voters.length} copies`;
+  const late = voters.filter((s) => !WELL.has(s.role));
+  const led = f.home === null ? 'no home' : `home ${f.home}, ${f.copies} of ${voters.length} copies`;
+  const say = f.mode === 'active-active' ? `${f.copies} of ${voters.length} clusters take writes` : led;
   return {
     key: `state ${f.app}`,
-    tone: f.home === null ? 'bad' : late.length === 0 ? 'ok' : 'warn',
-    label: [text(`state of ${f.app}: ${home}`)],
+    tone: isStopped(f) ? 'bad' : late.length === 0 ? 'ok' : 'warn',
+    label: [text(`state of ${f.app}: ${say}`)],
     cells: { epoch: [text(f.epoch === null ? '' : String(f.epoch))] },
     ...(late.length === 0 ? {} : { why: [untrusted(late.map((s) => `${s.name} is ${s.role}`).join(', '))] }),
     kids: [],
@@ -95,7 +105,7 @@ export async function chosenOne(door: StateDoor, c: Context, app: string | undef
 export async function stateStatus(c: Context, args: Args): Promise<Outcome> {
   const facts = await chosen(await doorOf(c), c, args['app'] as string | undefined);
   const [first] = facts;
-  const problems = facts.filter((f) => f.home === null).map(noHome);
+  const problems = facts.filter(isStopped).map(stopped);
   return {
     // The first app's facts at the top: most fleets have one.
     data: toJson({ ...first, apps: facts }),

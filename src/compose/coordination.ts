@@ -144,7 +144,7 @@ export async function clientCertificate(w: CoordinationWiring, outputs: Outputs,
 
 /** Clusters without a member whose state asks the members elsewhere. */
 function guestsOf(config: Config, m: Members): ClusterName[] {
-  const shared = config.apps.filter((a) => a.state.mode !== 'isolated');
+  const shared = config.apps.filter((a) => a.state.mode === 'single-writer');
   const names = new Set(shared.flatMap((a) => placedOn(a, config.clusters).map((c) => c.name)));
   return config.clusters.map((c) => c.name).filter((c) => names.has(c) && !m.members.includes(c));
 }

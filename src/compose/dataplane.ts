@@ -7,11 +7,15 @@ import { hostname, networkInterfaces } from 'node:os';
 import { leaderAway } from '../coordination/index.ts';
 import { type ClusterName, systemClock } from '../kernel/index.ts';
 import { EtcdAdmin, type EtcdOptions, EtcdStore } from '../kernel/store-etcd/index.ts';
+import { activeRedis } from '../state/adapters/active-redis.ts';
 import { localRedis } from '../state/adapters/local-redis.ts';
 import { outboundWire, tlsWire } from '../state/adapters/wire.ts';
 import {
+  ActiveAgent,
   Agent,
+  type AgentDoor,
   type AgentNote,
+  activeGateway,
   clusterGateway,
   type DataKeys,
   gatewaysHost,
@@ -72,22 +76,65 @@ async function serveStatus(port: number, ready: () => boolean, status: () => unk
   return server;
 }
 
-/** The agent of one voter, until SIGTERM: then Redis is fenced, saved, sealed and ended. Throws TW5160. */
-export async function runStateAgent(args: string[]): Promise<void> {
-  const { settings: s, keys } = await readTold(args);
+/** What an agent did last, for people; `hear` writes it to the log too. */
+function ring(): { events: AgentNote[]; hear(what: { did: string; end: string }): void } {
   const events: AgentNote[] = [];
-  const redis = localRedis({ host: '127.0.0.1', port: PORTS.redis, password: keys.users.agent });
-  const store = new EtcdStore(etcdOf(s, keys));
-  let agent: Agent | undefined;
-  const wire = await tlsWire({
+  const hear = ({ did, end }: { did: string; end: string }): void => {
+    events.push({ at: systemClock.now(), did, end });
+    if (events.length > EVENTS) events.shift();
+    log(`${did} ${end}`);
+  };
+  return { events, hear };
+}
+
+const wireOf = (s: Settings, keys: DataKeys, door: AgentDoor) =>
+  tlsWire({
     me: s.cluster,
     peers: peersOf(s),
     listen: { host: '0.0.0.0', port: PORTS.wire },
     tls: keys.wire,
-    door: { epoch: () => agent?.epoch() ?? 0, pong: async () => await agent?.pong() },
+    door,
     redis: { host: '127.0.0.1', port: PORTS.redis },
     log,
   });
+
+/** Where all clusters write: until SIGTERM, then the others get what they lack and Redis is ended. */
+async function runActiveAgent(s: Settings, keys: DataKeys): Promise<void> {
+  const { events, hear } = ring();
+  const redis = activeRedis({ host: '127.0.0.1', port: PORTS.redis, password: keys.users.agent });
+  let agent: ActiveAgent | undefined;
+  const door = { epoch: () => agent?.epoch() ?? 0, pong: async () => await agent?.pong() };
+  const wire = await wireOf(s, keys, door);
+  const others = s.voters.filter((v) => v !== s.cluster);
+  const password = keys.users.sync;
+  agent = new ActiveAgent({ me: s.cluster, others, clock: systemClock, redis, wire, password, note: hear });
+  const here = agent;
+  const http = await serveStatus(
+    PORTS.http,
+    () => true,
+    () => ({ ...here.report(), events }),
+  );
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => here.leave());
+  await here.run(new AbortController().signal);
+  http.close();
+  redis.close();
+  await wire.close();
+}
+
+/** The agent of one cluster with data, until SIGTERM: an orderly stop of its Redis. Throws TW5160. */
+export async function runStateAgent(args: string[]): Promise<void> {
+  const { settings, keys } = await readTold(args);
+  await (settings.mode === 'active-active' ? runActiveAgent : runHomeAgent)(settings, keys);
+}
+
+/** Where one cluster is home: until SIGTERM, then Redis is fenced, saved, sealed and ended. */
+async function runHomeAgent(s: Settings, keys: DataKeys): Promise<void> {
+  const { events, hear } = ring();
+  const redis = localRedis({ host: '127.0.0.1', port: PORTS.redis, password: keys.users.agent });
+  const store = new EtcdStore(etcdOf(s, keys));
+  let agent: Agent | undefined;
+  const door = { epoch: () => agent?.epoch() ?? 0, pong: async () => await agent?.pong() };
+  const wire = await wireOf(s, keys, door);
   agent = new Agent({
     setup: {
       me: s.cluster,
@@ -102,10 +149,7 @@ export async function runStateAgent(args: string[]): Promise<void> {
     wire,
     note: ({ command, end }) => {
       if (command.do === 'read') return;
-      const did = command.do === 'txn' ? `txn ${command.why}` : command.do;
-      events.push({ at: systemClock.now(), did, end });
-      if (events.length > EVENTS) events.shift();
-      log(`${did} ${end}`);
+      hear({ did: command.do === 'txn' ? `txn ${command.why}` : command.do, end });
     },
   });
   const here = agent;
@@ -134,23 +178,37 @@ const otherGateways = (s: Settings) => async (): Promise<string[]> => {
   return (await resolve4(`${gatewaysHost(s.app)}.cluster.local`)).filter((a) => !mine.has(a));
 };
 
+interface Opened {
+  gateway: Awaited<ReturnType<typeof clusterGateway>>;
+  /** Of what the gateway uses. */
+  close(): Promise<unknown>;
+}
+const gatewayOf = (s: Settings, keys: DataKeys) => ({
+  me: s.cluster,
+  redis: { host: redisHost(s.app), port: PORTS.redis },
+  secrets: keys.users,
+  clock: systemClock,
+  holdMs: s.holdMs,
+  listen: { write: PORTS.write, read: PORTS.read, peers: PORTS.peers },
+});
+
+async function openHomed(s: Settings, keys: DataKeys): Promise<Opened> {
+  const store = new EtcdStore(etcdOf(s, keys));
+  const wire = outboundWire({ me: s.cluster, peers: peersOf(s), tls: keys.wire, log });
+  const parts = { prefix: prefixOf(s.app), store, wire, peers: otherGateways(s) };
+  const gateway = await clusterGateway({ ...gatewayOf(s, keys), ...parts });
+  return { gateway, close: () => Promise.all([wire.close(), store.close()]) };
+}
+
+async function openActive(s: Settings, keys: DataKeys): Promise<Opened> {
+  const gateway = await activeGateway({ ...gatewayOf(s, keys), ack: s.ack });
+  return { gateway, close: async () => undefined };
+}
+
 /** A gateway of one cluster, until SIGTERM. Throws TW5160. */
 export async function runStateGateway(args: string[]): Promise<void> {
   const { settings: s, keys } = await readTold(args);
-  const store = new EtcdStore(etcdOf(s, keys));
-  const wire = outboundWire({ me: s.cluster, peers: peersOf(s), tls: keys.wire, log });
-  const gateway = await clusterGateway({
-    me: s.cluster,
-    prefix: prefixOf(s.app),
-    store,
-    wire,
-    redis: { host: redisHost(s.app), port: PORTS.redis },
-    secrets: keys.users,
-    clock: systemClock,
-    holdMs: s.holdMs,
-    listen: { write: PORTS.write, read: PORTS.read, peers: PORTS.peers },
-    peers: otherGateways(s),
-  });
+  const { gateway, close } = await (s.mode === 'active-active' ? openActive : openHomed)(s, keys);
   const http = await serveStatus(
     PORTS.http,
     () => true,
@@ -161,5 +219,5 @@ export async function runStateGateway(args: string[]): Promise<void> {
   await stopped.promise;
   await gateway.close();
   http.close();
-  await Promise.all([wire.close(), store.close()]);
+  await close();
 }

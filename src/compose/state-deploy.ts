@@ -13,6 +13,7 @@ import {
   SETTINGS,
   type Settings,
   type SharedState,
+  type StateInput,
   type StatePlan,
   stateApp,
   statePlan,
@@ -62,30 +63,46 @@ function byDistance(config: Config): Rtts {
 /** By distances alone: voters and home must not change because a round trip did. */
 export function planOf(config: Config, app: AppConfig, pinned?: Pinned): StatePlan {
   const clusters = placedOn(app, config.clusters).map((c) => c.name);
-  const decided = pinned === undefined ? {} : { decided: decidedOf(app, pinned) };
+  const decided = pinned === undefined ? undefined : decidedOf(app, pinned);
   const plan = statePlan({
     app,
     clusters,
     rtt: byDistance(config),
     traffic: {},
     members: membersOf(config),
-    ...decided,
+    ...(decided === undefined ? {} : { decided }),
   });
+  if (pinned !== undefined && pinned.mode !== app.state.mode)
+    return { ...plan, faults: [...plan.faults, otherMode(app, pinned)] };
   const leaving = plan.voters.filter((v) => !clusters.includes(v));
   return leaving.length === 0 ? plan : { ...plan, faults: [...plan.faults, needed(app, leaving, plan.voters)] };
 }
 
 /** Where copies are, and who was to be home first, as the clusters were told when the state began. */
 export interface Pinned {
+  mode: Settings['mode'];
   voters: readonly ClusterName[];
   home?: ClusterName;
 }
 
 /** Copies stay where they are: another cluster in the config, or another estimate, moves no data. */
-function decidedOf(app: AppConfig, pinned: Pinned): Pinned {
-  const wish = app.state.mode === 'single-writer' ? app.state.home : 'auto';
-  return wish === 'auto' ? pinned : { voters: pinned.voters, home: wish };
+function decidedOf(app: AppConfig, pinned: Pinned): StateInput['decided'] {
+  // Where all clusters write, each one that has the app has the data.
+  if (app.state.mode !== 'single-writer' || pinned.mode !== 'single-writer') return undefined;
+  const { voters, home } = pinned;
+  const wish = app.state.home === 'auto' ? home : app.state.home;
+  return { voters, ...(wish === undefined ? {} : { home: wish }) };
 }
+
+const otherMode = (app: AppConfig, pinned: Pinned): Problem =>
+  fault('TW5005', {
+    value: `${app.name}: ${pinned.mode} → ${app.state.mode}`,
+    why: ['its clusters have data in the other form, and this version does not take it over'],
+    fix: [
+      { say: `Go on with state.mode ${pinned.mode} in the config.` },
+      { say: 'Or save what is there, give the app another name, and let users move:', command: 'tw state backup' },
+    ],
+  }).problem;
 
 const needed = (app: AppConfig, leaving: readonly ClusterName[], voters: readonly ClusterName[]): Problem =>
   fault('TW5150', {
@@ -96,10 +113,10 @@ const needed = (app: AppConfig, leaving: readonly ClusterName[], voters: readonl
 
 function pinnedIn(text: string | undefined): Pinned | undefined {
   try {
-    const { voters, home } = JSON.parse(text ?? '{}') as Partial<Settings>;
+    const { voters, home, mode = 'single-writer' } = JSON.parse(text ?? '{}') as Partial<Settings>;
     return voters === undefined || voters.length === 0
       ? undefined
-      : { voters, ...(home === undefined ? {} : { home }) };
+      : { mode, voters, ...(home === undefined ? {} : { home }) };
   } catch {
     return undefined;
   }
@@ -147,6 +164,11 @@ export function pricedOf(
 
 const longest = (p: StatePlan): number => Math.max(0, ...p.rto.map((r) => r.ms ?? 0));
 
+/** A Redis that starts anew, where there is no other one to write to. Milliseconds. */
+const RESTART_MS = 10_000;
+const holdOf = (app: SharedApp, plan: StatePlan): number =>
+  app.state.mode === 'active-active' ? RESTART_MS : Math.ceil((longest(plan) + 1000) / 100) * 100;
+
 /** The member of this cluster first, then the others, the nearest first. */
 function endpointsFor(config: Config, me: ClusterName): Settings['store']['endpoints'] {
   const c = config.coordination;
@@ -164,10 +186,12 @@ function settingsOf(w: StateWiring, app: SharedApp, plan: StatePlan, me: Cluster
     fleet: w.config.fleet,
     app: app.name,
     cluster: me,
+    mode: app.state.mode,
+    ack: app.state.ack,
     voters: plan.voters,
     judges: plan.voters.length > 2 ? plan.voters : membersOf(w.config),
     ...(plan.home === undefined ? {} : { home: plan.home }),
-    holdMs: app.state.hold ?? Math.ceil((longest(plan) + 1000) / 100) * 100,
+    holdMs: app.state.hold ?? holdOf(app, plan),
     store: { root: `/tradewind/${w.config.fleet}/`, endpoints: endpointsFor(w.config, me) },
   };
 }
@@ -223,7 +247,8 @@ async function keysOf(
 
 async function storeKeys(w: StateWiring, outputs: Outputs, issuer: Issuer): Promise<DataKeys['store']> {
   const c = w.config.coordination;
-  return c?.kind === 'external' ? externalPems(w.config, c) : await clientCertificate(w, outputs, issuer);
+  if (c === undefined) return undefined;
+  return c.kind === 'external' ? externalPems(w.config, c) : await clientCertificate(w, outputs, issuer);
 }
 
 export async function appOf(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<FleetApp> {

@@ -1,10 +1,16 @@
 import type { Step } from '../commands/index.ts';
-import { type KubeApi, type MeetInput, meetPeers, placedOn } from '../fleet/index.ts';
+import type { AppConfig } from '../config/index.ts';
+import { type MeetInput, meetPeers, placedOn } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type ClusterName, within } from '../kernel/index.ts';
 import {
+  type ActiveHeard,
+  type ActiveReport,
   AGENT_POD,
   type AgentReport,
+  activeFacts,
+  activeGate,
+  activeSettled,
   type Facts,
   factsOf,
   gateOf,
@@ -21,16 +27,20 @@ import { planNow, pricedOf, type SharedApp, type StateWiring } from './state-dep
 const POLL_MS = 500;
 const ASK_MS = 4000;
 
-async function ask(w: StateWiring, app: string, cluster: ClusterName, api: KubeApi | undefined): Promise<Heard> {
+/** What one agent says, or why nothing was heard. */
+type Answer<R> = { cluster: ClusterName; report: R } | { cluster: ClusterName; why: string };
+
+async function ask<R>(w: StateWiring, app: AppConfig, cluster: ClusterName, outputs: Outputs): Promise<Answer<R>> {
+  const api = w.kube(cluster, outputs);
   if (api === undefined) return { cluster, why: 'nothing is known of this cluster' };
-  const at = { namespace: namespaceOf(app), pod: AGENT_POD, port: PORTS.http };
+  const at = { namespace: namespaceOf(app.name), pod: AGENT_POD, port: PORTS.http };
   const stop = new AbortController();
   try {
     const late = (): never => {
       throw new Error(`no answer for ${ASK_MS} ms`);
     };
     const text = await within(w.clock, ASK_MS, api.proxyGet(at, '/status', stop.signal), late);
-    return { cluster, report: JSON.parse(text) as AgentReport };
+    return { cluster, report: JSON.parse(text) as R };
   } catch (e) {
     return { cluster, why: e instanceof Error ? e.message : String(e) };
   } finally {
@@ -38,10 +48,17 @@ async function ask(w: StateWiring, app: string, cluster: ClusterName, api: KubeA
   }
 }
 
-export async function askAll(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Heard[]> {
+async function askEach<R>(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Answer<R>[]> {
   const { voters } = await planNow(w, app, outputs);
-  return await Promise.all(voters.map((v) => ask(w, app.name, v, w.kube(v, outputs))));
+  return await Promise.all(voters.map((v) => ask<R>(w, app, v, outputs)));
 }
+/** The agents of an app with a home. */
+export const askAll = (w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Heard[]> =>
+  askEach<AgentReport>(w, app, outputs);
+const askActive = (w: StateWiring, app: SharedApp, outputs: Outputs): Promise<ActiveHeard[]> =>
+  askEach<ActiveReport>(w, app, outputs);
+
+const isActive = (app: SharedApp): boolean => app.state.mode === 'active-active';
 
 async function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<MeetInput> {
   const namespace = namespaceOf(app.name);
@@ -62,11 +79,11 @@ async function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): Prom
 
 /** What the users of one app pay now. */
 export async function priceFor(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<StatePlan> {
-  const heard = await askAll(w, app, outputs);
+  const plan = await planNow(w, app, outputs);
+  const heard = await askEach<AgentReport | ActiveReport>(w, app, outputs);
   const told = heard.flatMap((h) => ('report' in h ? [h.report] : []));
   const rtts = Object.fromEntries(told.map((r) => [r.cluster, r.rtts]));
-  const plan = await planNow(w, app, outputs);
-  const { home } = factsOf(plan, heard, []);
+  const home = isActive(app) ? null : factsOf(plan, heard as Heard[], []).home;
   return pricedOf(w.config, { app, plan, rtts, home });
 }
 
@@ -79,28 +96,36 @@ export async function stateGate(
   outputs: Outputs,
 ): Promise<string[]> {
   const { app, cluster } = x;
-  if (!(await planNow(w, app, outputs)).voters.includes(cluster)) return [];
-  const late = (): Heard => ({ cluster, why: 'no answer in time' });
-  const heard = await within(w.clock, GATE_MS, ask(w, app.name, cluster, w.kube(cluster, outputs)), late);
-  return gateOf(heard, x.maxLagMs);
+  const { voters } = await planNow(w, app, outputs);
+  if (!voters.includes(cluster)) return [];
+  const soon = <R>(c: ClusterName): Promise<Answer<R>> =>
+    within(w.clock, GATE_MS, ask<R>(w, app, c, outputs), () => ({ cluster: c, why: 'no answer in time' }));
+  if (!isActive(app)) return gateOf(await soon<AgentReport>(cluster), x.maxLagMs);
+  // How far behind this cluster is, only the others know.
+  return activeGate(cluster, await Promise.all(voters.map((v) => soon<ActiveReport>(v))), x.maxLagMs);
 }
 
 /** What the agents of one app say together. */
 export async function factsFor(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Facts> {
   const plan = await planNow(w, app, outputs);
+  if (isActive(app)) return activeFacts(plan, await askActive(w, app, outputs));
   const gateways = placedOn(app, w.config.clusters).map((c) => c.name);
   const without = gateways.filter((c) => !plan.voters.includes(c));
   return factsOf(plan, await askAll(w, app, outputs), without);
 }
 
-async function awaitHome(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<Step> {
+const wanted = (app: SharedApp): string => (isActive(app) ? 'writes' : 'home');
+
+/** Waits for a home, or where all clusters write until they do. */
+async function awaitWrites(w: StateWiring, app: SharedApp, outputs: Outputs, signal: AbortSignal): Promise<Step> {
   const { voters } = await planNow(w, app, outputs);
   const standing = voters.filter((v) => w.kube(v, outputs) !== undefined).length;
   const began = w.clock.monotonic();
   for (;;) {
     const f = await factsFor(w, app, outputs);
-    const verdict = settled(f, { voters: voters.length, standing, took: w.clock.monotonic() - began });
-    if (verdict !== undefined) return { step: `${app.name}: home`, ...verdict };
+    const waited = { voters: voters.length, standing, took: w.clock.monotonic() - began };
+    const verdict = isActive(app) ? activeSettled(f, waited) : settled(f, waited);
+    if (verdict !== undefined) return { step: `${app.name}: ${wanted(app)}`, ...verdict };
     await w.clock.sleep(POLL_MS, signal);
   }
 }
@@ -111,7 +136,7 @@ export async function* introduce(w: StateWiring, apps: readonly SharedApp[], out
     yield { step, state: 'start' } as Step;
     const late = await meetPeers(await meetingOf(w, app, outputs), { clock: w.clock, signal });
     yield { step, ...(late.length === 0 ? { state: 'done' } : { state: 'note', detail: late.join(', ') }) } as Step;
-    yield { step: `${app.name}: home`, state: 'start' } as Step;
-    yield await awaitHome(w, app, outputs, signal);
+    yield { step: `${app.name}: ${wanted(app)}`, state: 'start' } as Step;
+    yield await awaitWrites(w, app, outputs, signal);
   }
 }

@@ -113,6 +113,44 @@ describe('the data plane of an app', () => {
   });
 });
 
+describe('where all clusters write', () => {
+  const active = { mode: 'active-active', ack: 'local' };
+
+  it('every cluster has a Redis that boots closed and keeps a log on its disk; no store is asked', async () => {
+    const config = { ...configOf([...FOUR], active), coordination: undefined } as unknown as Config;
+    const [app] = await stateDoor(wiring(config)).systemApps({});
+    for (const c of FOUR) {
+      expect(find(app, c, 'StatefulSet', 'redis'), c).toBeDefined();
+      const told = dictOf(find(app, c, 'ConfigMap', 'state-settings')?.['data'])['settings.json'] as string;
+      expect(JSON.parse(told)).toMatchObject({
+        mode: 'active-active',
+        ack: 'local',
+        voters: [...FOUR].toSorted(),
+        holdMs: 10_000,
+        store: { endpoints: [] },
+      });
+      const files = dictOf(find(app, c, 'Secret', 'state-keys')?.['stringData']);
+      expect(files['redis.conf']).toContain('appendonly yes');
+      expect(files['redis.conf']).not.toContain('replicaof');
+      expect(files['store-ca.crt']).toBeUndefined();
+    }
+  });
+
+  it('TW5005: data of the other mode is not taken over', async () => {
+    const twin = await told(['mtl', 'sao', 'syd']);
+    const [plan] = await stateDoor(wiring(configOf([...THREE], active), () => twin)).plans({});
+    expect(plan?.faults).toMatchObject([{ code: 'TW5005', value: 'shop: single-writer → active-active' }]);
+  });
+
+  it('TW5006: nobody can be made home', async () => {
+    const door = stateDoor(wiring(configOf([...THREE], active)));
+    const { signal } = new AbortController();
+    await expect(door.move({ app: 'shop', to: 'syd' }, {}, signal)).rejects.toMatchObject({
+      problem: { code: 'TW5006' },
+    });
+  });
+});
+
 describe('copies stay where they are', () => {
   it('another cluster in the config moves no data', async () => {
     const twin = await told(['mtl', 'sao', 'syd']);

@@ -16,6 +16,13 @@ function named(apps: readonly SharedApp[], name: string): SharedApp {
   return app;
 }
 
+/** The app, if it has a home. Throws TW5004, TW5006. */
+function homed(apps: readonly SharedApp[], name: string): SharedApp {
+  const app = named(apps, name);
+  if (app.state.mode === 'single-writer') return app;
+  throw fault('TW5006', { value: name, why: [`its mode is ${app.state.mode}`] });
+}
+
 /** The state of the apps of one fleet. */
 export function stateDoor(w: StateWiring): StateDoor {
   const apps = w.config.apps.filter(isShared);
@@ -30,8 +37,8 @@ export function stateDoor(w: StateWiring): StateDoor {
       for (const app of apps) yield* rollCopies(w, app, outputs, signal);
     },
     look: async (outputs) => await Promise.all(apps.map((a) => factsFor(w, a, outputs))),
-    move: async (x, outputs, signal) => await moveHome(w, { app: named(apps, x.app), to: x.to, signal }, outputs),
-    promote: async (x, outputs) => await promoteForced(w, { ...x, app: named(apps, x.app) }, outputs),
+    move: async (x, outputs, signal) => await moveHome(w, { app: homed(apps, x.app), to: x.to, signal }, outputs),
+    promote: async (x, outputs) => await promoteForced(w, { ...x, app: homed(apps, x.app) }, outputs),
     backup: async (x, outputs, signal) => {
       const app = named(apps, x.app);
       const snapshot = await takeBackup(w, { app, signal }, outputs);

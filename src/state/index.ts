@@ -1,5 +1,6 @@
 export { ActiveAgent, type ActiveParts } from './active/keeper.ts';
 export type { ActiveReport, PeerReport } from './active/ports.ts';
+export { type ActiveHeard, activeFacts, activeGate, activeSettled } from './active/view.ts';
 export { Agent, type AgentParts } from './agent.ts';
 export type { Manifest as SnapshotManifest } from './backup/model.ts';
 export { type SharedState, type StateAppInput, stateApp, stateNames } from './deploy/app.ts';
@@ -25,7 +26,7 @@ export { type Forced, forced } from './machine/force.ts';
 export { foldView, HOLD as HOLD_KEY } from './machine/keys.ts';
 export type { StoreView } from './model.ts';
 export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts';
-export type { AgentNote, AgentReport } from './ports.ts';
+export type { AgentDoor, AgentNote, AgentReport } from './ports.ts';
 export { type ActiveConf, activeConf, type RedisSecrets } from './redisconf.ts';
 export { roll } from './roll.ts';
 export { type Facts, factsOf, gateOf, type Heard, settled } from './view.ts';

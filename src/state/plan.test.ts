@@ -103,7 +103,15 @@ describe('copies', () => {
   });
 });
 
-it('TW5003: clusters that all take writes are refused until something brings them together', () => {
-  expect(codes(input({ mode: 'active-active' }))).toEqual(['TW5003']);
+it('where all clusters write, one alone and one that residency forbids are refused', () => {
+  const active = { mode: 'active-active' };
+  expect(codes(input(active))).toEqual([]);
+  expect(statePlan(input(active)).voters).toEqual(['au', 'ca', 'sa']);
+  expect(codes(input(active, { clusters: ['ca'] }))).toEqual(['TW5001']);
+  const residency = [{ from: ['10.0.0.0/8'], to: ['au', 'ca'], strict: true }];
+  const x = input(active);
+  const app = { ...x.app, traffic: { residency } } as unknown as StateInput['app'];
+  const plan = statePlan({ ...x, app });
+  expect(plan.faults).toMatchObject([{ code: 'TW5002', value: 'sa' }]);
   expect(codes(input(one))).toEqual([]);
 });

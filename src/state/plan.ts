@@ -29,7 +29,7 @@ export interface StatePlan {
   mode: AppConfig['state']['mode'];
   /** Absent where every cluster writes. */
   home?: ClusterName;
-  /** Clusters whose copy counts; the others have gateways only. */
+  /** Clusters whose copy counts; the others have gateways only. Where all clusters write: all of them. */
   voters: readonly ClusterName[];
   /** p50 of a write in each cluster, milliseconds. */
   writes: readonly { cluster: ClusterName; ms: number }[];
@@ -136,26 +136,25 @@ export function statePlan(x: StateInput): StatePlan {
       faults: [],
     };
   }
-  const voters = x.decided?.voters ?? votersOf(x, p);
-  const plan = state.mode === 'active-active' ? everyCluster(x, voters, p) : oneHome(x, voters, p);
+  const plan = state.mode === 'active-active' ? everyCluster(x, p) : oneHome(x, x.decided?.voters ?? votersOf(x, p), p);
   return { ...plan, estimated: p.estimated };
 }
 
-function everyCluster(x: StateInput, voters: readonly ClusterName[], p: Prices): StatePlan {
+function everyCluster(x: StateInput, p: Prices): StatePlan {
   const { app, clusters } = x;
   const quorum = app.state.mode === 'active-active' && app.state.ack === 'quorum';
   const peer = (c: ClusterName): number => p.nearest(c, clusters, 1);
   return {
     app: app.name,
     mode: 'active-active',
-    voters,
+    voters: clusters.toSorted(),
     writes: clusters.map((cluster) => ({ cluster, ms: Math.max(LOCAL_MS, quorum ? peer(cluster) : 0) })),
     rto: clusters.map((lost) => ({ lost, ms: 0 })),
     rpo: quorum ? { is: 'none' } : { is: 'inFlight', ms: Math.max(...clusters.map(peer)) / 2 + BATCH_MS },
     survives: quorum ? 'any one cluster' : 'all clusters but one',
     estimated: false,
     refused: [NOT_CONVERGENT, ...REFUSED],
-    faults: [notYet(x)],
+    faults: [...(clusters.length < 2 ? [alone(x)] : []), ...spread(x)],
   };
 }
 
@@ -194,14 +193,6 @@ function oneHome(x: StateInput, voters: readonly ClusterName[], p: Prices): Stat
   };
 }
 
-/** Senders that bring every cluster's writes to all others are not built. */
-const notYet = (x: StateInput): Problem =>
-  problem('TW5003', {
-    value: `apps.${x.app.name}.state.mode: active-active`,
-    why: ['clusters that all take writes are not brought together by this version'],
-    fix: [{ say: 'Use mode single-writer: one cluster takes the writes, all have the data.' }],
-  });
-
 /** The home that is wished for, or the one where the writes of all users together are fastest. */
 function homeOf(
   x: StateInput,
@@ -218,6 +209,29 @@ function homeOf(
 }
 
 const problem = (...of: Parameters<typeof fault>): Problem => fault(...of).problem;
+
+/** Every cluster has all data, also that of users whose data must stay elsewhere. */
+function spread(x: StateInput): Problem[] {
+  const allowed = allowedHomes(x, x.clusters);
+  const outside = x.clusters.filter((c) => !allowed.includes(c));
+  if (outside.length === 0) return [];
+  return [
+    problem('TW5002', {
+      value: outside.join(', '),
+      why: [
+        'a strict rule of residency leaves it out, and where all clusters write each one has all data',
+        `allowed: ${allowed.length === 0 ? 'none' : allowed.join(', ')}`,
+      ],
+    }),
+  ];
+}
+
+const alone = (x: StateInput): Problem =>
+  problem('TW5001', {
+    value: `${x.app.name}: 1 cluster`,
+    why: ['one cluster has nobody to share its writes with'],
+    fix: [{ say: 'Let the app run in more clusters, or use state.mode isolated.' }],
+  });
 
 function tooFew(x: StateInput, voters: readonly ClusterName[]): Problem {
   const members = new Set(x.members).size;

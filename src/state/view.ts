@@ -5,7 +5,8 @@ import type { AgentReport } from './ports.ts';
 /** What an agent says, or why nothing was heard. */
 export type Heard = { cluster: ClusterName; report: AgentReport } | { cluster: ClusterName; why: string };
 
-export type Role = 'home' | 'copy' | 'catching up' | 'fenced' | 'gateway' | 'unknown';
+/** `open`, `closed`: where all clusters write, this one does or does not. */
+export type Role = 'home' | 'copy' | 'catching up' | 'fenced' | 'gateway' | 'open' | 'closed' | 'unknown';
 export interface Standing {
   name: ClusterName;
   role: Role;
@@ -18,7 +19,7 @@ export interface Facts {
   app: string;
   mode: string;
   home: ClusterName | null;
-  /** Copies in step, home's own with them. */
+  /** Copies in step, home's own with them; clusters that take writes where all of them do. */
   copies: number;
   epoch: number | null;
   clusters: readonly Standing[];

@@ -1,7 +1,7 @@
 import type { AppConfig, ClusterConfig } from '../../config/index.ts';
 import type { FleetApp, KubeObject } from '../../fleet/index.ts';
 import { type ClusterName, digest, LABEL_PREFIX, toJson } from '../../kernel/index.ts';
-import { redisConf } from '../redisconf.ts';
+import { activeConf, redisConf } from '../redisconf.ts';
 import {
   GATEWAY,
   GATEWAY_PEERS,
@@ -88,13 +88,9 @@ class Objects {
   #conf(): string {
     const { state } = this.#x.app;
     const memory = state.memory.toLowerCase().replace(/i$/, 'b');
-    return redisConf({
-      port: PORTS.redis,
-      dir: DATA,
-      secrets: this.#c.keys.users,
-      ...(state.persist ? { saveEvery: 300 } : {}),
-      more: [`maxmemory ${memory}`],
-    });
+    const base = { port: PORTS.redis, dir: DATA, secrets: this.#c.keys.users, more: [`maxmemory ${memory}`] };
+    if (state.mode === 'active-active') return activeConf({ ...base, persist: state.persist });
+    return redisConf({ ...base, ...(state.persist ? { saveEvery: 300 } : {}) });
   }
 
   #service(
@@ -173,7 +169,7 @@ class Objects {
    */
   redis(): KubeObject {
     const { state } = this.#x.app;
-    const { voters, judges, home, store, app, fleet, cluster } = this.#c.settings;
+    const { holdMs: _gateways, ...settings } = this.#c.settings;
     const redis = {
       name: 'redis',
       image: REDIS_IMAGE,
@@ -191,7 +187,7 @@ class Objects {
       metadata: { name: 'data' },
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '4Gi' } } },
     };
-    const told = { voters, judges, home, store, app, fleet, cluster, keys: this.#c.keys, conf: this.#conf() };
+    const told = { ...settings, keys: this.#c.keys, conf: this.#conf() };
     return {
       apiVersion: 'apps/v1',
       kind: 'StatefulSet',

@@ -7,13 +7,16 @@ export interface Settings {
   fleet: string;
   app: AppId;
   cluster: ClusterName;
+  mode: 'single-writer' | 'active-active';
+  ack: 'quorum' | 'local';
+  /** Clusters that have the data. */
   voters: readonly ClusterName[];
   judges: Setup['judges'];
   /** Preferred first home. */
   home?: ClusterName;
   /** How long a command that was not sent waits for a home, milliseconds. */
   holdMs: number;
-  /** Where the store is asked, the nearest member first. */
+  /** Where the store is asked, the nearest member first; nobody where all clusters write. */
   store: { root: string; endpoints: readonly { name: string; url: string }[] };
 }
 

@@ -15,6 +15,8 @@ const TONE: Readonly<Record<Copy['role'], Tone>> = {
   'catching up': 'busy',
   fenced: 'warn',
   gateway: 'off',
+  open: 'ok',
+  closed: 'warn',
   unknown: 'bad',
 };
 
@@ -41,7 +43,11 @@ function Move({ f, c }: { f: StateFacts; c: Copy }) {
   );
 }
 
+/** Where every cluster takes writes there is no home to be behind of. */
+const isActive = (f: StateFacts): boolean => f.mode === 'active-active';
+
 function Copies({ f }: { f: StateFacts }) {
+  const active = isActive(f);
   return (
     <div class="scroll">
       <table>
@@ -49,10 +55,10 @@ function Copies({ f }: { f: StateFacts }) {
           <tr>
             <th scope="col">cluster</th>
             <th scope="col">role</th>
-            <th scope="col">behind home</th>
-            <th scope="col">epoch</th>
-            <th scope="col">reaches home</th>
-            <th scope="col">home</th>
+            <th scope="col">{active ? 'behind the others' : 'behind home'}</th>
+            {!active && <th scope="col">epoch</th>}
+            <th scope="col">{active ? 'reaches the others' : 'reaches home'}</th>
+            {!active && <th scope="col">home</th>}
           </tr>
         </thead>
         <tbody>
@@ -66,11 +72,13 @@ function Copies({ f }: { f: StateFacts }) {
                 {c.why !== undefined && <div class="why">{c.why}</div>}
               </td>
               <td>{c.lagMs === undefined ? '' : `${Math.round(c.lagMs)} ms`}</td>
-              <td>{c.epoch ?? ''}</td>
+              {!active && <td>{c.epoch ?? ''}</td>}
               <td>{c.via === undefined || c.via === 'direct' ? (c.via ?? '') : `via ${c.via}`}</td>
-              <td>
-                <Move f={f} c={c} />
-              </td>
+              {!active && (
+                <td>
+                  <Move f={f} c={c} />
+                </td>
+              )}
             </tr>
           ))}
         </tbody>
@@ -79,21 +87,34 @@ function Copies({ f }: { f: StateFacts }) {
   );
 }
 
+function Title({ f }: { f: StateFacts }) {
+  if (isActive(f))
+    return (
+      <p class="title">
+        <Mark tone={f.copies === 0 ? 'bad' : f.copies < f.clusters.length ? 'warn' : 'ok'} />{' '}
+        {`${f.copies} of ${f.clusters.length} clusters take writes, ${f.mode}`}
+      </p>
+    );
+  return (
+    <p class="title">
+      <Mark tone={f.home === null ? 'bad' : 'ok'} />{' '}
+      {f.home === null ? 'no home: writes wait, reads go on' : `home ${f.home}`}
+      {f.epoch !== null && `, epoch ${f.epoch}`}, {f.mode}, {f.copies} in step
+    </p>
+  );
+}
+
 function App({ f }: { f: StateFacts }) {
   return (
     <>
-      <p class="title">
-        <Mark tone={f.home === null ? 'bad' : 'ok'} />{' '}
-        {f.home === null ? 'no home: writes wait, reads go on' : `home ${f.home}`}
-        {f.epoch !== null && `, epoch ${f.epoch}`}, {f.mode}, {f.copies} in step
-      </p>
+      <Title f={f} />
       {f.ballot !== undefined && (
         <p class="why">
           ballot {f.ballot.n} by {f.ballot.by}: {f.ballot.why}
         </p>
       )}
       <Copies f={f} />
-      {f.story.length > 0 && <h3>The last change of home</h3>}
+      {f.story.length > 0 && <h3>{isActive(f) ? 'What happened last' : 'The last change of home'}</h3>}
       <ol class="plain">
         {f.story.map((line, i) => (
           <li key={i}>{line}</li>
@@ -105,7 +126,7 @@ function App({ f }: { f: StateFacts }) {
 
 const EVERY_MS = 3000;
 
-/** Who is home, who has a copy, and how the last change went? */
+/** Who takes writes, who has a copy, and how the last change went? */
 export function State() {
   const seen = useSignal<Seen<StateFacts[]>>({ data: undefined, at: 0, problem: undefined });
   useEffect(() => {
