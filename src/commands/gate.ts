@@ -1,19 +1,19 @@
 import type { Config } from '../config/index.ts';
 import { digest, fault, type Json, type Problem, problemOf, TwError, toJson } from '../kernel/index.ts';
-import { passes } from './access/machine/barrier.ts';
 import { authorise, rightsFor } from './access/machine/rights.ts';
-import type { Barrier, Caller, Person, Policy, Target, Verdict } from './access/model.ts';
+import type { Barrier, Caller, Person, Policy, Target } from './access/model.ts';
 import { personFor, terminal } from './access/persons.ts';
 import { policyOf } from './access/policy.ts';
 import { targetOf, targetOfPlace } from './access/target.ts';
 import { type Asked, granted } from './approved.ts';
 import { approvalOf } from './book/approvals.ts';
 import { record } from './book/audit.ts';
-import { barriers } from './book/barriers.ts';
 import { placeOf } from './book/line.ts';
 import type { Context, Invocation, Io } from './context.ts';
+import { loud, reasonOf } from './glass.ts';
 import type { CommandSpec, Outcome } from './model.ts';
 import { redactorOf } from './secrets.ts';
+import { passed, refusal, type Stopped } from './stops.ts';
 import { specOf } from './table.ts';
 import { turnFor, wishOf } from './turn.ts';
 
@@ -32,9 +32,6 @@ interface Passing {
   /** The config has `people`: what cannot be recorded is not done. */
   strict: boolean;
 }
-
-const refusal = (v: Verdict & { ok: false }): TwError =>
-  fault(v.code, { why: [v.why], fix: v.wouldPass.map((say) => ({ say })) });
 
 /** A release that only prints its steps changes nothing. */
 const kindOf = (p: Passing): CommandSpec['kind'] =>
@@ -82,6 +79,21 @@ async function performed(p: Passing, person: string, call: Invocation): Promise<
   }
 }
 
+/** During a freeze: recorded before anything is done, with an incident, and told by every view of it. */
+async function throughGlass(
+  p: Passing,
+  broken: readonly Barrier[],
+  w: { person: string; call: Invocation },
+): Promise<Outcome> {
+  const { person, call } = w;
+  if (broken.length === 0) return await performed(p, person, call);
+  const because = reasonOf(call.args['because']);
+  const { io, told: tell, incident } = await loud(p.c, p.io, { by: person, because, broken });
+  const freezes = broken.map((b) => b.id);
+  await write(p, 'glass broken', person, { verb: call.verb, because, freezes, incident });
+  return tell(await performed({ ...p, io }, person, call));
+}
+
 /** A refusal is an answer, and it is kept. */
 async function told<T>(p: Passing, person: string | null, work: () => Promise<T>): Promise<T> {
   try {
@@ -93,16 +105,13 @@ async function told<T>(p: Passing, person: string | null, work: () => Promise<T>
   }
 }
 
-async function stopBarriers(p: Passing, target: Target, person: Person): Promise<void> {
-  if (kindOf(p) !== 'forward' || p.spec.verb === 'exec') return; // looking into a pod is needed most when all else stands
-  const now = p.c.clock.now();
-  const standing = async (): Promise<readonly Barrier[]> => await barriers(p.c.book(), now);
-  const up = await standing().catch((error: unknown) => {
-    if (p.strict) throw error;
-    return [];
-  });
-  const v = passes(up, target, person, now);
-  if (!v.ok) throw refusal(v);
+/** Freezes that the glass is broken for; looking into a pod is needed most when all else stands. */
+async function stopBarriers(
+  p: Passing,
+  x: Pick<Stopped, 'config' | 'policy' | 'person' | 'target'>,
+): Promise<Barrier[]> {
+  if (kindOf(p) !== 'forward' || p.spec.verb === 'exec') return [];
+  return await passed({ ...x, c: p.c, args: p.call.args });
 }
 
 /** Without `people` the person at this machine may do everything; a freeze or a lock holds for them too. */
@@ -117,12 +126,12 @@ async function unruled(p: Passing, config: Config | undefined): Promise<Outcome>
   const person = { name: actor, groups: [] };
   if (kindOf(p) !== 'forward') return await performed(p, actor, p.call);
   const target = targetOf(p.spec, p.call.args, config);
-  const free = async (): Promise<void> => await told(p, actor, () => stopBarriers(p, target, person));
-  await free();
-  return await lined(p, { person: actor, target, first: async () => undefined }, async (waited) => {
-    if (waited) await free();
-    return await performed(p, actor, p.call);
-  });
+  const free = (): Promise<Barrier[]> =>
+    told(p, actor, () => stopBarriers(p, { config, policy: undefined, target, person }));
+  const broken = await free();
+  return await lined(p, { person: actor, target, first: async () => undefined }, async (waited) =>
+    throughGlass(p, waited ? await free() : broken, { person: actor, call: p.call }),
+  );
 }
 
 interface Who {
@@ -155,30 +164,39 @@ const configDigest = (config: Config): string => {
   return digest(toJson(rest));
 };
 
+interface Checked {
+  target: Target;
+  /** Freezes that the glass is broken for. */
+  broken: readonly Barrier[];
+}
+
 /** Right and freeze: before it waits for its turn, and once more when it has waited. */
-async function checked(p: Passing, x: { config: Config; policy: Policy; person: Person }): Promise<Target> {
+async function checked(p: Passing, x: { config: Config; policy: Policy; person: Person }): Promise<Checked> {
   const { policy, person } = x;
   const target = await targetFor(p, x.config);
   const v = authorise(policy, person, rightsFor(kindOf(p), p.spec.destroys === true), target);
   if (!v.ok) throw refusal(v);
-  await stopBarriers(p, target, person);
-  return target;
+  return { target, broken: await stopBarriers(p, { ...x, target }) };
 }
 
 /** Person, right, freeze, turn, approval: in this order, all just before the verb acts. */
 async function ruled(p: Passing, config: Config, policy: Policy): Promise<Outcome> {
   const person = await told(p, null, () => personFor(p.c.book(), policy, p.caller));
-  const check = (): Promise<Target> => told(p, person.name, () => checked(p, { config, policy, person }));
-  const target = await check();
+  const check = (): Promise<Checked> => told(p, person.name, () => checked(p, { config, policy, person }));
+  const before = await check();
   if (kindOf(p) !== 'forward') return await performed(p, person.name, p.call);
   const { c, call, io, run } = p;
-  const asked: Asked = { c, call, io, run, policy, person, target, config: configDigest(config) };
-  const agreed = (take: boolean): Promise<Invocation> =>
-    granted(asked, (what, data) => write(p, what, person.name, data), take);
-  const first = async (): Promise<void> => void (await agreed(false));
+  const { target } = before;
+  const agreed = ({ broken }: Checked, take: boolean): Promise<Invocation> => {
+    const glass = broken.length > 0;
+    const asked: Asked = { c, call, io, run, policy, person, target, glass, config: configDigest(config) };
+    return granted(asked, (what, data) => write(p, what, person.name, data), take);
+  };
+  const first = async (): Promise<void> => void (await agreed(before, false));
   return await lined(p, { person: person.name, target, first }, async (waited) => {
-    if (waited) await check();
-    return await performed(p, person.name, await told(p, person.name, () => agreed(true)));
+    const now = waited ? await check() : before;
+    const exactly = await told(p, person.name, () => agreed(now, true));
+    return await throughGlass(p, now.broken, { person: person.name, call: exactly });
   });
 }
 

@@ -1,5 +1,5 @@
 import { fault } from '../kernel/index.ts';
-import type { CommandSpec } from './model.ts';
+import type { ArgSpec, CommandSpec } from './model.ts';
 import { app, because, cluster, confirm, flag, list, needed, on, sandbox, text, yes } from './table-args.ts';
 import { COORDINATION_COMMANDS } from './table-coordination.ts';
 import { RELEASE_COMMANDS } from './table-release.ts';
@@ -350,10 +350,18 @@ const AT_ONCE = new Set(['exec', 'state promote']);
 
 /** It changes the fleet, so it waits until nobody before it changes the same. */
 const lined = (spec: CommandSpec): boolean => spec.kind === 'forward' && spec.free !== true && !AT_ONCE.has(spec.verb);
-const noWait = flag('noWait', 'fail instead of waiting for a command that changes the same');
+const LINED: readonly ArgSpec[] = [
+  flag('noWait', 'fail instead of waiting for a command that changes the same'),
+  flag('breakGlass', 'do it during a freeze; wants --because, and opens an incident'),
+  because,
+];
+const withLine = (spec: CommandSpec): CommandSpec => ({
+  ...spec,
+  args: [...spec.args, ...LINED.filter((a) => spec.args.every((own) => own.name !== a.name))],
+});
 
 /** Every verb. CLI, help, completion and reference are generated from this table. */
-export const COMMANDS: readonly CommandSpec[] = TABLE.map((c) => (lined(c) ? { ...c, args: [...c.args, noWait] } : c));
+export const COMMANDS: readonly CommandSpec[] = TABLE.map((c) => (lined(c) ? withLine(c) : c));
 
 /** Throws TW6001. */
 export const standsInLine = (verb: string): boolean => lined(specOf(verb));

@@ -69,6 +69,8 @@ export interface Config {
   people?: NonNullable<ConfigParsed['people']>;
   rights: NonNullable<ConfigParsed['rights']>;
   approvals: NonNullable<ConfigParsed['approvals']>;
+  /** When nothing goes forward, by the calendar. */
+  freezes: ConfigParsed['freezes'];
   chat?: NonNullable<ConfigParsed['chat']>;
   /** Absent: the file of the one machine that works. */
   coordination?: CoordinationConfig;

@@ -3,7 +3,7 @@ import { nearest } from '../kernel/index.ts';
 import { chatFaults } from './chat.ts';
 import { coordinationFaults, coordinationOf } from './coordination.ts';
 import type { AppConfig, ClusterConfig, Config, ConfigFault, Placement } from './model.ts';
-import { peopleFaults } from './people.ts';
+import { freezeFaults, peopleFaults } from './people.ts';
 import { regionFacts, regionNames } from './regions.ts';
 import type { ConfigParsed } from './schema.ts';
 
@@ -208,6 +208,7 @@ export function normalise(
     ...accountFaults(parsed),
     ...coordinationFaults(parsed),
     ...peopleFaults(parsed),
+    ...freezeFaults(parsed),
     ...chatFaults(parsed),
     ...Object.keys(parsed.apps).flatMap((name) => appFaults(name, parsed)),
   ];
@@ -226,6 +227,7 @@ export function normalise(
     ...(parsed.people === undefined ? {} : { people: parsed.people }),
     rights: parsed.rights ?? [],
     approvals: parsed.approvals ?? [],
+    freezes: parsed.freezes,
     ...(parsed.chat === undefined ? {} : { chat: parsed.chat }),
     ...(coordination === undefined ? {} : { coordination }),
     ...(parsed.server === undefined ? {} : { server: parsed.server }),

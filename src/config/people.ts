@@ -40,8 +40,13 @@ function nameFaults(parsed: ConfigParsed): ConfigFault[] {
 type Kind = 'apps' | 'clusters';
 
 /** Every place that a rule mentions, with its path. */
-function places(parsed: ConfigParsed): (readonly [path: string, kind: Kind, word: string])[] {
-  const rules = { rights: parsed.rights ?? [], approvals: parsed.approvals ?? [] };
+interface Reaching {
+  apps?: string[] | undefined;
+  clusters?: string[] | undefined;
+}
+function places(
+  rules: Readonly<Record<string, readonly Reaching[]>>,
+): (readonly [path: string, kind: Kind, word: string])[] {
   return Object.entries(rules).flatMap(([block, list]) =>
     list.flatMap((rule, i) =>
       (['apps', 'clusters'] as const).flatMap((kind) =>
@@ -51,10 +56,10 @@ function places(parsed: ConfigParsed): (readonly [path: string, kind: Kind, word
   );
 }
 
-function reachFaults(parsed: ConfigParsed): ConfigFault[] {
+function reachFaults(parsed: ConfigParsed, rules: Parameters<typeof places>[0]): ConfigFault[] {
   const clusters = Object.entries(parsed.clusters).flatMap(([n, c]) => [n, `cloud:${c.cloud}`, `region:${c.region}`]);
   const known = { apps: Object.keys(parsed.apps), clusters };
-  return places(parsed).flatMap(([path, kind, word]) => {
+  return places(rules).flatMap(([path, kind, word]) => {
     if (known[kind].includes(word)) return [];
     const near = nearest(word, known[kind]);
     const message = `the fleet has no ${kind === 'apps' ? 'app' : 'cluster'} "${word}"`;
@@ -80,5 +85,20 @@ export function peopleFaults(parsed: ConfigParsed): ConfigFault[] {
     const lone = (['rights', 'approvals', 'chat'] as const).filter((k) => parsed[k] !== undefined);
     return lone.map((k) => ({ path: k, message: 'means nothing without `people`' }));
   }
-  return [...accountFaults(parsed.people), ...nameFaults(parsed), ...reachFaults(parsed), ...quorumFaults(parsed)];
+  const rules = { rights: parsed.rights ?? [], approvals: parsed.approvals ?? [] };
+  return [
+    ...accountFaults(parsed.people),
+    ...nameFaults(parsed),
+    ...reachFaults(parsed, rules),
+    ...quorumFaults(parsed),
+  ];
+}
+
+/** Faults of `freezes`: places that the fleet has not, and names that two of them have. */
+export function freezeFaults(parsed: ConfigParsed): ConfigFault[] {
+  const names = parsed.freezes.map((f) => f.name);
+  const twice = names.flatMap((name, i) =>
+    names.indexOf(name) === i ? [] : [{ path: `freezes.${i}.name`, message: `"${name}" is the name of another one` }],
+  );
+  return [...twice, ...reachFaults(parsed, { freezes: parsed.freezes })];
 }

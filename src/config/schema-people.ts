@@ -28,7 +28,7 @@ export const peopleSchema = z
   .describe('Persons by name. With this block everything is refused that `rights` does not grant.');
 
 /** What a rule grants: a class of verbs. */
-const RIGHTS = ['look', 'safe', 'forward', 'destroy', 'rule', 'approve'] as const;
+const RIGHTS = ['look', 'safe', 'forward', 'destroy', 'rule', 'approve', 'break-glass'] as const;
 
 export const rightsSchema = z
   .array(
@@ -37,7 +37,9 @@ export const rightsSchema = z
       may: z
         .array(z.enum(RIGHTS))
         .min(1)
-        .describe('Classes of verbs; `destroy` is needed beside `forward` where something is removed.'),
+        .describe(
+          'Classes of verbs; `destroy` is needed beside `forward` where something is removed, `break-glass` during a freeze.',
+        ),
       ...reach,
     }),
   )

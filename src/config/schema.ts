@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { chatSchema } from './schema-chat.ts';
 import { coordinationSchema } from './schema-coordination.ts';
 import { duration } from './schema-duration.ts';
+import { freezesSchema } from './schema-freezes.ts';
 import { approvalsSchema, peopleSchema, rightsSchema } from './schema-people.ts';
 import { serverSchema } from './schema-server.ts';
 import { stateSchema } from './schema-state.ts';
@@ -317,6 +318,7 @@ export const configSchema = z.strictObject({
   people: peopleSchema.optional(),
   rights: rightsSchema.optional(),
   approvals: approvalsSchema.optional(),
+  freezes: freezesSchema.default([]),
   chat: chatSchema(secretRef).optional(),
   coordination: coordinationSchema.optional(),
   server: serverSchema.optional(),

@@ -18,7 +18,11 @@ const TICK = 'UPDATE store_counter SET last = last + 1 RETURNING last';
 const LAST = 'SELECT last FROM store_counter';
 const PUT = `INSERT INTO store VALUES (?1, ?2, ?3)
   ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision`;
-const RANGE = 'SELECT key, value, revision FROM store WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key';
+// A walk over the keys below the prefix, not over all that are kept.
+const BELOW = 'key >= ?1 AND key < ?1 || char(1114111)';
+const RANGE = `SELECT key, value, revision FROM store WHERE ${BELOW} ORDER BY key`;
+/** Moves with every change below the prefix: a put raises the revision, a removal alone lowers the count. */
+const STAMP = `SELECT count(*) AS n, max(revision) AS last FROM store WHERE ${BELOW}`;
 const POLL_MS = 100;
 
 const broken = (path: string, cause: unknown): TwError =>
@@ -143,6 +147,11 @@ class SqliteStore implements Store {
     }));
   }
 
+  #stamp(prefix: string): string {
+    const row = this.#look((db) => db.prepare(STAMP).get(prefix));
+    return `${String(row?.['n'])} ${String(row?.['last'])}`;
+  }
+
   async txn(t: Txn): Promise<TxnResult> {
     checkTxn(t);
     this.#file.asked(() => this.#leases.sweep());
@@ -156,8 +165,14 @@ class SqliteStore implements Store {
   }
 
   watch(prefix: string, signal: AbortSignal): AsyncIterable<StoreView> {
+    let seen: { stamp: string; view: StoreView } | undefined;
     return changes({
-      view: () => this.range(prefix),
+      // Values are read when something moved: many may watch, and most looks find nothing new.
+      view: async () => {
+        const stamp = this.#stamp(prefix);
+        if (seen?.stamp !== stamp) seen = { stamp, view: await this.range(prefix) };
+        return seen.view;
+      },
       subscribe: (wake) => {
         const timer = setInterval(wake, POLL_MS);
         return () => clearInterval(timer);

@@ -23,13 +23,19 @@ function stateOf(row: Row, over: boolean): State {
   return over ? 'failure' : (state ?? 'in_progress');
 }
 
-/** The release that a card is about: its row says `app@version release: …`, the rows below are its clusters. */
-export function releaseOf(c: Card): CardRelease | undefined {
-  const [row] = c.view?.rows ?? [];
-  if (row === undefined) return undefined;
+function releaseIn(c: Card, row: Row): CardRelease | undefined {
   const [name = '', id] = first(row).split(/[ :]/);
   const [app, version] = name.split('@');
   if (app === undefined || app !== c.app || version === undefined || id !== row.key) return undefined;
   const over = c.state === 'ended' && c.problem !== undefined;
   return { id, app, version, clusters: row.kids.map((k) => ({ name: clean(k.key), state: stateOf(k, over) })) };
+}
+
+/** The release that a card is about: a row says `app@version release: …`, the rows below are its clusters. */
+export function releaseOf(c: Card): CardRelease | undefined {
+  for (const row of c.view?.rows ?? []) {
+    const found = releaseIn(c, row);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

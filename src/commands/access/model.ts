@@ -26,8 +26,8 @@ export interface Person {
   groups: readonly string[];
 }
 
-/** Classes of verbs a rule grants; `destroy` comes on top of `forward`. */
-export type Right = 'look' | 'safe' | 'forward' | 'destroy' | 'rule' | 'approve';
+/** Classes of verbs a rule grants; `destroy` comes on top of `forward`, and so does `break-glass` during a freeze. */
+export type Right = 'look' | 'safe' | 'forward' | 'destroy' | 'rule' | 'approve' | 'break-glass';
 
 /** Absent = everything, also what belongs to no app. */
 export interface Reach {
@@ -107,7 +107,8 @@ export interface Barrier extends Reach {
   at: number;
   /** Unix milliseconds; null = until it is lifted. */
   until: number | null;
-  incident?: string;
+  /** End in the time zone of the calendar that raised it; absent: a person did. */
+  local?: string;
 }
 
 export interface Incident {
@@ -117,7 +118,8 @@ export interface Incident {
   at: number;
   endedAt: number | null;
   endedBy: string | null;
-  freeze: string;
+  /** Freeze that it raised; null: it was opened because somebody broke the glass. */
+  freeze: string | null;
 }
 
 /** One link of the audit: `hash` covers the record before it and everything in this one. */

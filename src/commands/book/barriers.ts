@@ -1,3 +1,4 @@
+import type { Config } from '../../config/index.ts';
 import { fault, nearest, type Store } from '../../kernel/index.ts';
 import { isUp } from '../access/machine/barrier.ts';
 import type { Barrier, Incident } from '../access/model.ts';
@@ -6,10 +7,16 @@ import { all, amend, numbered } from './amend.ts';
 const PREFIX = { freeze: 'freeze/', lock: 'lock/' } as const;
 const INCIDENTS = 'incident/';
 
-/** Freezes and locks that stand now. */
+/** Freezes and locks that persons raised and that stand now. */
 export async function barriers(store: Store, now: number): Promise<Barrier[]> {
   const list = [...(await all<Barrier>(store, PREFIX.freeze)), ...(await all<Barrier>(store, PREFIX.lock))];
   return list.filter((b) => isUp(b, now));
+}
+
+/** Freezes of the config that hold now. */
+export async function ofCalendar(freezes: Config['freezes'], now: number): Promise<Barrier[]> {
+  if (freezes.length === 0) return [];
+  return (await import('../access/machine/calendar.ts')).calendar(freezes, now);
 }
 
 export async function raise(store: Store, b: Omit<Barrier, 'id'>): Promise<Barrier> {

@@ -46,9 +46,8 @@ const placesOf = (v: StoreView): Kept[] =>
 
 /** Everybody in the line whose process lives, in order of arrival. */
 export async function inLine(store: Store): Promise<Place[]> {
-  return placesOf(await store.range(PLACES))
-    .filter((p) => !isDead(p))
-    .map(({ revision: _, ...p }) => p);
+  const { entries } = await store.range(PLACES);
+  return entries.map((e) => e.value as unknown as Place).filter((p) => !isDead(p));
 }
 
 /** Somebody is in the line now for whom it would wait. */

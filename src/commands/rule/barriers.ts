@@ -3,7 +3,7 @@ import { ahead } from '../access/machine/lanes.ts';
 import type { Barrier, Reach } from '../access/model.ts';
 import { durationMs } from '../access/policy.ts';
 import { waiting } from '../book/approvals.ts';
-import { barriers, find, incidents, lift, raise } from '../book/barriers.ts';
+import { barriers, find, incidents, lift, ofCalendar, raise } from '../book/barriers.ts';
 import { inLine } from '../book/line.ts';
 import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
@@ -58,7 +58,12 @@ export const unlock = (c: Context, args: Args): Promise<Outcome> => end(c, args,
 export async function locks(c: Context): Promise<Outcome> {
   const now = c.clock.now();
   const book = c.book();
-  const [up, open, all] = [await barriers(book, now), await waiting(book, now), await incidents(book)];
+  const freezes = await c.config().then(
+    (k) => k.freezes,
+    () => [],
+  );
+  const up = [...(await barriers(book, now)), ...(await ofCalendar(freezes, now))];
+  const [open, all] = [await waiting(book, now), await incidents(book)];
   const live = all.filter((i) => i.endedAt === null);
   const places = await inLine(book);
   const rows = [

@@ -59,7 +59,7 @@ export async function incidentEnd(c: Context, args: Args): Promise<Outcome> {
   if (freeze !== undefined) await lift(c.book(), freeze, at);
   const list = changes(await records(c.book()), i.at);
   const rows = [
-    line(i.id, 'ok', `incident ${i.id} is over, freeze ${i.freeze} is lifted`),
+    line(i.id, 'ok', `incident ${i.id} is over${i.freeze === null ? '' : `, freeze ${i.freeze} is lifted`}`),
     ...list.map((r) => line(`n${r.n}`, 'off', new Date(r.at).toISOString(), { what: sayRecord(r) })),
   ];
   return { data: toJson({ incident: i, markdown: markdown(i, list), records: list }), view: { at, rows } };

@@ -1,4 +1,5 @@
 import { duration, type Row, type Tone, text, untrusted } from '../../kernel/index.ts';
+import { sayUntil } from '../access/machine/barrier.ts';
 import { sayReach } from '../access/machine/reach.ts';
 import type { Barrier } from '../access/model.ts';
 import type { Place } from '../book/line.ts';
@@ -19,7 +20,7 @@ export const barrierRow = (b: Barrier): Row =>
   line(b.id, b.kind === 'freeze' ? 'bad' : 'warn', `${b.kind} ${b.id}`, {
     of: sayReach(b),
     by: b.by,
-    until: b.until === null ? 'lifted' : new Date(b.until).toISOString(),
+    until: sayUntil(b),
     because: b.because,
   });
 

@@ -25,6 +25,7 @@ export const TW6 = {
   TW6205: { title: 'frozen', kind: 'user', exit: 7 },
   TW6206: { title: 'cancelled while it waited for its turn', kind: 'user', exit: 7 },
   TW6207: { title: 'this does not wait any more', kind: 'user', exit: 2 },
+  TW6208: { title: 'the glass was broken: done during a freeze', kind: 'user', exit: 0 },
   TW6301: { title: 'nobody is known by this account', kind: 'user', exit: 3 },
   TW6302: { title: 'this code links nothing', kind: 'user', exit: 3 },
   TW6303: { title: 'the chat lab is for fleets of the sandbox', kind: 'user', exit: 3 },

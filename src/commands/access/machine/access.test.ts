@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Approval, ApprovalRule, AuditRecord, Barrier, Person, Policy, Target } from '../model.ts';
 import { boundOf, opened, type Question, standing, usable, vote } from './approval.ts';
-import { passes } from './barrier.ts';
+import { refusalOf, stopping } from './barrier.ts';
 import { firstBroken, GENESIS, linked } from './chain.ts';
 import { ahead, keysOf, type Standing } from './lanes.ts';
 import { authorise, personOf, rightsFor, whoMay } from './rights.ts';
@@ -160,13 +160,19 @@ describe('freezes and locks', () => {
     ['her own freeze stops her too', b({}), target('guestbook'), false],
     ['her own lock does not', b({ kind: 'lock' }), target('guestbook'), true],
   ])('%s', (_, barrier, t, ok) => {
-    expect(passes([barrier], t, anna, 5).ok).toBe(ok);
+    expect(stopping([barrier], { target: t, person: anna, now: 5 }).length === 0).toBe(ok);
   });
 
   it('the lock of somebody else stops, and says how to go on', () => {
-    expect(passes([b({ kind: 'lock', id: 'l1' })], target('x'), bob, 5)).toMatchObject({
+    const stops = stopping([b({ id: 'f1' }), b({ kind: 'lock', id: 'l1' })], {
+      target: target('x'),
+      person: bob,
+      now: 5,
+    });
+    expect(refusalOf(stops)).toMatchObject({
       code: 'TW6202',
-      wouldPass: ['tw unlock l1', expect.anything()],
+      why: expect.stringMatching(/^lock l1/),
+      wouldPass: ['tw unfreeze f1', 'tw unlock l1', expect.anything()],
     });
   });
 });

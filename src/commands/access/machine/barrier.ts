@@ -3,21 +3,30 @@ import { sayReach, touches } from './reach.ts';
 
 export const isUp = (b: Barrier, now: number): boolean => b.until === null || now < b.until;
 
-const say = (b: Barrier): string =>
-  `${b.kind} ${b.id} of ${sayReach(b)} by ${b.by}: ${b.because}${b.until === null ? '' : `, until ${new Date(b.until).toISOString()}`}`;
+/** `until` for people: in the zone of the calendar, where there is one. */
+export const sayUntil = (b: Barrier): string =>
+  b.local ?? (b.until === null ? 'lifted' : new Date(b.until).toISOString());
 
-/** Does a freeze or a lock stop what goes forward? A lock does not stop its owner. */
-export function passes(barriers: readonly Barrier[], t: Target, p: Person | undefined, now: number): Verdict {
-  const stops = barriers.filter((b) => isUp(b, now) && touches(b, t) && !(b.kind === 'lock' && b.by === p?.name));
-  const [first] = stops;
-  if (first === undefined) return { ok: true, why: 'no freeze and no lock' };
+export const sayBarrier = (b: Barrier): string =>
+  `${b.kind} ${b.id} of ${sayReach(b)} by ${b.by}: ${b.because}${b.until === null ? '' : `, until ${sayUntil(b)}`}`;
+
+const lifted = (b: Barrier): string[] =>
+  b.local === undefined ? [`tw ${b.kind === 'freeze' ? 'unfreeze' : 'unlock'} ${b.id}`] : [];
+
+/** Freezes and locks that stop what goes forward; a lock does not stop its owner. */
+export const stopping = (
+  barriers: readonly Barrier[],
+  x: { target: Target; person: Person | undefined; now: number },
+): Barrier[] =>
+  barriers.filter((b) => isUp(b, x.now) && touches(b, x.target) && !(b.kind === 'lock' && b.by === x.person?.name));
+
+/** What those that stop something say to whoever is stopped: a lock first, for no glass can be broken there. */
+export function refusalOf(stops: readonly Barrier[]): Verdict & { ok: false } {
+  const locks = stops.filter((b) => b.kind === 'lock');
   return {
     ok: false,
-    code: first.kind === 'freeze' ? 'TW6205' : 'TW6202',
-    why: stops.map(say).join('; '),
-    wouldPass: [
-      `tw ${first.kind === 'freeze' ? 'unfreeze' : 'unlock'} ${first.id}`,
-      'pause, abort, rollback and drain pass at once',
-    ],
+    code: locks.length === 0 ? 'TW6205' : 'TW6202',
+    why: [...locks, ...stops.filter((b) => b.kind === 'freeze')].map(sayBarrier).join('; '),
+    wouldPass: [...stops.flatMap(lifted), 'pause, abort, rollback and drain pass at once'],
   };
 }
