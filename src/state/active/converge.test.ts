@@ -1,7 +1,8 @@
 // Three real Redis that all take writes: whatever order their entries arrive in, they end equal, and equal to the model.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ActiveRedis, type Plain } from '../testing/active.ts';
+import type { ActiveRedis, Plain } from '../testing/active.ts';
 import { numberOf, operationsIn } from '../testing/entries.ts';
+import { settle, three } from '../testing/exchange.ts';
 import { type Chance, chanceOf, HABITS, pick, randomWrite } from '../testing/random-writes.ts';
 import { programOf } from '../testing/redis-process.ts';
 import { ActiveModel } from './model/merge.ts';
@@ -28,19 +29,6 @@ async function deliver(chance: Chance, from: ActiveRedis, to: ActiveRedis): Prom
   const entries = all.slice(2 * start, 2 * (known / 2 + 1 + chance(8)));
   const said = await to.apply(origin, prev, entries);
   if (String(said).startsWith('-')) throw new Error(String(said));
-}
-
-/** Everything to everybody. */
-async function settle(all: readonly ActiveRedis[]): Promise<void> {
-  for (const to of all) {
-    for (const from of all.filter((r) => r !== to)) {
-      const have = await to.vector();
-      for (const origin of Object.keys(await from.vector())) {
-        const entries = await from.tail(origin, have[origin] ?? '0-0');
-        if (origin !== to.origin && entries.length > 0) await to.apply(origin, have[origin] ?? '0-0', entries);
-      }
-    }
-  }
 }
 
 /** What the model says that apps see, from all entries there are. */
@@ -104,15 +92,17 @@ async function life(seed: number, all: readonly ActiveRedis[]): Promise<void> {
 
 async function rest(all: readonly ActiveRedis[]): Promise<void> {
   await new Promise((done) => setTimeout(done, 45));
-  for (const r of all) await r.sweep();
-  await settle(all);
-  await settle(all);
+  // All hear of it, all say that nothing more comes, who set the time forgets.
+  for (let round = 0; round < 3; round++) {
+    for (const r of all) await r.sweep();
+    await settle(all);
+  }
 }
 
 describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'three clusters that all take writes', () => {
   let all: ActiveRedis[] = [];
   beforeAll(async () => {
-    all = await Promise.all(['a.0', 'b.0', 'c.0'].map((o) => ActiveRedis.start(o)));
+    all = await three();
   });
   afterAll(async () => void (await Promise.all(all.map((r) => r.close()))));
 

@@ -101,6 +101,10 @@ export class ActiveRedis {
   async data(): Promise<Record<string, Plain>> {
     return await this.#database(0);
   }
+  /** Every byte there is, of both databases. */
+  async everything(): Promise<Plain[]> {
+    return [await this.#database(0), await this.#database(1)].map((all) => Object.entries(all));
+  }
   /** All metadata that must be equal everywhere: not who this is, its clock, and what it still has of logs. */
   async metadata(): Promise<Record<string, Plain>> {
     const all = await this.#database(1);

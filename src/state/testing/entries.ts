@@ -83,7 +83,9 @@ function operation(op: readonly Packed[]): Operation {
   }
 }
 
-export const operationsIn = (payload: Buffer): Operation[] => (unpacked(payload) as Packed[][]).map(operation);
+/** A beat (`b`) is about time only. */
+export const operationsIn = (payload: Buffer): Operation[] =>
+  (unpacked(payload) as Packed[][]).filter(([what]) => what !== 'b').map(operation);
 
 /** The number of an id as the library counts: (ms - 1.6e12) * 4096 + seq. */
 export function numberOf(id: string): number {

@@ -39,6 +39,9 @@ local function before(a, b)
   return #a < #b
 end
 
+-- The cluster that an origin is an incarnation of.
+local function cluster_of(o) return string.match(o, '^(.*)%.[^.]*$') or o end
+
 local function start()
   db, me, vec, some, pending = nil, nil, {}, {}, {}
   local t = call('TIME')

@@ -2,9 +2,9 @@
 export const COMMANDS: string = String.raw`
 local function push(side)
   return function(argv, key)
-    local kind, due = kind_of(key)
+    local kind, over = kind_seen(key)
     if kind ~= 'none' and kind ~= 'list' then return nil, WRONGTYPE end
-    local ops = begin(key, kind, due)
+    local ops = begin(key, kind, over)
     ops[#ops + 1] = { 'l', key, side, argv }
     commit(ops)
     flush_lists()
@@ -17,9 +17,9 @@ command('lpush', 1, push('L'))
 local function delete(_, _, keys)
   local there, known = 0, {}
   for _, row in ipairs(once(keys, 1)) do
-    local kind, due = kind_of(row[1])
+    local kind, over = kind_seen(row[1])
     if kind ~= 'none' then there = there + 1 end
-    if kind ~= 'none' or due then known[#known + 1] = row[1] end
+    if kind ~= 'none' or over then known[#known + 1] = row[1] end
   end
   if #known > 0 then commit({ deletion(known) }) end
   return there
@@ -40,11 +40,7 @@ local function expire(name, unit, relative)
     if #argv > 1 then return nil, 'ERR Unsupported option ' .. argv[2] end
     local ms, wrong = time_of(argv[1], unit, relative and now or 0, name)
     if ms == nil then return nil, wrong end
-    local kind, due = kind_of(key)
-    if kind == 'none' then
-      if due then expire_if_due(key) end
-      return 0
-    end
+    if kind_seen(key) == 'none' then return 0 end
     if ms <= now then commit({ deletion({ key }) })
     else commit({ put('x', key, '', text(ms)) }) end
     return 1
@@ -56,7 +52,7 @@ expire('expireat', 1000, false)
 expire('pexpireat', 1, false)
 command('persist', 0, function(argv, key)
   if #argv > 0 then return nil, 'arity' end
-  if kind_of(key) == 'none' then return 0 end
+  if kind_seen(key) == 'none' then return 0 end
   local op = drop('x', key, '')
   if #op[5] == 0 then return 0 end
   commit({ op })

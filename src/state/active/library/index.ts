@@ -8,12 +8,13 @@ import { LOCAL } from './local.ts';
 import { MEMBERS } from './members.ts';
 import { PEERS } from './peers.ts';
 import { STRINGS } from './strings.ts';
+import { SWEEP } from './sweep.ts';
 
 /** Name of the library of Redis Functions that converge; reserved. */
 export const ACTIVE = 'tw_active';
 
 /** Its text, for FUNCTION LOAD REPLACE. */
 export function activeLibrary(): string {
-  const parts = [BASE, CELLS, EXPIRY, LISTS, KEYS, PEERS, LOCAL, COMMANDS, STRINGS, MEMBERS];
+  const parts = [BASE, CELLS, EXPIRY, LISTS, KEYS, PEERS, SWEEP, LOCAL, COMMANDS, STRINGS, MEMBERS];
   return [`#!lua name=${ACTIVE}`, ...parts].join('\n');
 }

@@ -1,27 +1,8 @@
-/** What an app sees of a key: of kinds that were created at once the greatest; expiry; removal of a whole key. */
+/** What an app sees when a cell changes, removal of whole keys, and what the operations of an entry do. */
 export const KEYS: string = String.raw`
 local RANK = { none = 0, string = 1, hash = 2, set = 3, list = 4 }
 local NAME = { s = 'string', h = 'hash', t = 'set', l = 'list' }
 local WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
-
-local function build_hash(key)
-  local rows, flat = meta('HGETALL', 'h:' .. key), {}
-  for i = 1, #rows, 2 do
-    flat[#flat + 1] = rows[i]
-    flat[#flat + 1] = shown(cmsgpack.unpack(rows[i + 1]))
-  end
-  many(raw, 'HSET', key, flat)
-end
--- Makes the key of the app from what is known of it. A list lies there as it is.
-local function rebuild(key)
-  if meta('EXISTS', 'l:' .. key) == 1 then return end
-  raw('DEL', key)
-  if meta('EXISTS', 't:' .. key) == 1 then many(raw, 'SADD', key, meta('HKEYS', 't:' .. key))
-  elseif meta('EXISTS', 'h:' .. key) == 1 then build_hash(key)
-  elseif meta('EXISTS', 's:' .. key) == 1 then raw('SET', key, shown(read_cell('s', key, '')))
-  else return end
-  keep_expiry(key)
-end
 
 local PUT = {
   s = function(key, _, value) raw('SET', key, value, 'KEEPTTL') end,
@@ -36,8 +17,9 @@ local TAKE = {
 -- Shows one cell that has changed.
 local function show(kind, key, sub, cell)
   if kind == 'x' then return show_expiry(key) end
-  local type_now, mine = raw('TYPE', key).ok, NAME[kind]
-  if RANK[type_now] > RANK[mine] then return end
+  local type_now, over = kind_seen(key)
+  local mine = NAME[kind]
+  if over or RANK[type_now] > RANK[mine] then return end
   local empty = is_empty(cell)
   if type_now ~= mine then
     if not empty then rebuild(key) end
@@ -92,8 +74,15 @@ local function delete_key(key, upto)
       some['tw:cut:' .. o] = true
     end
   end
-  rebuild(key)
+  raw('DEL', key)
   show_expiry(key)
+end
+-- The own deletion has seen all there is.
+local function forget_key(key)
+  flush_list(key)
+  meta('DEL', 'l:' .. key, 't:' .. key, 'h:' .. key, 's:' .. key, 'x:' .. key)
+  meta('ZREM', 'tw:due', key)
+  raw('DEL', key)
 end
 
 -- What one operation of an entry does here. Written by a local command and by the entry of another cluster alike.
@@ -113,7 +102,17 @@ local DO = {
     end)
   end,
   l = await_list,
-  d = function(_, _, op)
+  -- The time of that cluster: it says nothing any more that is before it.
+  b = function(o, _, op)
+    local cluster = cluster_of(o)
+    local last = tonumber(meta('HGET', 'tw:beat', cluster) or 0)
+    if op[2] > last then meta('HSET', 'tw:beat', cluster, text(op[2])) end
+  end,
+  d = function(o, _, op)
+    if o == me then
+      for _, key in ipairs(op[3]) do forget_key(key) end
+      return
+    end
     local upto = {}
     for i = 1, #op[2], 2 do upto[op[2][i]] = op[2][i + 1] end
     for _, r in ipairs(op[4]) do
@@ -151,10 +150,6 @@ local function deletion(keys)
   end
   return { 'd', everything_seen(), keys, rows }
 end
-
-local function expire_if_due(key)
-  if not is_due(key) then return false end
-  commit({ deletion({ key }) })
-  return true
-end
+-- An app writes to a key whose time is over: it begins anew.
+local function begin_anew(key) commit({ deletion({ key }) }) end
 `;

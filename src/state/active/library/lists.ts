@@ -1,5 +1,5 @@
 /**
- * A list: values in the list of the app, and beside each of them (list l:<key>) its element { side, origin, n, sub }.
+ * A list: the elements { side, origin, n, sub, value } in the list l:<key>, and the values in the list of the app.
  * Order: left elements from the latest to the oldest, then right elements from the oldest to the latest. Elements that
  * come late are put in their place by one read of that end.
  */
@@ -28,29 +28,27 @@ local function count_later(key, side, e)
   return count
 end
 
--- Takes so many elements off that end; oldest first, as { element, value }.
+local function trim_end(run, key, side, count)
+  if count == 0 then return end
+  if side == 'R' then run('LTRIM', key, 0, -count - 1) else run('LTRIM', key, count, -1) end
+end
+-- Takes so many elements off that end; oldest first.
 local function take_off(key, side, count)
   local taken = {}
   if count == 0 then return taken end
   local from, to = 0, count - 1
   if side == 'R' then from, to = -count, -1 end
-  local rows, values = meta('LRANGE', 'l:' .. key, from, to), raw('LRANGE', key, from, to)
-  for k = 1, count do
-    local i = side == 'R' and k or count + 1 - k
-    taken[k] = { cmsgpack.unpack(rows[i]), values[i] }
+  for k, row in ipairs(meta('LRANGE', 'l:' .. key, from, to)) do
+    taken[side == 'R' and k or count + 1 - k] = cmsgpack.unpack(row)
   end
-  local keep_from, keep_to = count, -1
-  if side == 'R' then keep_from, keep_to = 0, -count - 1 end
-  meta('LTRIM', 'l:' .. key, keep_from, keep_to)
-  raw('LTRIM', key, keep_from, keep_to)
+  trim_end(meta, 'l:' .. key, side, count)
   return taken
 end
 
 local function merge(a, b)
   local out, i, j = {}, 1, 1
   while i <= #a or j <= #b do
-    local first = j > #b or (i <= #a and sooner(a[i][1], b[j][1]))
-    if first then
+    if j > #b or (i <= #a and sooner(a[i], b[j])) then
       out[#out + 1] = a[i]
       i = i + 1
     else
@@ -61,26 +59,22 @@ local function merge(a, b)
   return out
 end
 
--- Puts elements (oldest first, as { element, value }) at that end.
-local function put_on(key, side, pairs_of)
+local function merge_list(key, side, coming)
+  if #coming == 0 then return end
+  local kind, over = kind_seen(key)
+  local count = count_later(key, side, coming[1])
   local rows, values = {}, {}
-  for i, p in ipairs(pairs_of) do
-    rows[i] = cmsgpack.pack(p[1])
-    values[i] = p[2]
+  for i, e in ipairs(merge(take_off(key, side, count), coming)) do
+    rows[i] = cmsgpack.pack(e)
+    values[i] = e[5]
   end
   local push = side == 'R' and 'RPUSH' or 'LPUSH'
   many(meta, push, 'l:' .. key, rows)
+  if over then return end
+  -- A list that would be empty for a moment would lose its expiry.
+  if kind ~= 'list' or count >= raw('LLEN', key) then return rebuild(key) end
+  trim_end(raw, key, side, count)
   many(raw, push, key, values)
-end
-
-local function merge_list(key, side, coming)
-  if #coming == 0 then return end
-  local kind = raw('TYPE', key).ok
-  if kind ~= 'list' and kind ~= 'none' then raw('DEL', key) end
-  local count = kind == 'list' and count_later(key, side, coming[1][1]) or 0
-  put_on(key, side, merge(take_off(key, side, count), coming))
-  -- A list that was empty for a moment has lost its expiry.
-  keep_expiry(key)
 end
 
 -- Elements of a batch wait here until all of them are merged at once.
@@ -93,7 +87,7 @@ local function await_list(o, n, op)
     pending[key] = sides
   end
   local coming = sides[side]
-  for i, value in ipairs(op[4]) do coming[#coming + 1] = { { side, o, n, i - 1 }, value } end
+  for i, value in ipairs(op[4]) do coming[#coming + 1] = { side, o, n, i - 1, value } end
 end
 local function flush_list(key)
   local sides = pending[key]
@@ -111,20 +105,13 @@ end
 
 -- Keeps the elements that upto does not cover (origin -> greatest stamp that was observed).
 local function cut_list(key, upto)
-  local rows = meta('LRANGE', 'l:' .. key, 0, -1)
-  if #rows == 0 then return end
-  local values, kept, elements = raw('LRANGE', key, 0, -1), {}, {}
-  for i, row in ipairs(rows) do
+  local rows, kept = meta('LRANGE', 'l:' .. key, 0, -1), {}
+  for _, row in ipairs(rows) do
     local e = cmsgpack.unpack(row)
-    if e[3] > (upto[e[2]] or NONE) then
-      kept[#kept + 1] = values[i]
-      elements[#elements + 1] = row
-    end
+    if e[3] > (upto[e[2]] or NONE) then kept[#kept + 1] = row end
   end
   if #kept == #rows then return end
   meta('DEL', 'l:' .. key)
-  raw('DEL', key)
-  many(meta, 'RPUSH', 'l:' .. key, elements)
-  many(raw, 'RPUSH', key, kept)
+  many(meta, 'RPUSH', 'l:' .. key, kept)
 end
 `;

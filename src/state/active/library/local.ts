@@ -16,14 +16,9 @@ local function command(name, least, run)
   end)
 end
 
--- The kind that an app sees, 'none' where the time of the key is over.
-local function kind_of(key)
-  local due = is_due(key)
-  return due and 'none' or raw('TYPE', key).ok, due
-end
 -- Right before the first write to a key of that kind: removes what is over, and an expiry that no data had any more.
-local function begin(key, kind, due)
-  if due then expire_if_due(key) end
+local function begin(key, kind, over)
+  if over then begin_anew(key) end
   if kind ~= 'none' then return {} end
   local dots = observed(read_cell('x', key, ''))
   return #dots == 0 and {} or { { 'r', 'x', key, '', dots, {} } }

@@ -71,6 +71,14 @@ redis.register_function('tw_acked', function(_, argv)
   return 1
 end)
 
+-- A later version may write what this one does not know: then nothing of the batch is taken.
+local function understood(ops)
+  if type(ops) ~= 'table' then return false end
+  for _, op in ipairs(ops) do
+    if type(op) ~= 'table' or DO[op[1]] == nil then return false end
+  end
+  return true
+end
 -- Entries of a batch that are new here, as { n, payload, operations }, or nil and what is wrong. Nothing is written yet.
 local function new_entries(o, argv)
   local have, fresh, last = seen(o), {}, number_of(argv[2])
@@ -86,15 +94,11 @@ local function new_entries(o, argv)
       local ahead = (n - n % SEQS) / SEQS + EPOCH - now
       if ahead > AHEAD_MS then return nil, 'TWSKEW ' .. text(ahead) end
       local good, ops = pcall(cmsgpack.unpack, argv[i + 1])
-      if not good or type(ops) ~= 'table' then return nil, 'TWBAD entry ' .. argv[i] .. ' of ' .. o end
+      if not good or not understood(ops) then return nil, 'TWBAD entry ' .. argv[i] .. ' of ' .. o end
       fresh[#fresh + 1] = { n, argv[i + 1], ops }
     end
   end
   return fresh
-end
-local function keys_of(op)
-  if op[1] == 'd' then return op[3] end
-  return { op[1] == 'l' and op[2] or op[3] }
 end
 redis.register_function('tw_apply', function(_, argv)
   if not start() then return fail(CLOSED) end
@@ -103,25 +107,12 @@ redis.register_function('tw_apply', function(_, argv)
   if #argv < 4 or #argv % 2 == 1 then return fail('ERR wrong number of arguments') end
   local fresh, wrong = new_entries(o, argv)
   if fresh == nil then return fail(wrong) end
-  for _, entry in ipairs(fresh) do
-    for _, op in ipairs(entry[3]) do
-      for _, key in ipairs(keys_of(op)) do expire_if_due(key) end
-    end
-    enter(o, entry[1], entry[2], entry[3])
-  end
+  for _, entry in ipairs(fresh) do enter(o, entry[1], entry[2], entry[3]) end
   flush_lists()
   if #fresh > 0 then
     raise_clock(seen(o))
     if any('tw:cut:' .. o) then meta('ZREMRANGEBYSCORE', 'tw:cut:' .. o, '-inf', text(seen(o))) end
   end
   return id_of(seen(o))
-end)
-
-redis.register_function('tw_sweep', function(_, argv)
-  if not start() then return fail(CLOSED) end
-  local keys = meta('ZRANGEBYSCORE', 'tw:due', '-inf', text(now), 'LIMIT', 0, tonumber(argv[1]) or 100)
-  if #keys > 0 then commit({ deletion(keys) }) end
-  local first = meta('ZRANGE', 'tw:due', 0, 0, 'WITHSCORES')
-  return { #keys, first[2] and math.max(0, tonumber(first[2]) - now) or -1 }
 end)
 `;

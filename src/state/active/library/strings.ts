@@ -2,8 +2,6 @@
 export const STRINGS: string = String.raw`
 -- SET of any kind: removes all that is known of the key, whatever its kind.
 local function set(key, value, ms)
-  local _, due = kind_of(key)
-  if due then expire_if_due(key) end
   local ops = {}
   local others = meta('EXISTS', 'l:' .. key, 't:' .. key, 'h:' .. key) > 0
   if others then
@@ -12,9 +10,9 @@ local function set(key, value, ms)
     if ms then ops[3] = { 'w', 'x', key, '', text(ms), {}, {} } end
   else
     ops[1] = put('s', key, '', value)
-    local over = drop('x', key, '')
+    local ends = drop('x', key, '')
     if ms then ops[2] = put('x', key, '', text(ms))
-    elseif #over[5] > 0 then ops[2] = over end
+    elseif #ends[5] > 0 then ops[2] = ends end
   end
   commit(ops)
   return ok()
@@ -48,10 +46,10 @@ set_with('psetex', 1)
 
 -- The counter of a key that is over, or not there, begins at 0.
 local function add(key, delta)
-  local kind, due = kind_of(key)
+  local kind, over = kind_seen(key)
   if kind ~= 'none' and kind ~= 'string' then return nil, WRONGTYPE end
-  if due and not exact(delta) then return nil, OVERFLOW end
-  local ops = begin(key, kind, due)
+  if over and not exact(delta) then return nil, OVERFLOW end
+  local ops = begin(key, kind, over)
   local op, wrong, sum = adding('s', key, '', delta, NOT_INTEGER)
   if op == nil then return nil, wrong end
   ops[#ops + 1] = op
