@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe } from 'vitest';
+import { systemClock } from '../../kernel/index.ts';
+import { activeRedis } from '../adapters/active-redis.ts';
+import { activeConf } from '../redisconf.ts';
+import { RespError } from '../resp/values.ts';
+import { freePortAt, programOf, RawClient, RedisProcess } from '../testing/redis-process.ts';
+import { SECRETS } from '../testing/secrets.ts';
+import { type ActiveRig, type ActiveRigRedis, activeRedisContract } from './active-redis.contract.ts';
+import { openPeer } from './peer.ts';
+import { ActiveTwin, type TwinPorts, twinActiveRedis, twinPeer } from './twin.ts';
+
+const HOST = '127.0.0.1';
+
+function twinRedis(ports: TwinPorts, port: number): ActiveRigRedis {
+  const twin = new ActiveTwin(ports, port, () => systemClock.now());
+  return {
+    local: twinActiveRedis(twin, (ms) => systemClock.sleep(ms)),
+    port,
+    write: async (word) => twin.write(word),
+    sender: async () => twinPeer(twin, async () => undefined),
+    words: async () => Object.values(twin.entries()).flat(),
+    crash: async () => twin.stop(),
+    start: async (from) => twin.start(from),
+  };
+}
+const twin: ActiveRig = {
+  name: 'twin',
+  open: async () => {
+    const ports: TwinPorts = new Map();
+    return { both: [twinRedis(ports, 1), twinRedis(ports, 2)], close: async () => undefined };
+  },
+};
+
+const ok = <T>(value: T): T => {
+  if (value instanceof RespError) throw new Error(value.text);
+  return value;
+};
+
+async function realRedis(): Promise<ActiveRigRedis & { close(): Promise<void> }> {
+  let process = new RedisProcess({ host: HOST, port: await freePortAt() });
+  const { port } = process;
+  const starts = (): Promise<void> =>
+    process.start(activeConf({ port, bind: HOST, dir: process.dir, secrets: SECRETS, backlog: 1 << 20 }));
+  await starts();
+  const local = activeRedis({ host: HOST, port, password: SECRETS.agent, timeoutMs: 2000 });
+  const clients: { close(): void }[] = [];
+  const as = async (user: string, password: string): Promise<RawClient> => {
+    const client = await RawClient.open({ host: HOST, port });
+    clients.push(client);
+    ok(await client.ask('AUTH', user, password));
+    return client;
+  };
+  const wire = {
+    open: async () => {
+      const socket = connect({ host: HOST, port });
+      await once(socket, 'connect');
+      return socket;
+    },
+  };
+  return {
+    local,
+    port,
+    write: async (word) => void ok(await (await as('tw-w', SECRETS.write)).ask('FCALL', 'tw_rpush', 1, 'k', word)),
+    sender: async () => {
+      const peer = await openPeer(wire, 'other', SECRETS.sync);
+      clients.push(peer);
+      return peer;
+    },
+    words: async () => (ok(await (await as('tw-r', SECRETS.read)).ask('LRANGE', 'k', 0, -1)) as Buffer[]).map(String),
+    crash: () => process.kill(),
+    start: async (from) => {
+      const old = process;
+      await old.kill();
+      if (from === 'empty') {
+        await old.close();
+        process = new RedisProcess({ host: HOST, port });
+      }
+      await starts();
+    },
+    close: async () => {
+      for (const c of clients) c.close();
+      local.close();
+      await process.close();
+    },
+  };
+}
+const real: ActiveRig = {
+  name: 'redis-server',
+  open: async () => {
+    const both = await Promise.all([realRedis(), realRedis()]);
+    return { both, close: async () => void (await Promise.all(both.map((r) => r.close()))) };
+  },
+};
+
+const missing = programOf('redis-server') === undefined;
+activeRedisContract(twin);
+describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'with real parts', () => {
+  activeRedisContract(real);
+});
