@@ -28,7 +28,8 @@ function opened(stateDir: string, run: string | undefined): Journal {
   return run === undefined ? journal : runJournal(journal, run);
 }
 
-function contextOf(call: Invocation): Context {
+/** `read` absent: the config is loaded once, as a process that ends with its verb needs it. */
+function contextOf(call: Invocation, read?: () => Promise<Config>): Context {
   const cwd = process.cwd();
   const stateDir = stateDirOf(cwd, process.env, call.config);
   const run = isRun(call.verb) ? (call.run ?? ulid()) : undefined;
@@ -44,9 +45,9 @@ function contextOf(call: Invocation): Context {
     journal: () => (journal ??= opened(stateDir, run)),
     book: () => (book ??= openStore(join(stateDir, 'journal.db'))),
     config: () =>
-      (config ??= import('./config/index.ts').then((m) =>
-        m.loadConfig(configPath(cwd, stateDir, call.config, process.env)),
-      )),
+      (config ??=
+        read?.() ??
+        import('./config/index.ts').then((m) => m.loadConfig(configPath(cwd, stateDir, call.config, process.env)))),
     engine: (place) => (engine ??= engineOf(context, place ?? readProject(stateDir)?.place ?? 'real')),
     server: async () => (await import('./compose/server.ts')).serverDoor(context, call.config, contextOf),
     remote: async () => (await import('./compose/remote.ts')).remoteOf(context),
@@ -85,7 +86,14 @@ async function githubAction(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const cli = join(ROOT, 'bin', 'tw.js');
-  const deps = { env: process.env, cwd: process.cwd(), cli, engine: contextOf, say, signal: stop.signal };
+  const deps = {
+    env: process.env,
+    cwd: process.cwd(),
+    cli,
+    engine: (call: Invocation) => contextOf(call),
+    say,
+    signal: stop.signal,
+  };
   process.exitCode = await action.githubAction(deps);
 }
 

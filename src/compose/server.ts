@@ -1,31 +1,49 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
+import type { Config } from '../config/index.ts';
 import { serve } from '../server/index.ts';
 import { chatOf } from './chat.ts';
+import { ConfigKeeper, stampOfFile } from './config-keeper.ts';
 import { configPath, readProject, sandboxDir, version } from './place.ts';
 import { webFiles } from './web.ts';
 
-const when = (path: string): string => {
-  try {
-    const { mtimeMs, ino } = statSync(path);
-    return `${ino} ${mtimeMs}`;
-  } catch {
-    return '-';
-  }
-};
+type Engine = (call: Invocation, read?: () => Promise<Config>) => Context;
 
-/** Moves when the config file, the place or the sandbox behind it do. */
-function stampOf(c: Context, config: string | undefined): string {
-  let file = '';
-  try {
-    file = configPath(c.cwd, c.stateDir, config, process.env);
-  } catch {
-    file = '';
-  }
+/** How often the files of the config are looked at while nobody asks. Milliseconds. */
+const LOOK_MS = 1000;
+
+/** Moves when the config, the place or the sandbox behind it do. */
+function stampOf(c: Context, keeper: ConfigKeeper): string {
   const dir = sandboxDir(c.stateDir, process.env);
-  return [file, join(c.stateDir, 'project.json'), join(dir, 'id'), join(dir, 'run', 'doors.json')].map(when).join(' ');
+  const files = [join(c.stateDir, 'project.json'), join(dir, 'id'), join(dir, 'run', 'doors.json')];
+  return [keeper.stamp(), ...files.map(stampOfFile)].join(' ');
+}
+
+/** Keeps the config of this project; a change of it is a fact, and a line of the log. */
+function keeperOf(c: Context, config: string | undefined, log: (line: string) => void): ConfigKeeper {
+  return new ConfigKeeper({
+    path: () => configPath(c.cwd, c.stateDir, config, process.env),
+    now: () => c.clock.now(),
+    onChange: ({ file, id, problem, restart }) => {
+      const kind = problem === null ? 'config.read' : 'config.refused';
+      c.journal().append({ kind, data: { file, id, code: problem?.code ?? null } });
+      const again = restart.length === 0 ? '' : `; ${restart.join(' and ')} from the next start of the server on`;
+      if (problem === null) log(`config ${id ?? ''} of ${file}${again}`);
+      else
+        log(
+          `${problem.code} ${problem.title}: ${problem.why.join('; ')}; ${id === null ? 'there is none' : `${id} goes on`}`,
+        );
+    },
+  });
+}
+
+/** Reads it when it was edited, also while nobody asks: what is wrong is told at once. */
+async function watched(c: Context, keeper: ConfigKeeper, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await keeper.get().catch(() => undefined);
+    await c.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+  }
 }
 
 function alive(pid: number): boolean {
@@ -38,16 +56,19 @@ function alive(pid: number): boolean {
 }
 
 /** The server over this project; each command gets a context as a terminal would. */
-export function serverDoor(c: Context, config: string | undefined, engine: (call: Invocation) => Context): ServerDoor {
+export function serverDoor(c: Context, config: string | undefined, engine: Engine): ServerDoor {
   const named = (call: Invocation): Invocation => (config === undefined ? call : { ...call, config });
   return {
     serve: async (wish, ready, signal) => {
       const log = (line: string): void => void process.stderr.write(`${line}\n`);
       const place = (): 'sandbox' | 'real' | undefined => readProject(c.stateDir)?.place;
-      const chat = await chatOf({ c, engine: (call) => engine(named(call)), log, place });
+      const keeper = keeperOf(c, config, log);
+      const context = (call: Invocation): Context => engine(named(call), () => keeper.get());
+      const chat = await chatOf({ c, engine: context, log, place });
       // A chat ends with the server, whichever way that ends.
       const stop = new AbortController();
       const chats = chat.run(AbortSignal.any([signal, stop.signal]));
+      const watching = watched(c, keeper, AbortSignal.any([signal, stop.signal]));
       chats.catch((error: unknown) => log(`chat: ${error instanceof Error ? error.message : String(error)}`));
       await serve(
         {
@@ -57,10 +78,11 @@ export function serverDoor(c: Context, config: string | undefined, engine: (call
           journal: c.journal(),
           newId: ulid,
           engine: async (call) => {
-            const { server: _, remote: __, ...context } = engine(named(call));
-            return context;
+            const { server: _, remote: __, ...own } = context(call);
+            return own;
           },
-          stamp: () => stampOf(c, config),
+          stamp: () => stampOf(c, keeper),
+          config: () => keeper.state(),
           place,
           alive,
           hook: chat.hook,
@@ -70,7 +92,7 @@ export function serverDoor(c: Context, config: string | undefined, engine: (call
         wish,
         { ready, signal },
       ).finally(() => stop.abort());
-      await chats.catch(() => undefined);
+      await Promise.all([watching, chats.catch(() => undefined)]);
     },
   };
 }

@@ -1,3 +1,4 @@
+export { readAnew } from './anew.ts';
 export type { CoordinationConfig } from './coordination.ts';
 export { findConfig } from './find.ts';
 export { checkConfig, configJsonSchema, defineConfig, loadConfig, readSecret, stateOf } from './load.ts';

@@ -85,6 +85,7 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
     engine: contextOf(dir, twin, journal),
     stamp: () => '',
     place: () => 'sandbox',
+    config: () => undefined,
     alive: () => false,
     lab: shut,
     hook: (name) =>
@@ -94,7 +95,8 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
   const contexts = new LookContexts(deps);
   const runs = new RunRegistry(deps);
   const hub = new Hub(journal);
-  hub.open(sourcesOf({ contexts, runs, lab: deps.lab, fold: () => hub.fold, alive: deps.alive }), deps.clock.now);
+  const { lab, config, alive } = deps;
+  hub.open(sourcesOf({ contexts, runs, lab, config, alive, fold: () => hub.fold }), deps.clock.now);
   const streams = new Streams(hub, stop.signal);
   const page = { type: 'text/html', body: Buffer.from('<p>'), packed: Buffer.from(''), etag: '"x"', fixed: false };
   const parts: AppParts = {

@@ -1,3 +1,5 @@
 /** The only door of the room. */
+
+export type { ConfigState } from './model.ts';
 export type { ServerDeps, WebFile } from './ports.ts';
 export { serve } from './serve.ts';

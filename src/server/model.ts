@@ -14,7 +14,7 @@ export interface Person {
 }
 
 /** Live views of the running system; each is whole, the newest wins. */
-export const TOPICS = ['fleet', 'map', 'releases', 'runs', 'lab'] as const;
+export const TOPICS = ['fleet', 'map', 'releases', 'runs', 'config', 'lab'] as const;
 export type Topic = (typeof TOPICS)[number];
 
 export interface TopicView {
@@ -27,6 +27,19 @@ export interface TopicView {
   data?: Json;
   /** Why the newest look failed; `data` is then the last good one. */
   problem?: Problem;
+}
+
+/** The config that a server works with, and how its file stands beside it. */
+export interface ConfigState {
+  file: string;
+  /** Of the one in force; null = there is none yet. */
+  id: string | null;
+  /** When that was read, Unix milliseconds. */
+  readAt: number | null;
+  /** Why the file as it is now is not in force. */
+  problem: Problem | null;
+  /** Blocks whose change needs a new start of the server. */
+  restart: readonly string[];
 }
 
 /** One command: from this server, or from a terminal beside it. */

@@ -1,6 +1,7 @@
 import type { LabSwitches, LabView, RawRequest, RawResponse } from '../chat/index.ts';
 import type { Context, Invocation } from '../commands/index.ts';
 import type { Clock, Journal } from '../kernel/index.ts';
+import type { ConfigState } from './model.ts';
 
 /** A built file of the dashboard. */
 export interface WebFile {
@@ -38,6 +39,8 @@ export interface ServerDeps {
   /** Changes when config or place of the project do: contexts made before are old. */
   stamp(): string;
   place(): 'sandbox' | 'real' | undefined;
+  /** The config in force; undefined before somebody needed it. */
+  config(): ConfigState | undefined;
   /** A process with this id runs. */
   alive(pid: number): boolean;
   /** Who takes what a platform posts to `/hooks/<name>`; it verifies the bytes itself. */

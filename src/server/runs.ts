@@ -10,7 +10,7 @@ import {
   runCommand,
 } from '../commands/index.ts';
 import { digest, fault, type Json, problemOf, toJson, type View, within } from '../kernel/index.ts';
-import type { Person, RunInfo } from './model.ts';
+import type { ConfigState, Person, RunInfo } from './model.ts';
 import type { Route } from './plan.ts';
 import type { ServerDeps } from './ports.ts';
 import { LOCAL } from './session.ts';
@@ -125,6 +125,14 @@ function documentOf(outcome: Outcome, route: Route, at: number, ms: number): Doc
     meta: { verb: route.spec.verb, at: new Date(at).toISOString(), ms: Math.round(ms) },
     ...(outcome.problem === undefined ? {} : { problem: outcome.problem }),
   };
+}
+
+/** What changes something says that it did so by a config that is not the file any more. */
+function withOldConfig(o: Outcome, kind: Route['spec']['kind'], s: ConfigState | undefined): Outcome {
+  if (kind === 'look' || s?.id == null || s.problem === null) return o;
+  const { code, why } = s.problem;
+  const old = fault('TW1005', { value: `${s.file}: ${code}`, why: [`config ${s.id} is in force`, ...why] });
+  return { ...o, warnings: [...(o.warnings ?? []), old.problem] };
 }
 
 /** Commands that this server runs, the last ended ones, and which key began which. */
@@ -283,7 +291,8 @@ export class RunRegistry {
       const from = await callerOf(context, request.person, o.run);
       const io = ioOf(o, request.plain === true, (s) => (lines += s));
       const outcome = await runCommand(context, { ...call, from }, io);
-      const document = documentOf(outcome, route, at, clock.monotonic() - since);
+      const told = withOldConfig(outcome, route.spec.kind, this.#deps.config());
+      const document = documentOf(told, route, at, clock.monotonic() - since);
       const exit = outcome.exit ?? outcome.problem?.exit ?? 0;
       return { document, exit, view: outcome.view, ...(outcome.streamed === true ? { lines } : {}) };
     } catch (error) {

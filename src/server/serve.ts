@@ -74,8 +74,9 @@ async function partsOf(deps: ServerDeps, stopping: AbortSignal) {
   const hub = new Hub(deps.journal);
   const streams = new Streams(hub, stopping);
   const metrics = new Metrics({ version: deps.version, streams: () => streams.open, offset: () => hub.offset });
-  hub.open(sourcesOf({ contexts, runs, lab: deps.lab, fold: () => hub.fold, alive: deps.alive }), deps.clock.now);
-  deps.lab.onChange(() => hub.nudge('lab'));
+  const { lab, config, alive } = deps;
+  hub.open(sourcesOf({ contexts, runs, lab, config, alive, fold: () => hub.fold }), deps.clock.now);
+  lab.onChange(() => hub.nudge('lab'));
   runs.onChange = () => hub.nudge('runs');
   runs.onEnd = (ended) => {
     contexts.forget();

@@ -3,7 +3,7 @@ import { type Fact, type Json, type Problem, problemOf, toJson } from '../kernel
 import type { LookContexts } from './contexts.ts';
 import { type Runs, runsOf } from './machine.ts';
 import type { RunInfo, Topic, TopicView } from './model.ts';
-import type { Lab } from './ports.ts';
+import type { Lab, ServerDeps } from './ports.ts';
 import type { RunRegistry } from './runs.ts';
 
 /** Where a topic's facts come from, and how often they are looked at while somebody watches. */
@@ -57,6 +57,7 @@ export interface SourceDeps {
   contexts: LookContexts;
   runs: RunRegistry;
   lab: Lab;
+  config: ServerDeps['config'];
   fold(): Runs;
   alive(pid: number): boolean;
 }
@@ -80,6 +81,15 @@ export function sourcesOf(d: SourceDeps): Record<Topic, Source> {
       read: async () => ({ runs: toJson(mergedRuns(runsOf(d.fold(), d.alive), d.runs.all())) }),
       everyMs: () => FAST_MS,
       wants: (f) => f.kind.startsWith('command.') || f.kind.startsWith('http.'),
+    },
+    config: {
+      read: async () => {
+        // Whoever asks first reads it; what is wrong with it is part of the answer.
+        await (await d.contexts.get()).config().catch(() => undefined);
+        return toJson(d.config() ?? null);
+      },
+      everyMs: () => SLOW_MS,
+      wants: (f) => f.kind.startsWith('config.'),
     },
     lab: { read: async () => toJson(await d.lab.view()), everyMs: () => SLOW_MS, wants: () => false },
   };

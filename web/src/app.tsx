@@ -10,6 +10,7 @@ import { Releases } from './pages/releases.tsx';
 import { Settings } from './pages/settings.tsx';
 import { SignIn } from './pages/signin.tsx';
 import { Traffic } from './pages/traffic.tsx';
+import { ConfigAlarm } from './parts/config-alarm.tsx';
 import { Running } from './parts/running.tsx';
 import { TopBar } from './parts/topbar.tsx';
 import { follow, me, spoken } from './store.ts';
@@ -20,7 +21,7 @@ interface Page {
   topics: readonly Topic[];
   show: ComponentType;
 }
-const ALWAYS: readonly Topic[] = ['releases', 'runs'];
+const ALWAYS: readonly Topic[] = ['releases', 'runs', 'config'];
 /** These come with files of their own, when they are looked at. */
 const State = later('State', async () => (await import('./pages/state.tsx')).State);
 const PAGES: readonly Page[] = [
@@ -111,6 +112,7 @@ export function App() {
         To the content
       </a>
       <TopBar />
+      <ConfigAlarm />
       <div class="body">
         <Nav />
         <main id="main" tabIndex={-1}>

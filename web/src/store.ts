@@ -1,7 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import type { LabView } from '../../src/chat/index.ts';
 import type { Problem } from '../../src/kernel/index.ts';
-import type { SessionInfo, Topic, TopicView } from '../../src/server/model.ts';
+import type { ConfigState, SessionInfo, Topic, TopicView } from '../../src/server/model.ts';
 import { session as askSession } from './api.ts';
 import type { FleetData, MapData, ReleasesData, RunsData } from './types.ts';
 
@@ -17,6 +17,7 @@ export const fleet = signal<Seen<FleetData>>(nothing);
 export const map = signal<Seen<MapData>>(nothing);
 export const releases = signal<Seen<ReleasesData>>(nothing);
 export const runs = signal<Seen<RunsData>>(nothing);
+export const config = signal<Seen<ConfigState>>(nothing);
 export const lab = signal<Seen<LabView>>(nothing);
 export const me = signal<SessionInfo | undefined | 'unknown'>('unknown');
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting');
@@ -30,7 +31,7 @@ export const spoken = signal('');
 
 setInterval(() => (now.value = Date.now()), 1000);
 
-const SIGNALS = { fleet, map, releases, runs, lab };
+const SIGNALS = { fleet, map, releases, runs, config, lab };
 
 function take(v: TopicView): void {
   const target = SIGNALS[v.topic] as unknown as typeof fleet;

@@ -95,6 +95,7 @@ export class World {
       engine: async (call) => this.context(call),
       stamp: () => '',
       place: () => 'sandbox',
+      config: () => undefined,
       alive: () => true,
       hook: () => undefined,
       web: async () => new Map(),

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { connection, me, releases, serverNow } from '../store.ts';
 import { duration } from './bits.tsx';
+import { ConfigTag } from './config-alarm.tsx';
 import { isOpenRelease, RollBack } from './release-acts.tsx';
 
 function Theme() {
@@ -51,6 +52,7 @@ export function TopBar() {
       <span class="fleet">
         {info?.fleet ?? 'no config'}
         {info?.sandbox === true && <span class="tag">sandbox</span>}
+        <ConfigTag />
       </span>
       <span class="gap" />
       {open.map((a) =>
