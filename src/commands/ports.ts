@@ -214,6 +214,15 @@ export interface StateDoor {
   ): Promise<{ snapshot: SnapshotManifest; where: string; problem?: Problem }>;
   /** What there is, newest first, and where. */
   backups(app: string): Promise<{ all: readonly SnapshotManifest[]; where: string }>;
+  /**
+   * Puts a snapshot in place of the data, which are kept as another one; `sure` hears what is given up. Throws TW5003,
+   * TW5130, TW5131, TW5132, TW6005, TW1020.
+   */
+  restore(
+    x: { app: string; snapshot: string; sure(known: readonly string[]): Promise<boolean>; show(say: string): void },
+    outputs: Outputs,
+    signal: AbortSignal,
+  ): Promise<{ home: string; epoch: number; salvage: string; known: readonly string[] }>;
 }
 
 /** Everything a verb needs of one fleet in one place. */

@@ -73,6 +73,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'state promote': async (c, { args }, io) => await (await import('./state.ts')).statePromote(c, args, io),
   'state backup': async (c, { args }, io) => await (await import('./state-backup.ts')).stateBackup(c, args, io),
   'state backups': async (c, { args }) => await (await import('./state-backup.ts')).stateBackups(c, args),
+  'state restore': async (c, { args }, io) => await (await import('./state-backup.ts')).stateRestore(c, args, io),
   'state why-not': async (c, { args }) => await (await import('./state.ts')).stateWhyNot(c, args),
   kubeconfig: async (c, { args }, io) => (await import('./status.ts')).kubeconfig(c, args, io),
   'sandbox up': async (c, _, io) => (await import('./sandbox.ts')).sandboxUp(c, io),

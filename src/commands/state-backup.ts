@@ -34,18 +34,23 @@ function rowOf(m: SnapshotManifest, now: number): Row {
   };
 }
 
-/** `tw state backup`: a snapshot that was loaded before it counts. Throws TW5114, TW5130, TW5132. */
-export async function stateBackup(c: Context, args: Args, io: Io): Promise<Outcome> {
-  const door = await doorOf(c);
+/** Takes one and writes down what came of it. Throws TW5114, TW5130, TW5132. */
+export async function recorded(c: Context, x: { app: string; signal: AbortSignal }) {
   const e = await c.engine();
-  const f = await chosenOne(door, c, args['app'] as string | undefined);
-  const { snapshot, problem, where } = await door.backup({ app: f.app }, await e.outputs(), io.signal);
-  const { app, is, id, keys, sha256, size: bytes, step, why } = snapshot;
+  const done = await e.state.backup({ app: x.app }, await e.outputs(), x.signal);
+  const { app, is, id, keys, sha256, size: bytes, step, why } = done.snapshot;
   c.journal().append({
     kind: is === 'verified' ? 'state.backup' : 'state.backup-failed',
-    cluster: snapshot.from,
+    cluster: done.snapshot.from,
     data: toJson({ app, id, is, keys, sha256, bytes, step, why }),
   });
+  return done;
+}
+
+/** `tw state backup`: a snapshot that was loaded before it counts. Throws TW5114, TW5130, TW5132. */
+export async function stateBackup(c: Context, args: Args, io: Io): Promise<Outcome> {
+  const f = await chosenOne(await doorOf(c), c, args['app'] as string | undefined);
+  const { snapshot, problem, where } = await recorded(c, { app: f.app, signal: io.signal });
   return {
     data: toJson({ where, ...snapshot }),
     view: { at: c.clock.now(), rows: [{ ...rowOf(snapshot, c.clock.now()), key: 'snapshot' }] },
@@ -63,5 +68,29 @@ export async function stateBackups(c: Context, args: Args): Promise<Outcome> {
   return {
     data: toJson({ app: f.app, where, snapshots: all }),
     view: { at: now, rows: all.length === 0 ? [none] : all.map((m) => rowOf(m, now)) },
+  };
+}
+/** `tw state restore`: a snapshot takes the place of the data; typed with the name of the fleet. Throws TW5003, TW5130–TW5132, TW6005. */
+export async function stateRestore(c: Context, args: Args, io: Io): Promise<Outcome> {
+  const door = await doorOf(c);
+  const e = await c.engine();
+  const snapshot = args['snapshot'] as string;
+  const f = await chosenOne(door, c, args['app'] as string | undefined);
+  const flag = `--confirm=${e.config.fleet}`;
+  const sure = async (known: readonly string[]): Promise<boolean> => {
+    const say = `All data of ${f.app} is replaced by ${snapshot}: ${known.join('; ')}. Type the name of the fleet`;
+    const answer = (args['confirm'] as string | undefined) ?? (await io.ask({ kind: 'text', text: say, flag }));
+    return answer === e.config.fleet;
+  };
+  const show = (say: string): void =>
+    io.show({ at: c.clock.now(), rows: [{ key: 'step', tone: 'busy', label: [untrusted(say)], cells: {}, kids: [] }] });
+  const done = await door.restore({ app: f.app, snapshot, sure, show }, await e.outputs(), io.signal);
+  const data = toJson({ app: f.app, snapshot, ...done });
+  c.journal().append({ kind: 'state.restored', cluster: done.home, data });
+  const kids = done.known.map((k): Row => ({ key: k, tone: 'off', label: [untrusted(k)], cells: {}, kids: [] }));
+  const say = `${f.app} is what it was in ${snapshot}, home ${done.home}; what was there before: ${done.salvage}`;
+  return {
+    data,
+    view: { at: c.clock.now(), rows: [{ key: 'restored', tone: 'warn', label: [untrusted(say)], cells: {}, kids }] },
   };
 }

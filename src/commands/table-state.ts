@@ -1,5 +1,5 @@
 import type { CommandSpec } from './model.ts';
-import { app, confirm, flag, needed, yes } from './table-args.ts';
+import { app, confirm, flag, needed, text, yes } from './table-args.ts';
 
 export const MODES = ['isolated', 'single-writer', 'active-active'] as const;
 
@@ -60,6 +60,21 @@ export const STATE_COMMANDS: readonly CommandSpec[] = [
     args: [app],
     examples: ['tw state backups', 'tw state backups -o json'],
     result: 'StateBackups',
+  },
+  {
+    verb: 'state restore',
+    summary:
+      'put a snapshot in place of the state; what is there is kept as another snapshot, writes after it are given up',
+    kind: 'forward',
+    destroys: true,
+    args: [
+      { name: 'snapshot', help: 'its name, as `tw state backups` shows it', type: needed, position: 'one' },
+      { name: 'app', help: 'name of the app', type: text, value: '<app>', from: 'app' },
+      yes,
+      confirm,
+    ],
+    examples: ['tw state restore guestbook-20261128T231500Z-1f2e --confirm=guestbook-demo'],
+    result: 'StateRestore',
   },
   {
     verb: 'state why-not',

@@ -8,6 +8,7 @@ import { appOf, isShared, planNow, planOf, type SharedApp, type StateWiring } fr
 import { factsFor, introduce, priceFor, stateGate } from './state-look.ts';
 import { moveHome } from './state-move.ts';
 import { promoteForced } from './state-promote.ts';
+import { restoreBackup } from './state-restore.ts';
 import { rollCopies } from './state-roll.ts';
 
 function named(apps: readonly SharedApp[], name: string): SharedApp {
@@ -46,6 +47,7 @@ export function stateDoor(w: StateWiring): StateDoor {
       const problem = snapshot.is === 'verified' ? {} : { problem: failed(snapshot, last).problem };
       return { snapshot, where: vaultOf(w, app).where, ...problem };
     },
+    restore: async (x, outputs, signal) => await restoreBackup(w, { ...x, app: named(apps, x.app), signal }, outputs),
     backups: async (app) => ({
       all: await backupsOf(w, named(apps, app)),
       where: vaultOf(w, named(apps, app)).where,

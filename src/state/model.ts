@@ -24,6 +24,8 @@ export interface EpochValue {
   copies: readonly ClusterName[];
   /** Acknowledgements beside the primary's own copy that a write needs. */
   w: number;
+  /** The snapshot whose data took the place of all that was there; what was proved for this ballot proves nothing. */
+  restored?: string;
 }
 
 /** A report: what a Redis held when it was fenced for `ballot`; `none` = not provable. */
@@ -52,6 +54,8 @@ export interface Opinion {
 export interface Hold {
   by: ClusterName;
   to: ClusterName;
+  /** The snapshot that is being restored: nobody decides the ballot that waits but whoever restores. */
+  restore?: string;
 }
 
 /** The store's entries of one app at one moment. `revision` fields are what guards name. */

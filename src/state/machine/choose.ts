@@ -31,10 +31,23 @@ export function choose(view: StoreView, ballot: BallotView, setup: Setup): Choic
   });
   const missing = copies.filter((c) => !reports.some((r) => r.cluster === c));
   const best = reports.toSorted((a, b) => better(ballot, a, b))[0];
-  if (best === undefined || missing.length > (base?.w ?? 0)) return { is: 'wait', missing };
+  const few = missing.length > (base?.w ?? 0);
+  if (best === undefined || (few && !isRestorer(base, best))) return { is: 'wait', missing };
   const whole = answered.length === setup.voters.length;
-  return { is: 'epoch', value: epochOf(ballot, best, reports, setup), whole };
+  const value = epochOf(ballot, best, reports, setup);
+  return { is: 'epoch', value: few ? { ...value, ...restoredAs(base) } : value, whole };
 }
+
+/** Others still prove nothing in an epoch that home went on to alone. */
+const restoredAs = (base: EpochValue | undefined): Pick<EpochValue, 'restored'> =>
+  base?.restored === undefined ? {} : { restored: base.restored };
+
+/**
+ * After a restore nobody but home can prove anything until it was copied. Everything that was acknowledged since is on
+ * the process that loaded the snapshot, because writes are made there: it may go on alone.
+ */
+const isRestorer = (base: EpochValue | undefined, best: Report): boolean =>
+  base?.restored !== undefined && best.cluster === base.primary && best.at.run === base.from.run;
 
 /** Rule 7: of two voters only equal logs count as copies; of three and more all do, because a choice needs a majority. */
 function epochOf(ballot: BallotView, best: Report, reports: readonly Report[], setup: Setup): EpochValue {

@@ -29,7 +29,8 @@ function refusal(view: StoreView, x: { to: ClusterName; look: Look }): string | 
  * the process that was fenced in it; what the others acknowledged beyond that is lost.
  */
 export function forced(view: StoreView, setup: Pick<Setup, 'voters'>, x: { to: ClusterName; look: Look }): Forced {
-  const why = refusal(view, x);
+  const { restore } = view.hold ?? {};
+  const why = restore === undefined ? refusal(view, x) : `a restore of ${restore} is under way`;
   if (why !== undefined) return { is: 'refused', why };
   const { look } = x;
   const value: EpochValue = {

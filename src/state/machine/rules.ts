@@ -2,6 +2,7 @@ import type { ClusterName } from '../../kernel/index.ts';
 import type {
   AgentState,
   Ballot,
+  BallotView,
   Circumstances,
   Command,
   EpochValue,
@@ -49,9 +50,13 @@ function heir(view: StoreView, c: ClusterName, stood: Look): ValidRun {
 const isHome = (v: EpochValue | undefined, c: ClusterName, run: RunId): boolean =>
   v?.primary === c && v.from.run === run;
 const isWhole = (view: StoreView, c: ClusterName, run: RunId): boolean => view.runs[c]?.value.run === run;
-/** Its report was part of the choice: what it has is a true prefix, of the first epoch too, when nobody is caught up yet. */
+/**
+ * Its report was part of the choice: what it has is a true prefix, of the first epoch too, when nobody is caught up yet.
+ * A restore chooses by no report.
+ */
 function wasWhole(view: StoreView, c: ClusterName, run: RunId): boolean {
   const told = view.fences[c];
+  if (view.epoch?.value.restored !== undefined) return false;
   return told !== undefined && told.at !== 'none' && told.at.run === run && told.ballot === view.epoch?.value.epoch;
 }
 
@@ -79,10 +84,16 @@ const leave: Rule = (x) => {
   return sealTxn(view, me(x), { run: at.run, epoch: at.epoch, seal: at });
 };
 
-/** Rules 4 and 5: who opened it decides; anybody once it does not move. Two voters and a wish wait for all reports. */
+const decidable = (view: StoreView): BallotView | undefined =>
+  view.hold?.restore === undefined ? openBallot(view) : undefined;
+
+/**
+ * Rules 4 and 5: who opened it decides; anybody once it does not move. Two voters and a wish wait for all reports. What
+ * a restore opened is its own, while it lives.
+ */
 const decide: Rule = (x) => {
   const { s, view, seen } = x;
-  const ballot = openBallot(view);
+  const ballot = decidable(view);
   if (ballot === undefined || s.fenced !== ballot.n) return undefined;
   if (ballot.by !== me(x) && !seen.stuck) return undefined;
   const choice = choose(view, ballot, s.setup);

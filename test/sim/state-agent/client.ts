@@ -8,6 +8,8 @@ export class Client {
   readonly #rig: Rig;
   readonly name: string;
   readonly acked: string[] = [];
+  /** When each word was sent. */
+  readonly made = new Map<string, number>();
   #n = 0;
 
   constructor(rig: Rig, name: string) {
@@ -31,6 +33,7 @@ export class Client {
     const on = redis.login('writer');
     const w = redis.marker?.w ?? 99;
     const word = `${this.name}${this.#n++}`;
+    this.made.set(word, clock.now());
     await redis.write(on, { push: word });
     const end = clock.now() + ACK_MS;
     while (clock.now() < end) {

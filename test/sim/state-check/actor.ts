@@ -21,6 +21,10 @@ export interface Bend extends RedisBend {
   anyProcess?: true;
   /** WAIT counts a replica that is no voter. */
   observer?: true;
+  /** A restore leaves standing what copies could prove before. */
+  keepProofs?: true;
+  /** A restore does not wait until enough copies are fenced. */
+  hasty?: true;
 }
 
 const CALM: Circumstances = { gone: false, stuck: false, hung: false };

@@ -1,5 +1,6 @@
 import { LETTERS, type Voter } from './layout.ts';
 import { dropReplicas, redisOf, setRedis } from './redis.ts';
+import { restoredIn } from './store.ts';
 import { ackOf, type State, type Write, withAck } from './world.ts';
 
 export interface Send {
@@ -60,7 +61,8 @@ function write(s: State, i: number, out: Send): void {
     if (role !== 3) continue;
     const next = out.begin();
     setRedis(next, v, { log: log + letter });
-    setWrite(next, i, { is: 'p', voter: v, offset: log.length + 1, epoch });
+    const late = restoredIn(s.store, Infinity) > epoch ? { late: true as const } : {};
+    setWrite(next, i, { is: 'p', voter: v, offset: log.length + 1, epoch, ...late });
     out.send(next, () => `a client writes ${letter} on ${v} (epoch ${epoch})`);
   }
 }
@@ -80,6 +82,10 @@ function wait(s: State, i: number, x: { w: Extract<Write, { is: 'p' }>; out: Sen
   x.out.send(
     next,
     () => `write ${LETTERS[i]} of epoch ${epoch} is acknowledged on ${voter}`,
-    there ? undefined : 'I6 a write is acknowledged that is not there, or by another primacy',
+    x.w.late === true
+      ? 'I8 a write is acknowledged that was made after its data had been replaced'
+      : there
+        ? undefined
+        : 'I6 a write is acknowledged that is not there, or by another primacy',
   );
 }

@@ -1,10 +1,11 @@
-import { LETTERS, markOf, NAMES, type Voter } from './layout.ts';
+import { LETTERS, markOf, NAMES, SNAPSHOT, type Voter } from './layout.ts';
 import { redisOf } from './redis.ts';
+import { restoredIn } from './store.ts';
 import type { State } from './world.ts';
 
 const nameOf = (v: Voter): string => NAMES[v] as string;
 
-/** I1-I5 of the design page; the first that does not hold. */
+/** I1-I5 of the design page, and I7 (a restore is whole: nothing of before comes back); the first that does not hold. */
 export function broken(s: State): string | undefined {
   for (let v = 0; v < s.redises.length; v++) {
     const law = fenceLaw(s, v) ?? primaryLaw(s, v) ?? streamLaw(s, v);
@@ -31,8 +32,17 @@ function primaryLaw(s: State, v: Voter): string | undefined {
     ({ epoch: e }) => e?.epoch === r.epoch && e.primary === nameOf(v) && e.from.run === `r${r.run}`,
   );
   if (!chosen) return `I5 Redis ${v} is primary of ${r.epoch}, another process was chosen`;
+  return dataLaw(s, v);
+}
+
+function dataLaw(s: State, v: Voter): string | undefined {
+  const r = redisOf(s, v);
+  const since = restoredIn(s.store, r.epoch);
+  // Before its marker a primary takes no write.
+  if (since > 0 && r.role === 3 && !(r.log.startsWith(SNAPSHOT) && Number(r.log[SNAPSHOT.length]) >= since))
+    return `I7 epoch ${since} restored "${SNAPSHOT}"; primary ${v} of epoch ${r.epoch} has ${r.log}`;
   for (const [i, w] of s.writes.entries())
-    if (w.is === 'A' && w.epoch < r.epoch && !r.log.includes(LETTERS[i] as string))
+    if (w.is === 'A' && w.epoch < r.epoch && w.epoch >= since && !r.log.includes(LETTERS[i] as string))
       return `I3 write ${LETTERS[i]} was acknowledged in epoch ${w.epoch}; primary ${v} of epoch ${r.epoch} has ${r.log}`;
   return undefined;
 }

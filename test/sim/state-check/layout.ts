@@ -26,6 +26,8 @@ export interface Size {
   crashes: number;
   /** Orderly stops. */
   seals: number;
+  /** Restores of what was there at the start, into voter 0. */
+  restores?: number;
   /** `run`: epoch 1 is at work. `decided`: ballot 2 is decided and nobody has applied it. `virgin`: nothing yet. */
   start: 'run' | 'decided' | 'virgin';
   /** Of `decided`: another past than an empty one. Writes in the logs are of unknown fate. */
@@ -34,6 +36,8 @@ export interface Size {
   faultsAt?: number;
 }
 
+/** What a restore puts in place: the log of the start. */
+export const SNAPSHOT = '1';
 export const NAMES = ['ca', 'sa', 'au'] as const;
 /** `role`: 0 fenced, 1 replica, 2 primary that takes no write yet, 3 primary. */
 export interface Redis {

@@ -1,6 +1,7 @@
 import { Actors, type Bend } from './actor.ts';
 import { clients, replicate, type Send } from './data.ts';
 import { command, redisOf, setRedis } from './redis.ts';
+import { restores } from './restore.ts';
 import { ballotOf, canLand, landed, opened } from './store.ts';
 import type { State, World } from './world.ts';
 
@@ -39,6 +40,7 @@ export class Moves {
       this.#late(base, v, out);
     }
     clients(base, out, this.#bend.observer === true);
+    restores(base, this.#world, { out, bend: this.#bend });
   }
 
   #store(base: State, out: Send): void {

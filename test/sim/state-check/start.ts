@@ -35,7 +35,12 @@ export function firstState(world: World): State {
     writes: Array.from({ length: size.writes }, (_, i) => ({
       is: size.past?.logs.some((l) => l.includes(LETTERS[i] as string)) === true ? ('U' as const) : ('-' as const),
     })),
-    budgets: { restarts: size.restarts, crashes: size.crashes, seals: size.seals },
+    budgets: {
+      restarts: size.restarts,
+      crashes: size.crashes,
+      seals: size.seals,
+      ...(size.restores === undefined ? {} : { restores: size.restores }),
+    },
   };
 }
 

@@ -11,6 +11,8 @@ export interface Store {
   versions: readonly Version[];
   fences: Readonly<Record<string, FenceReport>>;
   runs: Readonly<Record<string, { value: ValidRun; revision: number }>>;
+  /** The ballot that a restore keeps others from deciding, and the process that loaded its file. */
+  restoring?: { ballot: number; run: number };
 }
 
 const last = (s: Store): Version => s.versions.at(-1) as Version;
@@ -23,6 +25,8 @@ function epochRevision(s: Store, version: number): number {
   return 100 + s.versions.findIndex((v) => v.epoch?.epoch === epoch.epoch && v.epoch.primary === epoch.primary);
 }
 
+const HOLD = { by: 'ca', to: 'ca', restore: 's' };
+
 /** Epoch and ballot as of `version`, everything else as it is now. */
 export function viewOf(s: Store, version: number, fresh: boolean): StoreView {
   const { ballot, epoch } = s.versions[version] as Version;
@@ -31,6 +35,7 @@ export function viewOf(s: Store, version: number, fresh: boolean): StoreView {
     ...(epoch === null ? [] : [{ key: 'epoch', value: epoch as never, revision: epochRevision(s, version) }]),
     ...Object.entries(s.fences).map(([c, f]) => ({ key: `fence/${c}`, value: f as never, revision: 1 })),
     ...Object.entries(s.runs).map(([c, r]) => ({ key: `run/${c}`, value: r.value as never, revision: r.revision })),
+    ...(s.restoring?.ballot === ballot ? [{ key: 'hold', value: HOLD, revision: 1 }] : []),
   ];
   return foldView(entries, { revision: version + 1, fresh });
 }
@@ -50,11 +55,23 @@ export function opened(s: Store): Store {
   return { ...s, versions: [...s.versions, { ballot: ballotOf(s) + 1, epoch: epochOf(s) }] };
 }
 
+/** The hold goes: whoever restores has died, or the ballot is decided. */
+export function givenUp(s: Store): Store {
+  const { restoring: _, ...rest } = s;
+  return rest;
+}
+/** The first epoch of the one restore, if that is not after `epoch`; 0 = none. */
+export function restoredIn(s: Store, epoch: number): number {
+  const first = s.versions.find((v) => v.epoch?.restored !== undefined)?.epoch?.epoch ?? 0;
+  return first <= epoch ? first : 0;
+}
+
 export function landed(s: Store, t: StateTxn): Store {
   let next = s;
   for (const { key, value } of t.put) {
     const [kind, c = ''] = key.split('/');
     const v = value as never;
+    if (key === 'epoch' && next.restoring !== undefined) next = givenUp(next);
     if (kind === 'epoch') next = { ...next, versions: [...next.versions, { ballot: ballotOf(next), epoch: v }] };
     if (kind === 'fence') next = { ...next, fences: { ...next.fences, [c]: v } };
     if (kind === 'run')

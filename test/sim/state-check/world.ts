@@ -8,15 +8,16 @@ export interface Agent {
   s: AgentState;
   at: number;
 }
-/** One client's write: not made, waiting on a voter (offset, epoch), acknowledged in an epoch, or of unknown fate. */
+/** One client's write: not made, waiting on a voter (offset, epoch; `late`: made after a restore had taken its place), acknowledged in an epoch, or of unknown fate. */
 export type Write =
   | { is: '-' | 'U' }
-  | { is: 'p'; voter: Voter; offset: number; epoch: number }
+  | { is: 'p'; voter: Voter; offset: number; epoch: number; late?: true }
   | { is: 'A'; epoch: number };
 export interface Budgets {
   restarts: number;
   crashes: number;
   seals: number;
+  restores?: number;
 }
 export interface State {
   agents: Agent[];
@@ -60,7 +61,15 @@ const agentText = (a: Agent): string => {
   return `${a.at}${stable(rest)}`;
 };
 const writesText = (ws: readonly Write[]): string =>
-  ws.map((w) => (w.is === 'p' ? `p${w.voter}${w.offset}.${w.epoch}` : w.is === 'A' ? `A${w.epoch}` : w.is)).join();
+  ws
+    .map((w) =>
+      w.is === 'p'
+        ? `p${w.voter}${w.offset}.${w.epoch}${w.late === true ? 'l' : ''}`
+        : w.is === 'A'
+          ? `A${w.epoch}`
+          : w.is,
+    )
+    .join();
 const mirrorWrite = (w: Write): Write => (w.is === 'p' ? { ...w, voter: mirror(w.voter) } : w);
 const flightsText = (f: readonly StateTxn[]): string => f.map(stable).toSorted().join('\n');
 

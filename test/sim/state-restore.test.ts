@@ -1,0 +1,182 @@
+/** Seeded restores under faults: the real agents over Redis twins, and whoever restores may die at any moment. */
+import { expect, it } from 'vitest';
+import { type Lease, memoryStore } from '../../src/kernel/index.ts';
+import { restoreSnapshot } from '../../src/state/backup/restore.ts';
+import type { Entry } from '../../src/state/twin/redis.ts';
+import { Client } from './state-agent/client.ts';
+import { type Place, Rig } from './state-agent/rig.ts';
+
+const SEEDS = Number(process.env.TW_SEEDS ?? 12);
+const NAMES = ['au', 'ca', 'sa'];
+const PREFIX = 'state/app/';
+
+interface Epoch {
+  epoch: number;
+  primary: string;
+  restored?: string;
+}
+const epochOf = (rig: Rig): Epoch | undefined =>
+  rig.world.view(`${PREFIX}epoch`).entries[0]?.value as unknown as Epoch | undefined;
+const runOf = (value: unknown): string | undefined => (value as { run?: string }).run;
+const settled = (rig: Rig): boolean => {
+  const homes = rig.places.filter((p) => p.redis.role === 'primary' && p.redis.writers);
+  const words = rig.places.map((p) => p.redis.words.join());
+  const valid = rig.world.view(`${PREFIX}run/`).entries;
+  const whole = rig.places.every((p) => valid.some((e) => e.key.endsWith(p.name) && runOf(e.value) === p.redis.run));
+  return homes.length === 1 && new Set(words).size === 1 && whole;
+};
+const until = async (rig: Rig, done: () => boolean): Promise<void> => {
+  while (!done()) await rig.clock.sleep(50);
+};
+
+interface Story {
+  rig: Rig;
+  clients: Client[];
+  snapshot: string[];
+  /** When the store took the restore; absent: it was never decided. */
+  at?: number;
+  end: string;
+}
+
+/** One fault while a restore is under way. */
+async function trouble(rig: Rig, p: Place, dies: () => Promise<void>): Promise<void> {
+  const n = Math.floor(rig.roll() * 7);
+  await rig.clock.sleep(rig.roll() * 3000);
+  rig.say(`== trouble ${n} at ${p.name}`);
+  if (n === 1 || n === 2) await dies();
+  if (n === 3) {
+    rig.kill(p);
+    await rig.clock.sleep(rig.roll() * 3000);
+    rig.start(p);
+  }
+  if (n === 4) {
+    rig.lossy = 0.3;
+    await rig.clock.sleep(3000);
+    rig.lossy = 0;
+  }
+  if (n === 5) {
+    rig.isolate(p, true);
+    await rig.clock.sleep(rig.roll() * 8000);
+    rig.isolate(p, false);
+  }
+  if (n === 6) {
+    p.redis.stop();
+    await rig.clock.sleep(rig.roll() * 2000);
+    p.redis.start('empty');
+  }
+}
+
+async function restoring(rig: Rig, entries: readonly Entry[], calm = false): Promise<string> {
+  const store = memoryStore(() => (rig.roll() < rig.lossy ? 'lost' : undefined), rig.world);
+  const home = rig.place(epochOf(rig)?.primary ?? '');
+  const gone = new AbortController();
+  const lease: Lease = await store.lease(30_000);
+  const p = {
+    clock: rig.clock,
+    store,
+    prefix: PREFIX,
+    voters: NAMES,
+    lease,
+    home: home.name,
+    look: async () => (home.redis.run === undefined ? undefined : home.redis.look()),
+    salvage: async () => await rig.clock.sleep(rig.roll() * 1000, gone.signal),
+    place: async (run: string) => {
+      await rig.clock.sleep(rig.roll() * 500, gone.signal);
+      if (home.redis.run !== run) throw new Error('another process answers');
+      home.redis.stop();
+      await rig.clock.sleep(rig.roll() * 500);
+      home.redis.disk = entries;
+      home.redis.start('disk');
+    },
+    misfit: async () => (home.redis.log.length === entries.length ? undefined : 'other data'),
+    show: (say: string) => rig.say(`restore: ${say}`),
+    signal: gone.signal,
+  };
+  // Whoever dies takes nothing back: the lease ends by its time.
+  let dead = false;
+  const dies = async (): Promise<void> => {
+    dead = true;
+    gone.abort();
+    await rig.clock.sleep(rig.roll() * 10_000);
+  };
+  const other = rig.places[Math.floor(rig.roll() * rig.places.length)] as Place;
+  const [end] = await Promise.all([
+    restoreSnapshot(p, 's1').then(
+      () => 'restored',
+      (e: unknown) => `refused: ${String(e)}`,
+    ),
+    calm ? undefined : trouble(rig, other, dies),
+  ]);
+  if (dead || rig.roll() < 0.5) rig.world.expire(lease.id);
+  else await lease.close();
+  return end;
+}
+
+async function life(seed: number): Promise<Story> {
+  const rig = new Rig(seed, NAMES);
+  const story: Story = { rig, clients: ['x', 'y'].map((n) => new Client(rig, n)), snapshot: [], end: '' };
+  let ended = false;
+  let calm = false;
+  let last = 0;
+  const run = (async () => {
+    const writing = story.clients.map((c) => c.run(() => ended));
+    await until(rig, () => settled(rig) && story.clients.every((c) => c.acked.length > 5));
+    const copy = rig.places.find((p) => p.name !== epochOf(rig)?.primary) as Place;
+    const entries = [...copy.redis.log];
+    story.snapshot = [...copy.redis.words];
+    await rig.clock.sleep(2000);
+    story.end = await restoring(rig, entries);
+    rig.say(`== ${story.end}`);
+    // Home was lost with the only copy of the snapshot: it is restored once more, from where snapshots lie.
+    for (let i = 0; i < 600 && !settled(rig); i++) await rig.clock.sleep(100);
+    if (!settled(rig)) story.end = await restoring(rig, entries, true);
+    await until(rig, () => settled(rig));
+    await rig.clock.sleep(1000);
+    ended = true;
+    await Promise.all(writing);
+    await until(rig, () => settled(rig));
+    for (const q of rig.places) q.stop.abort();
+    await Promise.all(rig.places.map((q) => q.ended));
+    calm = true;
+  })();
+  run.catch((error: unknown) => (rig.broken ??= String(error)));
+  await rig.clock
+    .run(
+      () => calm || rig.broken !== undefined,
+      300_000,
+      () => {
+        rig.look();
+        const epoch = epochOf(rig);
+        if (epoch?.restored === undefined || epoch.epoch === last) return;
+        last = epoch.epoch;
+        story.at = rig.clock.now();
+      },
+    )
+    .catch((error: unknown) => (rig.broken ??= String(error)));
+  return story;
+}
+
+/** Nothing of what the snapshot replaced came back, and what was acknowledged since is there. */
+function replacedOnly({ rig, clients, snapshot }: Story, at: number): void {
+  const tail = rig.log.slice(-100).join('\n');
+  const words = rig.places[0]?.redis.words ?? [];
+  expect(words.slice(0, snapshot.length), tail).toEqual(snapshot);
+  const later = new Set(words.slice(snapshot.length));
+  const made = clients.flatMap((c) => [...c.made]);
+  const back = made.filter(([word, when]) => when < at && later.has(word));
+  expect(back, tail).toEqual([]);
+  const since = new Map(made.filter(([, when]) => when > at));
+  for (const word of clients.flatMap((c) => c.acked)) if (since.has(word)) expect(words, tail).toContain(word);
+}
+
+it.each([...Array(SEEDS).keys()])('%i: the old data or the snapshot, never both', { timeout: 60_000 }, async (seed) => {
+  const story = await life(seed);
+  const { rig, clients, at, end } = story;
+  const tail = rig.log.slice(-100).join('\n');
+  expect(rig.broken, tail).toBeUndefined();
+  const words = rig.places[0]?.redis.words ?? [];
+  expect(new Set(words).size, tail).toBe(words.length);
+  if (at !== undefined) return replacedOnly(story, at);
+  expect(end, tail).toContain('refused');
+  for (const w of clients.flatMap((c) => c.acked)) expect(words, tail).toContain(w);
+});
