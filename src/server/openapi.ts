@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import type { ArgSpec } from '../commands/index.ts';
+import { FIXED } from './openapi-fixed.ts';
+import { failed, json, meta, problem, run } from './openapi-parts.ts';
 import type { Route } from './plan.ts';
 
 function typeOf(arg: ArgSpec): z.ZodType {
@@ -28,41 +30,6 @@ function argsSchema(args: readonly ArgSpec[]): z.ZodObject {
   return z.strictObject(Object.fromEntries(shape));
 }
 
-const where = z.object({
-  cluster: z.string().optional(),
-  resource: z.string().optional(),
-  file: z.string().optional(),
-  line: z.int().optional(),
-  path: z.string().optional(),
-});
-const problem = z
-  .object({
-    code: z.string().meta({ example: 'TW6002' }),
-    kind: z.enum(['user', 'transient', 'bug']),
-    title: z.string(),
-    value: z.string().optional(),
-    where: z.array(where),
-    why: z.array(z.string()).meta({ description: 'Innermost cause first.' }),
-    fix: z.array(z.object({ say: z.string(), command: z.string().optional() })),
-    exit: z.int().meta({ description: 'Exit code the terminal would have.' }),
-  })
-  .meta({ id: 'Problem' });
-const meta = z.object({ verb: z.string(), at: z.string(), ms: z.number() });
-const failure = z
-  .object({
-    status: z.int(),
-    code: z.string(),
-    title: z.string(),
-    apiVersion: z.literal('tradewind/v1'),
-    kind: z.literal('Problem'),
-    problem,
-    meta,
-  })
-  .meta({ id: 'Failure' });
-const run = z
-  .object({ apiVersion: z.literal('tradewind/v1'), kind: z.literal('Run'), data: z.looseObject({ run: z.string() }) })
-  .meta({ id: 'Run' });
-
 const resultOf = (kind: string): z.ZodType =>
   z.object({
     apiVersion: z.literal('tradewind/v1'),
@@ -73,9 +40,6 @@ const resultOf = (kind: string): z.ZodType =>
     meta,
     problem: problem.optional(),
   });
-
-const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
-const failed = { description: 'Why not.', content: { 'application/problem+json': { schema: failure } } };
 
 function operationOf(r: Route): ZodOpenApiOperationObject {
   const args = argsSchema(r.spec.args);
@@ -99,7 +63,7 @@ function operationOf(r: Route): ZodOpenApiOperationObject {
   };
 }
 
-/** OpenAPI 3.1 of the verbs of the command table. */
+/** OpenAPI 3.1 of everything that is served: the verbs of the command table, and what stands beside them. */
 export function openApi(routes: readonly Route[], version: string): object {
   const paths = Object.fromEntries(
     routes.map((r) => [`/api/v1${r.path}`, { [r.method.toLowerCase()]: operationOf(r) }]),
@@ -107,7 +71,7 @@ export function openApi(routes: readonly Route[], version: string): object {
   return createDocument({
     openapi: '3.1.0',
     info: { title: 'Tradewind', version, description: 'The verbs of `tw` over HTTP, made from the same table.' },
-    paths,
+    paths: { ...paths, ...FIXED },
     components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     security: [{ bearer: [] }],
   });
