@@ -74,7 +74,8 @@ export async function meetState(e: Engine, outputs: Outputs, b: Board, signal: A
   return await meet({ key: 'state', label, steps, fault: (value) => fault('TW5114', { value }).problem }, b, signal);
 }
 
-async function doorOf(c: Context): Promise<CoordinationDoor> {
+/** Throws TW5112 where the fleet has no such store. */
+export async function coordinationOf(c: Context): Promise<CoordinationDoor> {
   const { coordination } = await c.engine();
   if (coordination !== undefined) return coordination;
   throw fault('TW5112', {
@@ -111,7 +112,7 @@ function memberData(s: MemberState): Record<string, unknown> {
 
 /** `tw coordination status`. */
 export async function coordinationStatus(c: Context): Promise<Outcome> {
-  const states = await (await doorOf(c)).status();
+  const states = await (await coordinationOf(c)).status();
   const m = majority(states);
   return {
     data: {
@@ -129,7 +130,7 @@ export async function coordinationStatus(c: Context): Promise<Outcome> {
 export async function coordinationSnapshot(c: Context, args: Args, io: Io): Promise<Outcome> {
   const file = resolve(c.cwd, args['file'] as string);
   if (existsSync(file)) throw fault('TW6001', { value: file, why: ['there is a file of this name'] });
-  await (await doorOf(c)).snapshot(file, io.signal);
+  await (await coordinationOf(c)).snapshot(file, io.signal);
   const bytes = statSync(file).size;
   const say = `${file}, ${Math.ceil(bytes / 1024)} KiB`;
   return {

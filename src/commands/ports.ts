@@ -1,4 +1,5 @@
 import type { Config } from '../config/index.ts';
+import type { RecoverPlan } from '../coordination/index.ts';
 import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
 import type { ExitCode, Json, MemberState, Problem } from '../kernel/index.ts';
@@ -153,7 +154,13 @@ export interface CoordinationDoor {
   status(): Promise<MemberState[]>;
   /** Writes etcd's own snapshot file; it is there whole or not at all. Throws TW1020, TW5112. */
   snapshot(path: string, signal: AbortSignal): Promise<void>;
+  /** How the store would be made anew of what is left. Throws TW5112, TW5116. */
+  planRecover(lost: readonly string[], outputs: Outputs): Promise<RecoveryPlan>;
+  /** Makes it anew; the other members join when they are introduced. */
+  recover(plan: RecoveryPlan, outputs: Outputs, signal: AbortSignal): AsyncIterable<Step>;
 }
+/** `from` keeps its data; `blank` lose theirs and join it; `lost` never come back with theirs. */
+export type RecoveryPlan = Extract<RecoverPlan, { is: 'plan' }>;
 
 /** One cluster of an app's state. `gateway`: it has no copy of its own. */
 export interface StateCluster {

@@ -68,6 +68,8 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'coordination status': async (c) => await (await import('./coordination.ts')).coordinationStatus(c),
   'coordination snapshot': async (c, { args }, io) =>
     await (await import('./coordination.ts')).coordinationSnapshot(c, args, io),
+  'coordination recover': async (c, { args }, io) =>
+    await (await import('./coordination-recover.ts')).coordinationRecover(c, args, io),
   'state status': async (c, { args }) => await (await import('./state.ts')).stateStatus(c, args),
   'state move': async (c, { args }, io) => await (await import('./state.ts')).stateMove(c, args, io),
   'state promote': async (c, { args }, io) => await (await import('./state.ts')).statePromote(c, args, io),

@@ -1,5 +1,5 @@
 import type { CommandSpec } from './model.ts';
-import { needed } from './table-args.ts';
+import { confirm, needed, yes } from './table-args.ts';
 
 /** Verbs of the store where machines agree. */
 export const COORDINATION_COMMANDS: readonly CommandSpec[] = [
@@ -18,6 +18,27 @@ export const COORDINATION_COMMANDS: readonly CommandSpec[] = [
     args: [{ name: 'file', help: 'file to write', type: needed, position: 'one', value: '<file>' }],
     examples: ['tw coordination snapshot etcd.db'],
     result: 'CoordinationSnapshot',
+    only: 'terminal',
+  },
+  {
+    verb: 'coordination recover',
+    summary:
+      'make the store anew of a member that is left, where a majority is lost for good; the others join it empty',
+    kind: 'forward',
+    destroys: true,
+    args: [
+      {
+        name: 'lost',
+        help: 'cluster that never comes back with its old disk; may be repeated',
+        type: { is: 'list' },
+        from: 'cluster',
+        value: '<cluster>',
+      },
+      yes,
+      confirm,
+    ],
+    examples: ['tw coordination recover --confirm=guestbook-demo', 'tw coordination recover --lost syd --lost mtl'],
+    result: 'CoordinationRecover',
     only: 'terminal',
   },
 ];

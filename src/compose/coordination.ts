@@ -26,6 +26,7 @@ import { type FleetCa, knownCa, type Outputs, openFleetCa } from '../infra/index
 import { type Clock, type ClusterName, fault, openStore, type Store } from '../kernel/index.ts';
 import type { EtcdAdmin, EtcdEndpoint, EtcdOptions } from '../kernel/store-etcd/index.ts';
 import { type Certificate, certificateIn, certificateOf, type Issuer, secretIn } from './certificates.ts';
+import { planRecover, type RecoverParts, recoverStore } from './coordination-recover.ts';
 import { laterStore } from './later-store.ts';
 
 export interface CoordinationWiring {
@@ -84,7 +85,7 @@ function externalOptions(w: CoordinationWiring, x: External): EtcdOptions {
 }
 
 /** The members in the clusters, through the clusters' API servers. Throws TW5112. */
-async function memberOptions(w: CoordinationWiring, m: Members): Promise<EtcdOptions> {
+async function memberOptions(w: CoordinationWiring, m: Pick<Members, 'members'>): Promise<EtcdOptions> {
   const outputs = await w.outputs();
   const said: string[] = [];
   let tls: EtcdOptions['tls'];
@@ -192,12 +193,28 @@ async function withAdmin<T>(w: CoordinationWiring, work: (admin: EtcdAdmin) => P
   }
 }
 
+/** What an etcd of somebody else needs, others look after. */
+const notOurs = (): never => {
+  throw fault('TW5116', {
+    why: ['the config names an etcd that is there already: its members are not ours to make anew'],
+  });
+};
+
 /** The coordination store of a fleet that has one. */
-export function coordinationDoor(w: CoordinationWiring): CoordinationDoor | undefined {
+export function coordinationDoor(
+  w: CoordinationWiring,
+  remember: RecoverParts['remember'] = async () => ({ newest: 0, say: [] }),
+): CoordinationDoor | undefined {
   const c = w.config.coordination;
   if (c === undefined) return undefined;
   const status = (): ReturnType<CoordinationDoor['status']> => withAdmin(w, (admin) => admin.status());
+  const parts = (): RecoverParts => {
+    const members = c.kind === 'members' ? c.members : notOurs();
+    return { wiring: w, members, options: (some) => memberOptions(w, { members: some }), remember };
+  };
   return {
+    planRecover: async (lost, outputs) => await planRecover(parts(), lost, outputs),
+    recover: (plan, outputs, signal) => recoverStore(parts(), plan, { outputs, signal }),
     systemApp: async (outputs) => (c.kind === 'members' ? await systemApp(w, c, outputs) : undefined),
     introduce: async function* (outputs, signal) {
       if (c.kind !== 'members') return;

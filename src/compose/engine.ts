@@ -20,6 +20,7 @@ import { gatewayParts } from '../release/adapters/gateway-parts.ts';
 import { gatewayApp } from '../release/gateway/app.ts';
 import type { Known } from '../traffic/index.ts';
 import { coordinationDoor, fleetStore } from './coordination.ts';
+import { rememberEpochs } from './coordination-recover.ts';
 import { type FleetKeys, fleetKeys } from './keys.ts';
 import { ROOT } from './place.ts';
 import { releaseDoor } from './release.ts';
@@ -92,8 +93,8 @@ function doorsOf(w: EngineWiring, keys: FleetKeys, kube: Engine['kube'], outputs
   const traffic = trafficDoor({ ...common, keys: keys.traffic, outputs, image: IMAGE, known: w.known });
   const wiring = { config, clock, stateDir: w.stateDir, kube, outputs };
   const store = fleetStore(wiring);
-  const coordination = coordinationDoor(wiring);
   const sharing = { ...wiring, store, secret: keys.values, image: IMAGE, pinned: new Map() };
+  const coordination = coordinationDoor(wiring, rememberEpochs(sharing));
   return {
     fleet,
     traffic,

@@ -63,6 +63,7 @@ describe('the coordination store as an app', () => {
         cluster: ['sao', 'mtl', 'syd'].map(peer).join(','),
         volume: '',
         join: '',
+        force: '',
       });
       expect(args).toContain(`--name=${c}`);
       expect(args).toContain(`--initial-advertise-peer-urls=https://peer-${c}.${NAMESPACE}.svc:2380`);

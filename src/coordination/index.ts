@@ -12,6 +12,8 @@ export {
 export { coordinationApp } from './plan/app.ts';
 export { type Majority, majority, sayMembers } from './plan/health.ts';
 export { leaderAway } from './plan/leader.ts';
+export { planRecovery, type RecoverPlan } from './plan/recover.ts';
 export { genesis, hasBegun, type Start, standing } from './plan/start.ts';
 export type { Step } from './ports.ts';
+export { recover } from './recover.ts';
 export { readStart } from './tend.ts';

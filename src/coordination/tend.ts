@@ -7,18 +7,21 @@ import { type Start, startObject, startOf } from './plan/start.ts';
 import type { IntroduceDeps } from './ports.ts';
 
 const MANAGER = 'tw-coordination';
-const ref = (kind: string, name: string): Ref => ({ group: '', kind, namespace: NAMESPACE, name });
+export const coordinationRef = (kind: string, name: string): Ref => ({ group: '', kind, namespace: NAMESPACE, name });
 
 /** How the member of a cluster starts with a blank disk; undefined: nothing is there. Throws KubeError. */
 export async function readStart(api: KubeApi): Promise<Start | undefined> {
-  const found = await api.get(ref('ConfigMap', START));
+  const found = await api.get(coordinationRef('ConfigMap', START));
   return found === undefined ? undefined : startOf(dictOf(found['data']) as Record<string, Json>);
 }
 
 async function seatOf(api: KubeApi | undefined): Promise<Seat | undefined> {
   if (api === undefined) return undefined;
   try {
-    const [start, claim] = await Promise.all([readStart(api), api.get(ref('PersistentVolumeClaim', DATA_CLAIM))]);
+    const [start, claim] = await Promise.all([
+      readStart(api),
+      api.get(coordinationRef('PersistentVolumeClaim', DATA_CLAIM)),
+    ]);
     return { start, volume: claim?.metadata.uid };
   } catch {
     // A cluster that does not answer is left as it is.
@@ -26,26 +29,27 @@ async function seatOf(api: KubeApi | undefined): Promise<Seat | undefined> {
   }
 }
 
-async function write(api: KubeApi, s: Start): Promise<void> {
+/** Throws KubeError. */
+export async function writeStart(api: KubeApi, s: Start): Promise<void> {
   await api.apply(startObject(s), { manager: MANAGER, dryRun: false, force: true, expect: 'any' });
 }
 
 /** The next start of its container reads what was written; a pod that waits long for it is ended. */
-async function again(api: KubeApi): Promise<void> {
-  const pod = await api.get(ref('Pod', MEMBER_POD));
+export async function again(api: KubeApi): Promise<void> {
+  const pod = await api.get(coordinationRef('Pod', MEMBER_POD));
   const uid = pod?.metadata.uid;
-  if (uid !== undefined) await api.remove(ref('Pod', MEMBER_POD), { uid, cascade: 'background' });
+  if (uid !== undefined) await api.remove(coordinationRef('Pod', MEMBER_POD), { uid, cascade: 'background' });
 }
 
 async function act(d: IntroduceDeps, a: MemberAction): Promise<string | undefined> {
   const api = d.api(a.member);
   switch (a.do) {
     case 'settle':
-      if (api !== undefined) await write(api, a.start);
+      if (api !== undefined) await writeStart(api, a.start);
       return undefined;
     case 'join':
       if (api === undefined) return undefined;
-      await write(api, a.start);
+      await writeStart(api, a.start);
       await again(api);
       return `${a.member} starts with an empty disk`;
     case 'add':

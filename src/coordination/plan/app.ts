@@ -85,6 +85,7 @@ function container(args: readonly string[]): Record<string, unknown> {
     env: [
       { name: 'ETCD_INITIAL_CLUSTER', valueFrom: { configMapKeyRef: { name: START, key: 'cluster' } } },
       { name: 'ETCD_INITIAL_CLUSTER_STATE', valueFrom: { configMapKeyRef: { name: START, key: 'state' } } },
+      { name: 'ETCD_FORCE_NEW_CLUSTER', valueFrom: { configMapKeyRef: { name: START, key: 'force' } } },
     ],
     ports: [
       { name: 'client', containerPort: PORTS.client, protocol: 'TCP' },

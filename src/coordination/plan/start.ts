@@ -11,10 +11,12 @@ export interface Start {
   volume?: string;
   /** The member it was added as, in hex, while it joins. */
   join?: string;
+  /** The member alone is the whole cluster from its next start on; etcd reads it as true or false. */
+  force?: string;
 }
 
 /** Names of the keys are those of the ConfigMap. */
-const FIELDS = ['state', 'cluster', 'volume', 'join'] as const;
+const FIELDS = ['state', 'cluster', 'volume', 'join', 'force'] as const;
 
 export const peerUrl = (cluster: ClusterName): string => `https://${peerHost(cluster)}:${PORTS.peer}`;
 const listed = (members: readonly ClusterName[]): string => members.map((m) => `${m}=${peerUrl(m)}`).join(',');
@@ -39,18 +41,20 @@ export const joining = (members: readonly ClusterName[], id: bigint): Start => (
   join: id.toString(16),
 });
 
+/** Its next start makes a store of this member alone, with what is on its disk. */
+export const forced = (s: Start): Start => ({ ...s, force: 'true' });
+
 /** True once there is a store that a blank disk must not begin anew. */
 export const hasBegun = (s: Start | undefined): boolean => s?.state === 'existing';
 
 export function startOf(data: Readonly<Record<string, Json>>): Start | undefined {
-  const { state, cluster, volume, join } = data;
+  const { state, cluster, ...more } = data;
   if ((state !== 'new' && state !== 'existing') || typeof cluster !== 'string') return undefined;
-  return {
-    state,
-    cluster,
-    ...(typeof volume === 'string' && volume !== '' ? { volume } : {}),
-    ...(typeof join === 'string' && join !== '' ? { join } : {}),
-  };
+  const said = (['volume', 'join', 'force'] as const).flatMap((f) => {
+    const value = more[f];
+    return typeof value === 'string' && value !== '' ? [[f, value] as const] : [];
+  });
+  return { state, cluster, ...Object.fromEntries(said) };
 }
 
 /** As an object of the cluster. */
