@@ -26,6 +26,7 @@ const noMajority = (states: readonly MemberState[]): TwError =>
     fix: [
       { say: 'Users are served as before; no release can start or go on until a majority is back.' },
       { say: 'Bring back the clusters of these members:', command: 'tw up' },
+      { say: 'If they are lost for ever, begin anew with what is left:', command: 'tw coordination recover' },
     ],
   });
 
