@@ -26,7 +26,7 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'writes at 
     [a, b, c] = all as [ActiveRedis, ActiveRedis, ActiveRedis];
   });
   beforeEach(async () => {
-    await Promise.all(['a.0', 'b.0', 'c.0'].map((o, i) => all[i]?.reopen(o)));
+    await Promise.all([a.reopen('a.0'), b.reopen('b.0'), c.reopen('c.0')]);
   });
   afterAll(async () => void (await Promise.all(all.map((r) => r.close()))));
 

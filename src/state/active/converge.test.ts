@@ -47,16 +47,10 @@ async function expected(of: ActiveRedis): Promise<Record<string, Plain>> {
 }
 function shownAs(model: ActiveModel, key: string): Plain[] {
   const shown = model.read(key);
-  switch (shown?.is) {
-    case 'string':
-      return ['string', shown.value];
-    case 'hash':
-      return ['hash', Object.entries(shown.fields).toSorted((a, b) => (a[0] < b[0] ? -1 : 1))];
-    case 'set':
-      return ['set', [...shown.members]];
-    default:
-      return ['list', [...(shown?.values ?? [])]];
-  }
+  if (shown === undefined) return [];
+  if (shown.is === 'string') return ['string', shown.value];
+  if (shown.is === 'hash') return ['hash', Object.entries(shown.fields).toSorted((a, b) => (a[0] < b[0] ? -1 : 1))];
+  return [shown.is, [...(shown.is === 'set' ? shown.members : shown.values)]];
 }
 
 const SHORT = ['PX', 'PEXPIRE'];

@@ -96,6 +96,9 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'refusals',
     await b.reopen('b.1');
     const ahead = idIn(30_000);
     expect(await b.apply('z.1', '0-0', [Buffer.from(ahead), PUSH])).toBe(ahead);
+    // A hole in what is known already is one too; what is there is not taken twice.
+    expect(await b.apply('z.1', idIn(40_000), [Buffer.from(idIn(41_000)), PUSH])).toBe(`-TWGAP ${ahead}`);
+    expect(await b.apply('z.1', '0-0', [Buffer.from(ahead), PUSH])).toBe(ahead);
     await b.write('RPUSH', 'k', 'y');
     expect(Number(String(await b.ask('FCALL_RO', 'tw_last', 0)).split('-')[0])).toBeGreaterThanOrEqual(
       Number(ahead.split('-')[0]),

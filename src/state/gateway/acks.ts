@@ -22,7 +22,7 @@ export interface AcksDeps {
 function lastOf(said: Value): Id | undefined {
   const entries = Array.isArray(said) && Array.isArray(said[0]) ? (said[0] as readonly Value[])[1] : undefined;
   const last = Array.isArray(entries) ? (entries as readonly (readonly Value[])[]).at(-1)?.[0] : undefined;
-  return last === undefined ? undefined : String(last);
+  return Buffer.isBuffer(last) ? last.toString() : undefined;
 }
 
 export class Acks {

@@ -3,12 +3,12 @@
 import { rewrite } from '../active/commands.ts';
 import { bytesOf, type Reply } from '../resp/replies.ts';
 import type { Request } from '../resp/requests.ts';
-import { decode, encode, RespError, reply } from '../resp/values.ts';
+import { encode, RespError, reply } from '../resp/values.ts';
 import { type Rule, type Rulebook, touchesReserved } from './commands.ts';
 import { noQuorum, type Own, ownAnswer, UNKNOWN } from './says.ts';
 import type { Token } from './tokens.ts';
 import type { Command, Item } from './transaction.ts';
-import { errorOf, integerOf, roleOf, type Upstream } from './upstream.ts';
+import { errorOf, integerOf, roleOf, textOf, type Upstream } from './upstream.ts';
 
 const ROLE = encode(['ROLE']);
 const MARK = encode(['FCALL_RO', 'tw_epoch', 0]);
@@ -89,16 +89,11 @@ function confirmed(up: Upstream, tail: Tail, said: readonly Reply[]): Pick<Excha
   const role = roleOf(said.at(-1));
   if (tail === 'copy') return { acked: true, at: { epoch: epochIn(said[0]), offset: role?.offset ?? -1 } };
   if (role?.primary !== true) return { acked: false };
-  if (tail === 'write' && up.confirms) {
-    const own = said[0]?.type === 36 ? decode(bytesOf(said[0])) : undefined;
-    return {
-      acked: false,
-      at: { epoch: up.epoch, offset: role.offset },
-      ...(own === undefined ? {} : { own: String(own) }),
-    };
-  }
-  const acked = tail === 'write' && (integerOf(said[0]) ?? -1) >= up.w;
-  return { acked, at: { epoch: up.epoch, offset: role.offset } };
+  const at = { epoch: up.epoch, offset: role.offset };
+  if (tail !== 'write') return { acked: false, at };
+  if (!up.confirms) return { acked: (integerOf(said[0]) ?? -1) >= up.w, at };
+  const own = textOf(said[0]);
+  return own === undefined ? { acked: false, at } : { acked: false, at, own };
 }
 /** What the marker said; 0 = nothing. */
 const epochIn = (r: Reply | undefined): number =>

@@ -21,7 +21,7 @@ export interface LanesOptions {
   /** Hears what clients have seen; their replies wait for the end of the promise. */
   seen(sources: readonly string[], at: Token, written: boolean): Promise<void> | undefined;
   /** Where a peer confirms writes: true once it has that own entry. */
-  confirmed?(own: string): Promise<boolean>;
+  confirmed(own: string): Promise<boolean>;
   ackMs: number;
 }
 
@@ -182,9 +182,8 @@ export class Lanes {
       return;
     }
     if (tail === 'copy' && a.at !== undefined && a.at.offset >= 0) this.at = a.at;
-    const { confirmed } = this.#o;
-    if (a.own !== undefined && confirmed !== undefined) {
-      void confirmed(a.own).then((acked) => handOut(batch, { ...a, acked }));
+    if (a.own !== undefined) {
+      void this.#o.confirmed(a.own).then((acked) => handOut(batch, { ...a, acked }));
       return;
     }
     const told = tail === 'copy' || a.at === undefined ? undefined : this.#tell(batch, a.at, tail === 'write');

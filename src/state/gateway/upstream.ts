@@ -60,9 +60,7 @@ export class Upstream {
     try {
       const [auth, marker, select, role = null] = (await up.send(hello, 4)).map((r) => decode(bytesOf(r)));
       for (const said of [auth, select]) if (said instanceof RespError) throw new Error(said.text);
-      const mark = Buffer.isBuffer(marker) ? parseMarker(marker.toString()) : undefined;
-      up.epoch = mark?.epoch ?? 0;
-      up.w = mark?.w ?? 0;
+      Object.assign(up, markIn(marker));
       up.confirms = o.confirms === true;
       up.tail = Buffer.concat([up.confirms ? LAST : encode(['WAIT', up.w, o.ackMs]), ROLE]);
       up.copies = copiesIn(role);
@@ -135,6 +133,10 @@ export class Upstream {
   }
 }
 
+function markIn(said: Value | undefined): { epoch: Ballot; w: number } {
+  return (Buffer.isBuffer(said) ? parseMarker(said.toString()) : undefined) ?? { epoch: 0, w: 0 };
+}
+
 /** What ROLE said: of a primary or of a replica whose link is up, where its log ends. */
 export function roleOf(r: Reply | undefined): { primary: boolean; offset: number } | undefined {
   if (r === undefined || r.type !== 42) return undefined;
@@ -158,6 +160,12 @@ function copiesIn(role: Value): number {
 /** An integer reply; undefined for anything else (WAIT says `-UNBLOCKED` at a demotion). */
 export function integerOf(r: Reply | undefined): number | undefined {
   return r?.type === 58 ? Number(bytesOf(r).toString('latin1', 1)) : undefined;
+}
+
+/** A bulk string as text; undefined for anything else. */
+export function textOf(r: Reply | undefined): string | undefined {
+  const value = r?.type === 36 ? decode(bytesOf(r)) : undefined;
+  return Buffer.isBuffer(value) ? value.toString() : undefined;
 }
 
 /** First word of an error reply; undefined for anything else. */

@@ -20,7 +20,7 @@ export function plain(v: Value): Plain {
 }
 
 /** The command as the gateway sends it. Throws when the gateway would not. */
-export function asCall(args: readonly Arg[]): Buffer {
+function asCall(args: readonly Arg[]): Buffer {
   const [request] = new RequestScanner().push(encode(args));
   const to = request === undefined ? { refused: 'no command' } : rewrite(request);
   if (!('raw' in to)) throw new Error(`${String(args[0])}: ${'wrong' in to ? to.wrong : to.refused}`);

@@ -4,7 +4,7 @@ import type { Cell, Dot, Operation, Reset } from '../active/model/entry.ts';
 type Packed = string | number | boolean | null | Packed[];
 
 /** One value that fills the bytes; strings as latin1. Throws on maps, which no entry has. */
-export function unpacked(bytes: Buffer): Packed {
+function unpacked(bytes: Buffer): Packed {
   let p = 0;
   const length = (width: number): number => {
     p += width;
@@ -58,29 +58,44 @@ const cellOf = ([kind, key, sub]: readonly Packed[]): Cell => ({
   sub: String(sub),
 });
 
+type Read = (op: readonly Packed[]) => Operation;
+/** By the letter that an operation begins with. */
+const OPERATIONS: Readonly<Record<string, Read>> = {
+  w: ([, kind, key, sub, value, gone, reset]) => ({
+    do: 'write',
+    cell: cellOf([kind ?? null, key ?? null, sub ?? null]),
+    value: String(value),
+    dots: dots(gone ?? []),
+    resets: resets(reset ?? []),
+  }),
+  r: ([, kind, key, sub, gone, reset]) => ({
+    do: 'remove',
+    cell: cellOf([kind ?? null, key ?? null, sub ?? null]),
+    dots: dots(gone ?? []),
+    resets: resets(reset ?? []),
+  }),
+  i: ([, kind, key, sub, by]) => {
+    const [gen, , delta] = by as Packed[];
+    const cell = cellOf([kind ?? null, key ?? null, sub ?? null]);
+    return { do: 'add', cell, by: { gen: gen === false ? undefined : Number(gen), delta: Number(delta) } };
+  },
+  l: ([, key, side, values]) => ({
+    do: 'push',
+    key: String(key),
+    side: side as 'L' | 'R',
+    values: values as string[],
+  }),
+  d: ([, vector, keys, rows]) => ({
+    do: 'delete',
+    keys: keys as string[],
+    vector: Object.fromEntries(dots(vector ?? []).map((d) => [d.origin, d.n])),
+    resets: (rows as Packed[][]).map((r) => ({ cell: cellOf(r), reset: { origin: String(r[3]), last: Number(r[4]) } })),
+  }),
+};
 function operation(op: readonly Packed[]): Operation {
-  const [what, second = null, third = null, fourth = null] = op;
-  const cell = cellOf(op.slice(1));
-  switch (what) {
-    case 'w':
-      return { do: 'write', cell, value: String(op[4]), dots: dots(op[5] ?? []), resets: resets(op[6] ?? []) };
-    case 'r':
-      return { do: 'remove', cell, dots: dots(op[4] ?? []), resets: resets(op[5] ?? []) };
-    case 'i': {
-      const [gen, , delta] = op[4] as Packed[];
-      return { do: 'add', cell, by: { gen: gen === false ? undefined : Number(gen), delta: Number(delta) } };
-    }
-    case 'l':
-      return { do: 'push', key: String(second), side: third as 'L' | 'R', values: fourth as string[] };
-    default: {
-      const rows = (fourth as Packed[][]).map((r) => ({
-        cell: cellOf(r),
-        reset: { origin: String(r[3]), last: Number(r[4]) },
-      }));
-      const vector = Object.fromEntries(dots(second).map((d) => [d.origin, d.n]));
-      return { do: 'delete', keys: third as string[], vector, resets: rows };
-    }
-  }
+  const read = OPERATIONS[String(op[0])];
+  if (read === undefined) throw new RangeError(`operation ${String(op[0])}`);
+  return read(op);
 }
 
 /** A beat (`b`) is about time only. */

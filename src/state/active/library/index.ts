@@ -11,7 +11,7 @@ import { STRINGS } from './strings.ts';
 import { SWEEP } from './sweep.ts';
 
 /** Name of the library of Redis Functions that converge; reserved. */
-export const ACTIVE = 'tw_active';
+const ACTIVE = 'tw_active';
 
 /** Its text, for FUNCTION LOAD REPLACE. */
 export function activeLibrary(): string {
