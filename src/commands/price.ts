@@ -36,7 +36,7 @@ export function priceRow(p: StatePlan): Row {
       line('survives', `survives the loss of ${p.survives}; lost then: ${rpo}`),
       // Nothing that is lost with its cluster is waited for.
       ...(p.mode === 'isolated' ? [] : [line('rto', sayWaits(p, about))]),
-      ...(p.refused.length === 0 ? [] : [line('refused', `refused: ${p.refused.join('; ')}`)]),
+      ...(p.refused.length === 0 ? [] : [{ ...line('refused', 'refused'), why: [text(p.refused.join('; '))] }]),
     ],
   };
 }
