@@ -1,5 +1,6 @@
 import { type Row, text, toJson, untrusted } from '../kernel/index.ts';
 import type { SnapshotManifest } from '../state/index.ts';
+import { age } from './age.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import { chosenOne, doorOf } from './state.ts';
@@ -7,13 +8,6 @@ import { chosenOne, doorOf } from './state.ts';
 const MB = 1 << 20;
 const size = (bytes: number): string =>
   bytes >= MB ? `${(bytes / MB).toFixed(1)} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
-
-/** `17 min`, `3 h`, `2 d`. */
-export function age(ms: number): string {
-  const min = Math.max(0, Math.round(ms / 60_000));
-  if (min < 120) return `${min} min`;
-  return min < 2880 ? `${Math.round(min / 60)} h` : `${Math.round(min / 1440)} d`;
-}
 
 function rowOf(m: SnapshotManifest, now: number): Row {
   const says = m.kind === 'salvage' ? 'salvage' : m.is;

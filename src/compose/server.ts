@@ -3,6 +3,7 @@ import { ulid } from 'ulid';
 import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
 import { serve } from '../server/index.ts';
+import { keepBackups } from './backups.ts';
 import { chatOf } from './chat.ts';
 import { ConfigKeeper, stampOfFile } from './config-keeper.ts';
 import { configPath, readProject, sandboxDir, version } from './place.ts';
@@ -68,6 +69,7 @@ export function serverDoor(c: Context, config: string | undefined, engine: Engin
       // A chat ends with the server, whichever way that ends.
       const stop = new AbortController();
       const chats = chat.run(AbortSignal.any([signal, stop.signal]));
+      const backups = keepBackups({ clock: c.clock, engine: context, log }, AbortSignal.any([signal, stop.signal]));
       const watching = watched(c, keeper, AbortSignal.any([signal, stop.signal]));
       chats.catch((error: unknown) => log(`chat: ${error instanceof Error ? error.message : String(error)}`));
       await serve(
@@ -92,7 +94,7 @@ export function serverDoor(c: Context, config: string | undefined, engine: Engin
         wish,
         { ready, signal },
       ).finally(() => stop.abort());
-      await Promise.all([watching, chats.catch(() => undefined)]);
+      await Promise.all([watching, backups, chats.catch(() => undefined)]);
     },
   };
 }

@@ -2,7 +2,7 @@ import type { StateDoor } from '../commands/index.ts';
 import { type AppConfig, stateOf } from '../config/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { fault } from '../kernel/index.ts';
-import { lastVerified } from '../state/backup/index.ts';
+import { lastVerified, tooOld } from '../state/backup/index.ts';
 import { backupsOf, failed, takeBackup, vaultOf } from './state-backup.ts';
 import { appOf, isShared, planNow, planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
 import { factsFor, introduce, priceFor, stateGate } from './state-look.ts';
@@ -66,5 +66,20 @@ export async function gateFor(
 ): Promise<string[]> {
   if (!isShared(x.app)) return [];
   const maxLagMs = x.app.release?.state?.maxLag ?? MAX_LAG_MS;
-  return await stateGate(w, { app: x.app, cluster: x.cluster, maxLagMs }, outputs);
+  const [behind, old] = await Promise.all([
+    stateGate(w, { app: x.app, cluster: x.cluster, maxLagMs }, outputs),
+    ageGate(w, x.app),
+  ]);
+  return [...behind, ...old];
+}
+
+/** A snapshot that nobody can look for is none. */
+async function ageGate(w: StateWiring, app: SharedApp): Promise<string[]> {
+  const maxAge = app.release?.state?.maxAge;
+  if (maxAge === undefined) return [];
+  const why = await backupsOf(w, app).then(
+    (all) => tooOld(lastVerified(all), maxAge, w.clock.now()),
+    (e: unknown) => `state: snapshots cannot be looked for: ${e instanceof Error ? e.message : String(e)}`,
+  );
+  return why === undefined ? [] : [why];
 }

@@ -164,6 +164,9 @@ const releaseState = z.strictObject({
       'By version, `*` for those not named: a release is refused unless each of the two versions reads what the other writes, and when it reads new formats and drops old ones at once. Default: not checked.',
     ),
   maxLag: duration.prefault('5s').describe('No commit while a copy of shared state is further behind home than this.'),
+  maxAge: duration
+    .optional()
+    .describe('No commit while the last verified snapshot of shared state is older than this. Default: not asked.'),
 });
 
 const release = z.strictObject({

@@ -3,6 +3,7 @@ export type { ActiveReport, PeerReport } from './active/ports.ts';
 export { type ActiveHeard, activeFacts, activeGate, activeSettled } from './active/view.ts';
 export { Agent, type AgentParts } from './agent.ts';
 export type { Manifest as SnapshotManifest } from './backup/model.ts';
+export { isDue, lastVerified } from './backup/plan.ts';
 export { type SharedState, type StateAppInput, stateApp, stateNames } from './deploy/app.ts';
 export {
   AGENT_POD,
