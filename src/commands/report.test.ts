@@ -152,6 +152,7 @@ describe('run log', () => {
       'rollback',
       'adopt',
       'retire',
+      'coordination recover',
       'state move',
       'state promote',
       'state backup',
