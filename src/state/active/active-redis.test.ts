@@ -20,7 +20,7 @@ function twinRedis(ports: TwinPorts, port: number): ActiveRigRedis {
     port,
     write: async (word) => twin.write(word),
     sender: async () => twinPeer(twin, async () => undefined),
-    words: async () => Object.values(twin.entries()).flat(),
+    words: async () => [...twin.words()],
     crash: async () => twin.stop(),
     start: async (from) => twin.start(from),
   };

@@ -9,13 +9,16 @@ interface Memory {
   vector: Map<Origin, Id>;
   logs: Map<Origin, LogEntry[]>;
   gone: Map<Origin, Id>;
+  /** What the entries brought, also of those that are in no log any more. */
+  words: string[];
 }
-const blank = (): Memory => ({ me: undefined, vector: new Map(), logs: new Map(), gone: new Map() });
+const blank = (): Memory => ({ me: undefined, vector: new Map(), logs: new Map(), gone: new Map(), words: [] });
 const copyOf = (m: Memory): Memory => ({
   me: m.me,
   vector: new Map(m.vector),
   logs: new Map([...m.logs].map(([o, log]) => [o, [...log]])),
   gone: new Map(m.gone),
+  words: [...m.words],
 });
 
 /** Which Redis answers at which port. */
@@ -26,9 +29,8 @@ export class ActiveTwin {
   readonly #ports: TwinPorts;
   /** Wall time, milliseconds. */
   readonly #now: () => number;
+  /** All of it survives a crash, as with an append-only file. */
   #memory: Memory = blank();
-  /** What survives a crash; with an append-only file that is everything. */
-  #disk: Memory = blank();
   #runs = 0;
   #clock = 0;
   run: string | undefined;
@@ -46,8 +48,7 @@ export class ActiveTwin {
   }
 
   start(from: 'disk' | 'empty'): void {
-    if (from === 'empty') this.#disk = blank();
-    this.#memory = copyOf(this.#disk);
+    if (from === 'empty') this.#memory = blank();
     this.#runs += 1;
     this.run = `run-${this.port}-${this.#runs}`;
     this.#follows = undefined;
@@ -58,13 +59,13 @@ export class ActiveTwin {
   }
   /** What is on the disk; give it to `restore` under a Redis that does not run. */
   keepDisk(): () => void {
-    const kept = copyOf(this.#disk);
-    return () => (this.#disk = copyOf(kept));
+    const kept = copyOf(this.#memory);
+    return () => (this.#memory = copyOf(kept));
   }
 
-  /** All entries that are applied, by origin: whatever was ever taken twice is here twice. */
-  entries(): Record<Origin, string[]> {
-    return Object.fromEntries([...this.#memory.logs].map(([o, log]) => [o, log.map((e) => `${e.payload}`)]));
+  /** What was written, also while it does not run. Whatever was taken twice is here twice. */
+  words(): readonly string[] {
+    return this.#memory.words;
   }
   vector(): Vector {
     return Object.fromEntries(this.#memory.vector);
@@ -86,9 +87,11 @@ export class ActiveTwin {
   }
 
   #append(origin: Origin, e: LogEntry): void {
-    this.#memory.logs.set(origin, [...(this.#memory.logs.get(origin) ?? []), e]);
+    const log = this.#memory.logs.get(origin) ?? [];
+    this.#memory.logs.set(origin, log);
+    log.push(e);
     this.#memory.vector.set(origin, e.id);
-    this.#disk = copyOf(this.#memory);
+    this.#memory.words.push(e.payload.toString());
   }
   get #master(): ActiveTwin | undefined {
     const at = this.#follows === undefined ? undefined : this.#ports.get(this.#follows);
@@ -132,7 +135,6 @@ export class ActiveTwin {
     this.assert();
     if (run !== this.run) return { is: 'refused', why: 'another process answers' };
     this.#memory.me = { origin, run };
-    this.#disk = copyOf(this.#memory);
     this.on.add('apps').add('senders');
     return { is: 'done' };
   }
@@ -141,7 +143,6 @@ export class ActiveTwin {
     if (run !== this.run) return { is: 'refused', why: 'another process answers' };
     this.#follows = port;
     this.#replicates();
-    this.#disk = copyOf(this.#memory);
     return { is: 'done' };
   }
   trim(origin: Origin, id: Id): void {
@@ -152,7 +153,6 @@ export class ActiveTwin {
       log.filter((e) => isAfter(e.id, id)),
     );
     if (isAfter(id, this.#memory.gone.get(origin) ?? START)) this.#memory.gone.set(origin, id);
-    this.#disk = copyOf(this.#memory);
   }
 }
 
@@ -189,7 +189,7 @@ export function twinActiveRedis(t: ActiveTwin, sleep: (ms: number) => Promise<vo
     tail: async (origin, after, count) => t.tail(origin, after, count),
     grown: async (origin, after, ms) => {
       t.assert();
-      for (let waited = 0; waited < ms && !isAfter(lastOf(origin), after); waited += 10) await sleep(10);
+      for (let waited = 0; waited < ms && !isAfter(lastOf(origin), after); waited += 25) await sleep(25);
       t.assert();
       return lastOf(origin);
     },

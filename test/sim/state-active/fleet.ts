@@ -75,13 +75,15 @@ export class Fleet {
     await untilTrue(`${clouds.join(', ')} are open`, all, 60_000);
   }
 
-  /** Waits until all have everything; what differs is in the error. */
+  /** Waits until all have everything; throws with what the agents did. */
   async rest(): Promise<void> {
     const same = async (): Promise<boolean> => {
       const [first, ...more] = await Promise.all(this.places.map((p) => p.data()));
       return more.every((d) => d.vector === first?.vector);
     };
-    await untilTrue('all have the same vector', same, 60_000);
+    await untilTrue('all have the same vector', same, 90_000).catch((error: unknown) => {
+      throw new Error(this.notes.join('\n'), { cause: error });
+    });
   }
 
   async close(): Promise<void> {

@@ -33,7 +33,7 @@ const OTHERS: readonly ((word: string, n: number) => (string | number)[])[] = [
 
 export class Load {
   readonly told: Told[] = [];
-  #running = true;
+  readonly #over = new AbortController();
   readonly #loops: Promise<void>[] = [];
   readonly #pauseMs: number;
 
@@ -45,14 +45,14 @@ export class Load {
   }
 
   async stop(): Promise<readonly Told[]> {
-    this.#running = false;
+    this.#over.abort();
     await Promise.all(this.#loops);
     return this.told;
   }
 
   async #loop(place: Place, rnd: () => number, c: number): Promise<void> {
     let client: RawClient | undefined;
-    for (let n = 0; this.#running; n++) {
+    for (let n = 0; !this.#over.signal.aborted; n++) {
       if (client?.closed !== false) client = await place.login('tw-w').catch(() => undefined);
       if (client === undefined) {
         await delay(40);

@@ -150,7 +150,7 @@ export async function trial(o: TrialOptions): Promise<Outcome> {
     await delay(500 + rnd() * 500);
     const told = await load.stop();
     const from = now();
-    await fleet.rest().catch((e) => { console.log(fleet.notes.join("\n")); throw e; });
+    await fleet.rest();
     const restMs = now() - from;
     const all = await Promise.all(fleet.places.map((p) => p.data()));
     const verdict = check(
