@@ -15,6 +15,7 @@ import { EXIT, fault, type Problem, toJson, type View } from '../kernel/index.ts
 import { board } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { settle } from './earlier.ts';
+import { handOver, isLastHome } from './hand-over.ts';
 import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
 import { type Engine, TEARDOWN } from './ports.ts';
@@ -23,12 +24,19 @@ import { resumeReleases } from './release/verbs.ts';
 import { selectClusters } from './select.ts';
 
 /** What infra asks of traffic and fleet before it destroys a cluster. */
-function drainPort(e: Engine, outputs: Outputs, c: Context, signal: AbortSignal): DrainPort {
+function drainPort(
+  e: Engine,
+  x: { outputs: Outputs; leaving: readonly string[] },
+  c: Context,
+  signal: AbortSignal,
+): DrainPort {
+  const { outputs, leaving } = x;
   return {
     drainTraffic: async (cluster) => {
+      await handOver(e, { cluster, leaving, signal }, outputs);
       if (e.config.dns !== undefined) await e.traffic.hold(cluster, { ...TEARDOWN, force: true }, signal);
     },
-    homeIsHere: async () => false,
+    homeIsHere: async (cluster) => await isLastHome(e, { cluster, leaving }, outputs),
     removeCloudObjects: async function* (cluster) {
       const api = e.kube(cluster, outputs);
       if (api === undefined) return;
@@ -98,7 +106,7 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
       {
         ...e.infra,
         ...(only === undefined ? {} : { only }),
-        drain: drainPort(e, outputs, c, io.signal),
+        drain: drainPort(e, { outputs, leaving: only ?? [] }, c, io.signal),
         skipDrain: args['skipDrain'] === true,
         ...(e.leftovers === undefined ? {} : { leftovers: e.leftovers }),
       },

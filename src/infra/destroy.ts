@@ -60,7 +60,14 @@ async function refusals(d: Down, ids: readonly RootId[]): Promise<Problem[]> {
       const fix = [{ say: 'Set protect to false in the config and try again.' }];
       problems.push(fault('TW2303', { value: name, where: [{ cluster: name, path }], fix }).problem);
     } else if (d.input.only !== undefined && (await d.input.drain?.homeIsHere(name)) === true)
-      problems.push(fault('TW2302', { value: name, where: [{ cluster: name }] }).problem);
+      problems.push(
+        fault('TW2302', {
+          value: name,
+          where: [{ cluster: name }],
+          why: ['no copy that is in step is in a cluster that stays'],
+          fix: [{ say: 'Bring a copy in step first:', command: 'tw state status' }],
+        }).problem,
+      );
   }
   return problems;
 }
