@@ -18,6 +18,7 @@ const LIMITS_S: Readonly<Record<string, number>> = {
   'release-rollouts': 2400,
   'release-vs-rollouts': 1800,
   'sandbox-up': 400,
+  'state-aa': 900,
   'state-chaos': 1200,
   'state-gateway': 300,
 };
