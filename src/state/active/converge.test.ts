@@ -65,10 +65,12 @@ async function life(seed: number, all: readonly ActiveRedis[]): Promise<void> {
   const habits = HABITS[seed % HABITS.length];
   // Some lives are mostly apart.
   const writes = pick(chance, [45, 60, 85]);
+  const brief = pick(chance, [1, 1, 15]);
   for (let step = 0; step < STEPS; step++) {
     const one = pick(chance, all);
     const what = chance(100);
-    if (what < writes) await one.writes(Array.from({ length: 1 + chance(4) }, () => randomWrite(chance, habits)));
+    if (chance(100) < brief) await one.write(...shortLived(chance));
+    else if (what < writes) await one.writes(Array.from({ length: 1 + chance(4) }, () => randomWrite(chance, habits)));
     else if (what < 97)
       await deliver(
         chance,
@@ -78,7 +80,6 @@ async function life(seed: number, all: readonly ActiveRedis[]): Promise<void> {
         ),
         one,
       );
-    else if (what < 98) await one.write(...shortLived(chance));
     else if (what < 99) await one.sweep();
     else await one.become(`${one.origin.split('.')[0]}.${seed}${step}`);
   }

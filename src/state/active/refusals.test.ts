@@ -70,7 +70,7 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'refusals',
   it.each<readonly [string, string, Arg[], RegExp]>([
     ['of the own origin', 'a.1', ['0-0', idIn(0), PUSH], /^-ERR own origin/],
     ['behind a gap', 'z.1', [idIn(-10), idIn(0), PUSH], /^-TWGAP 0-0$/],
-    ['from a clock far ahead', 'z.1', ['0-0', idIn(0), PUSH, idIn(62_000), PUSH], /^-TWSKEW 6[12]\d{3}$/],
+    ['from a clock far ahead', 'z.1', ['0-0', idIn(0), PUSH, idIn(95_000), PUSH], /^-TWSKEW [6-9]\d{4}$/],
     ['that are no entries', 'z.1', ['0-0', idIn(0), PUSH, idIn(5), Buffer.from([0xc1])], /^-TWBAD entry \d+-0 of z.1$/],
     ['with an operation of a later version', 'z.1', ['0-0', idIn(0), PUSH, idIn(5), UNKNOWN], /^-TWBAD/],
     ['out of order', 'z.1', ['0-0', idIn(5), PUSH, idIn(0), PUSH], /^-ERR wrong id/],
@@ -123,13 +123,15 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'refusals',
 });
 
 describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'a backlog', () => {
-  const EACH = 25_000;
+  const EACH = 10_000;
   beforeAll(async () => {
     [a, b] = await Promise.all([ActiveRedis.start('a.1'), ActiveRedis.start('b.1')]);
   });
   afterAll(async () => void (await Promise.all([a.close(), b.close()])));
 
-  it(`${EACH} entries on either side of a cut are merged with one read of the end of the list`, async () => {
+  it(`${EACH} entries on either side of a cut are merged with one read of the end of the list`, {
+    timeout: 120_000,
+  }, async () => {
     const pushes = (by: string): string[][] => Array.from({ length: EACH }, (_, i) => ['RPUSH', 'k', `${by}${i}`]);
     await Promise.all([a.writes(pushes('a')), b.writes(pushes('b'))]);
     const entries = await a.tail('a.1', '0-0');

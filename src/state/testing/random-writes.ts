@@ -31,6 +31,7 @@ const NUMBERS: readonly Arg[] = [
 ];
 /** Of expiry: never near now, so that no run depends on how fast it is. */
 const SECONDS: readonly Arg[] = ['1000', '500000', '-5', '0', 'soon', '99999999999999999999'];
+const ENDS: readonly Arg[][] = [['EX', '1000'], ['ex', '-5'], ['px', '900000'], ['PX', 'soon'], ['EX']];
 const AT: readonly Arg[] = ['4000000000', '4000000001', '5', '-1', 'x'];
 
 const some = (chance: Chance, of: readonly Arg[]): Arg[] =>
@@ -42,7 +43,7 @@ type Make = (c: Chance, key: Arg) => Arg[];
 const WRITES: Readonly<Record<string, Make>> = {
   RPUSH: (c, k) => [k, ...some(c, VALUES)],
   LPUSH: (c, k) => [k, ...some(c, VALUES)],
-  SET: (c, k) => [k, pick(c, VALUES), ...(c(3) > 0 ? [] : [pick(c, ['EX', 'px']), pick(c, SECONDS)])],
+  SET: (c, k) => [k, pick(c, VALUES), ...(c(3) > 0 ? [] : pick(c, ENDS))],
   SETEX: (c, k) => [k, pick(c, SECONDS), pick(c, VALUES)],
   PSETEX: (c, k) => [k, pick(c, ['900000', '0', 'no']), pick(c, VALUES)],
   INCR: (_, k) => [k],

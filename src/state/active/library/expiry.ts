@@ -56,7 +56,11 @@ end
 -- The kind that an app sees, 'none' where the time is over. Redis may have taken a key away by a clock that was set back.
 local function kind_seen(key)
   local ms = expiry_of(key)
-  if ms and ms <= now then return 'none', true end
+  if ms and ms <= now then
+    -- Redis' own time of this call is a little older: the key may still be there.
+    raw('DEL', key)
+    return 'none', true
+  end
   local kind = raw('TYPE', key).ok
   if kind == 'none' and ms then
     rebuild(key)

@@ -145,6 +145,9 @@ function shown(cell: CellFacts, cut: ReadonlyMap<string, number>): string | unde
   if (alive.length === 0) return register;
   const from = register === undefined ? 0 : integer(register);
   if (from === undefined) return register;
-  const sum = alive.reduce((s, a) => s + a.delta, from);
+  // Whole per origin, and in the order of their names: where a double ends, all clusters must end in the same way.
+  const origins = [...new Set(alive.map((a) => a.origin))].toSorted();
+  const share = (o: string): bigint => alive.reduce((s, a) => (a.origin === o ? s + BigInt(a.delta) : s), 0n);
+  const sum = origins.reduce((s, o) => s + Number(share(o)), from);
   return String(Math.max(-MAX, Math.min(MAX, sum)));
 }
