@@ -150,4 +150,20 @@ export const MUTANTS: readonly Mutant[] = [
         }),
     },
   },
+  {
+    name: 'restore-keeps-proofs',
+    about: 'a restore leaves standing what copies could prove before',
+    breaks: 'I7',
+    page: 0,
+    size: { ...CALM, voters: 2, ballots: 2, restores: 1 },
+    bend: { keepProofs: true },
+  },
+  {
+    name: 'restore-before-fence',
+    about: 'a restore decides before enough copies are fenced',
+    breaks: 'I8',
+    page: 0,
+    size: { ...CALM, voters: 2, ballots: 2, restores: 1 },
+    bend: { hasty: true },
+  },
 ];
