@@ -63,6 +63,40 @@ describe.skipIf(skip)('xmpp: cards (needs prosody)', () => {
       }
     }));
 
+  it('a card that the room has and the bot never saw there, because the server died: the next one says so', async () => {
+    const own = new Prosody();
+    await own.start();
+    const wire = await proxy(own.service);
+    try {
+      await scene(
+        own,
+        async ({ transport, room, ana }) => {
+          // It is in the room; from now on it hears nothing of what it says.
+          await transport.find(room, 'c1');
+          wire.deafen();
+          const box = new Outbox({ store: memoryStore(), clock: systemClock, transport, onDead: () => undefined });
+          const stop = new AbortController();
+          const running = box.run(stop.signal);
+          const from = { door: 'xmpp', room, line: 'release', account: 'x', behind: 0, at: Date.now() };
+          box.put({ id: 'c1', state: 'running', ...from });
+          await ana.until(() => ana.seen.some((m) => m.body.includes('running')));
+          await own.kill();
+          wire.cut();
+          box.put({ id: 'c1', state: 'ended', exit: 0, ...from });
+          await own.start();
+          await ana.until(() => ana.seen.some((m) => m.body.includes('): done')), 20_000);
+          expect(headsOf(ana).at(-1)).toContain('goes on from above');
+          stop.abort();
+          await running;
+        },
+        { service: wire.url },
+      );
+    } finally {
+      await wire.close();
+      await own.stop();
+    }
+  }, 60_000);
+
   it('a connection that breaks for a moment loses nothing: the same stream, what was typed meanwhile is heard', async () => {
     const wire = await proxy(server.service);
     await scene(

@@ -91,6 +91,11 @@ export class Room {
     return this.#said.at(-1);
   }
 
+  /** Moves whenever the bot comes in anew. */
+  get stay(): number {
+    return this.#since;
+  }
+
   isOfThisStay(id: string): boolean {
     return this.#said.includes(id);
   }

@@ -61,6 +61,8 @@ class Xmpp implements Transport {
   readonly #shown = new Map<string, Shown>();
   /** Cards that stand somewhere above and can be edited no more. */
   readonly #above = new Set<string>();
+  /** Cards that never came back from the room, by the stay: the others may have them, and nobody can edit them. */
+  readonly #tried = new Map<string, number>();
   readonly #behind = new Map<string, Promise<void>>();
   #staying: readonly Promise<void>[] | undefined;
   #desk: Desk | undefined;
@@ -166,8 +168,11 @@ class Xmpp implements Transport {
   async post(name: string, card: CardView): Promise<MessageRef> {
     const room = await this.#ready(name);
     const ref = `tw.${card.id}.${card.revision}`;
-    const before = this.#above.has(card.id) ? '(goes on from above; what stands there is old)' : undefined;
-    await room.say(ref, xmppText(card, before));
+    const lost = this.#tried.get(card.id) ?? room.stay;
+    const isAbove = this.#above.has(card.id) || lost !== room.stay;
+    this.#tried.set(card.id, room.stay);
+    await room.say(ref, xmppText(card, isAbove ? '(goes on from above; what stands there is old)' : undefined));
+    this.#tried.delete(card.id);
     this.#above.delete(card.id);
     this.#remember(card, systemClock.now());
     return ref;

@@ -89,8 +89,11 @@ export async function scene(
 }
 
 /** Cuts what goes through it, and lets it go again. */
-export async function proxy(to: string): Promise<{ url: string; cut: () => void; close: () => Promise<void> }> {
+export async function proxy(
+  to: string,
+): Promise<{ url: string; cut: () => void; deafen: () => void; close: () => Promise<void> }> {
   const sockets = new Set<Socket>();
+  const backs = new Set<() => void>();
   const port = Number(new URL(to).port);
   const inner = createServer((from) => {
     const out = connect(port, '127.0.0.1');
@@ -103,7 +106,9 @@ export async function proxy(to: string): Promise<{ url: string; cut: () => void;
         out.destroy();
       });
     }
-    from.pipe(out).pipe(from);
+    from.pipe(out);
+    out.pipe(from);
+    backs.add(() => void out.unpipe(from).resume());
   }).listen(0, '127.0.0.1');
   await once(inner, 'listening');
   const cut = (): void => {
@@ -112,6 +117,10 @@ export async function proxy(to: string): Promise<{ url: string; cut: () => void;
   return {
     url: `xmpp://127.0.0.1:${(inner.address() as { port: number }).port}`,
     cut,
+    deafen: () => {
+      for (const back of backs) back();
+      backs.clear();
+    },
     close: async () => {
       cut();
       inner.close();
