@@ -8,7 +8,7 @@ import { programOf } from '../testing/redis-process.ts';
 import { ActiveModel } from './model/merge.ts';
 
 const missing = programOf('redis-server') === undefined;
-const SEEDS = Number(process.env['TW_AA_SEEDS'] ?? 40);
+const SEEDS = Number(process.env['TW_AA_SEEDS'] ?? 25);
 const FIRST = Number(process.env['TW_AA_FIRST'] ?? 1);
 const STEPS = 250;
 

@@ -13,7 +13,7 @@ end
 -- How many elements at that end are later than e (an app may only push, so the rest of the list stays as it is).
 local function count_later(key, side, e)
   local total = meta('LLEN', 'l:' .. key)
-  local count, width = 0, 16
+  local count, width = 0, 1
   while count < total do
     local from, to = count, math.min(total, count + width) - 1
     if side == 'R' then from, to = total - 1 - to, total - 1 - from end
