@@ -1,5 +1,5 @@
-// One guestbook in three clouds; users reach the fastest healthy cluster, and each cluster keeps its own entries.
-// shared.config.ts beside it keeps one book for all.
+// One guestbook in three clouds: users reach the fastest healthy cluster, and an entry is on two clouds before it is
+// confirmed.
 import { defineConfig } from '../../src/config/index.ts';
 
 export default defineConfig({
@@ -15,10 +15,12 @@ export default defineConfig({
     syd: { cloud: 'gcp', region: 'australia-southeast1', network: { nodes: '10.30.0.0/16' } },
   },
   dns: { zone: 'demo.tradewind.example' },
+  // One member of etcd per cloud: where it is agreed who is home and what is released.
+  coordination: { etcd: {} },
   apps: {
     guestbook: {
       version: 'v1',
-      manifests: ['manifests', 'redis'],
+      manifests: ['manifests'],
       overrides: [
         {
           target: { kind: 'Deployment', name: 'guestbook' },
@@ -48,7 +50,8 @@ export default defineConfig({
         keepBlue: '30m',
         prepare: { timeout: '2m' },
       },
-      state: { mode: 'isolated' },
+      // One cluster takes the writes; the app finds it as redis-master, wherever it is, and its own copy as redis-slave.
+      state: { mode: 'single-writer', ack: 'quorum', home: 'auto' },
     },
   },
 });

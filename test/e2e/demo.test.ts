@@ -48,12 +48,12 @@ describe('three clouds, one guestbook', () => {
     expect(Math.min(...seen.map((v) => v.ms))).toBeLessThan(100);
   });
 
-  it('what is written is read back in the same region, and stays there: the state is isolated', async () => {
+  it('what is written in one region is read in all: the state is one', async () => {
     await visits(rig, 'sao', '--path', '/rpush/guestbook/ola');
     const read = async (from: string): Promise<string> =>
       (await visits(rig, from, '--path', '/lrange/guestbook', '--body'))[0]?.body ?? '';
-    await eventually(10_000, async () => expect(JSON.parse(await read('sao'))).toContain('ola'));
-    expect(JSON.parse(await read('syd'))).not.toContain('ola');
+    for (const place of PLACES)
+      await eventually(10_000, async () => expect(JSON.parse(await read(place))).toContain('ola'));
   });
 
   it('kubectl works with the kubeconfig of tw: get, describe, logs, exec, rollout', async () => {
