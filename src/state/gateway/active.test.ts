@@ -142,6 +142,8 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'gateway wh
     await untilTrue('it is written', async () => (await redis.ask('LLEN', 'q')) === 3);
     await acked();
     expect((await both)[2]).toEqual([3]);
+    const alone = await m.pipe(['MULTI'], ['RPUSH', 'q', '4'], ['EXEC']);
+    expect(alone[2]).toMatch(/^-TWUNKNOWN/);
     // An error is true at once.
     expect(await m.ask('INCR', 'q')).toMatch(/^-WRONGTYPE/);
     expect(await m.ask('WAIT', 1, 0)).toBe(1);

@@ -16,7 +16,7 @@ end
 
 local function build_list(key)
   local values = {}
-  for i, row in ipairs(meta('LRANGE', 'l:' .. key, 0, -1)) do values[i] = cmsgpack.unpack(row)[5] end
+  for i, row in ipairs(meta('LRANGE', 'l:' .. key, 0, -1)) do values[i] = cmsgpack.unpack(row)[4] end
   many(raw, 'RPUSH', key, values)
 end
 local function build_hash(key)

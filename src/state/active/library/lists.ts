@@ -1,13 +1,12 @@
 /**
- * A list: the elements { side, origin, n, sub, value } in the list l:<key>, and the values in the list of the app.
- * Order: left elements from the latest to the oldest, then right elements from the oldest to the latest. Elements that
- * come late are put in their place by one read of that end.
+ * A list: the elements { side, origin, n, value } in the list l:<key>, and the values in the list of the app.
+ * Order: left elements from the latest to the oldest, then right elements from the oldest to the latest; those of one
+ * entry stay in their order. Elements that come late are put in their place by one read of that end.
  */
 export const LISTS: string = String.raw`
 local function sooner(a, b)
   if a[3] ~= b[3] then return a[3] < b[3] end
-  if a[2] ~= b[2] then return before(a[2], b[2]) end
-  return a[4] < b[4]
+  return before(a[2], b[2])
 end
 
 -- How many elements at that end are later than e (an app may only push, so the rest of the list stays as it is).
@@ -66,7 +65,7 @@ local function merge_list(key, side, coming)
   local rows, values = {}, {}
   for i, e in ipairs(merge(take_off(key, side, count), coming)) do
     rows[i] = cmsgpack.pack(e)
-    values[i] = e[5]
+    values[i] = e[4]
   end
   local push = side == 'R' and 'RPUSH' or 'LPUSH'
   many(meta, push, 'l:' .. key, rows)
@@ -87,7 +86,7 @@ local function await_list(o, n, op)
     pending[key] = sides
   end
   local coming = sides[side]
-  for i, value in ipairs(op[4]) do coming[#coming + 1] = { side, o, n, i - 1, value } end
+  for _, value in ipairs(op[4]) do coming[#coming + 1] = { side, o, n, value } end
 end
 local function flush_list(key)
   local sides = pending[key]
