@@ -28,8 +28,8 @@ export {
 export type { StandingApp } from './release/watch.ts';
 export { releaseWatch, runCommand } from './run.ts';
 export { runJournal } from './runjournal.ts';
+export { scheduledBackups } from './schedule.ts';
 export { redactorOf } from './secrets.ts';
 export { announce, isLoginCode, loginCode, sameText, signed } from './serving.ts';
-export { scheduledBackups } from './schedule.ts';
 export { CHAOS_WORDS, COMMANDS, isRun, SHELLS } from './table.ts';
 export { type Access, accessOf, isToken, type Role, type TokenEntry, tokenEntry } from './tokens.ts';

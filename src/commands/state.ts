@@ -1,10 +1,10 @@
 import { fault, type Problem, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
-import { lastVerified, type StatePlan } from '../state/index.ts';
-import { age } from './age.ts';
+import type { StatePlan } from '../state/index.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { StateCluster, StateDoor, StateFacts } from './ports.ts';
 import { priceRow } from './price.ts';
+import { snapshotsOf } from './state-snapshots.ts';
 import { MODES } from './table-state.ts';
 
 /** Throws TW5004 where no app shares its state. */
@@ -100,37 +100,6 @@ export async function chosenOne(door: StateDoor, c: Context, app: string | undef
   const [f, more] = await chosen(door, c, app);
   if (f !== undefined && more === undefined) return f;
   throw fault('TW6001', { value: '--app', why: ['several apps share state: say which'] });
-}
-
-interface LastSnapshot {
-  app: string;
-  last?: { id: string; at: number };
-  row: Row;
-}
-
-/** The last snapshot that counts, of apps that are to have some or have one. */
-async function snapshotsOf(door: StateDoor, c: Context, facts: readonly StateFacts[]): Promise<LastSnapshot[]> {
-  const { apps } = await c.config();
-  const now = c.clock.now();
-  const one = async ({ app }: StateFacts): Promise<LastSnapshot[]> => {
-    const state = apps.find((a) => a.name === app)?.state;
-    const every = state !== undefined && 'backup' in state ? state.backup?.every : undefined;
-    const found = await door.backups(app).catch((e: unknown) => ({ all: [], why: String(e) }));
-    const last = lastVerified(found.all);
-    if (last === undefined && every === undefined) return [];
-    const late = every !== undefined && now - (last?.at ?? 0) > 2 * every;
-    const say = last === undefined ? 'no verified snapshot' : `last verified snapshot ${age(now - last.at)} old`;
-    const row: Row = {
-      key: `snapshot ${app}`,
-      tone: last === undefined || late ? 'warn' : 'ok',
-      label: [untrusted(`${app}: ${say}`)],
-      cells: {},
-      ...('why' in found ? { why: [untrusted(found.why)] } : last === undefined ? {} : { why: [untrusted(last.id)] }),
-      kids: [],
-    };
-    return [{ app, ...(last === undefined ? {} : { last: { id: last.id, at: last.at } }), row }];
-  };
-  return (await Promise.all(facts.map(one))).flat();
 }
 
 /** `tw state status`. */

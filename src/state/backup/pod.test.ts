@@ -54,18 +54,21 @@ class Pods {
   #begin(): void {
     rmSync(join(this.dir, 'go'), { force: true });
     void this.twin.list({ group: '', kind: 'Pod' }, {}).then(([pod]) => {
-      this.#last = pod;
-      const spec = pod?.['spec'] as { containers: { command: string[]; env: { value: string }[] }[] } | undefined;
-      const container = spec?.containers[0];
-      const [sh = '', c = '', line = ''] = container?.command ?? [];
-      const env = { ...process.env, PASS: container?.env[0]?.value ?? '' };
-      const child = spawn(sh, [c, this.#here(line)], { env, stdio: 'ignore' });
-      this.#child = child;
-      child.on('exit', () => {
-        if (this.#child === child) this.#phase('Failed');
-      });
-      this.#phase('Running');
+      if (pod !== undefined) this.#run(pod);
     });
+  }
+  #run(pod: KubeObject): void {
+    this.#last = pod;
+    const spec = pod['spec'] as { containers: [{ command: [string, string, string]; env: [{ value: string }] }] };
+    const [{ command, env }] = spec.containers;
+    const [sh, flag, line] = command;
+    const PASS = env[0].value;
+    const child = spawn(sh, [flag, this.#here(line)], { env: { ...process.env, PASS }, stdio: 'ignore' });
+    this.#child = child;
+    child.on('exit', () => {
+      if (this.#child === child) this.#phase('Failed');
+    });
+    this.#phase('Running');
   }
   #phase(phase: string): void {
     if (this.#last !== undefined) this.twin.put({ ...this.#last, status: { phase } }, 'kubelet');
