@@ -117,7 +117,7 @@ export class Sender {
         await this.#serve(await this.#connected(signal), signal);
         pause = PAUSE_MS;
       } catch (error) {
-        this.#says(reason(error));
+        if (!signal.aborted) this.#says(reason(error));
         pause = this.#up ? PAUSE_MS : Math.min(2 * pause, LONGEST_PAUSE_MS);
       }
       this.#up = false;
@@ -155,8 +155,11 @@ export class Sender {
     both.addEventListener('abort', close, { once: true });
     const begin = async (): Promise<void> => {
       // It may be another process, with less than the last one had.
-      this.#known = await peer.vector();
+      const known = await peer.vector();
+      this.#known = known;
       this.#up = true;
+      // What it confirmed to an agent before this one is confirmed too.
+      this.#p.confirmed(idAt(known, this.#p.origin));
       this.#says(undefined);
       await together(stop, [this.#pushes(peer, both), this.#looks(peer, both)]);
     };
