@@ -11,10 +11,10 @@ const FORMS = {
 };
 
 /** How a freeze comes back, read from its words. */
-export type FreezeForm = keyof typeof FORMS;
+type FreezeForm = keyof typeof FORMS;
 
 /** undefined: no form has such words. */
-export const freezeForm = (words: string): FreezeForm | undefined =>
+const freezeForm = (words: string): FreezeForm | undefined =>
   (Object.keys(FORMS) as FreezeForm[]).find((form) => FORMS[form].test(words));
 
 function isZone(name: string): boolean {
