@@ -31,9 +31,10 @@ redis.register_function('tw_sweep', function(_, argv)
   if not start() then return fail(CLOSED) end
   local limit = tonumber(argv[1]) or 100
   local rows = meta('ZRANGEBYSCORE', 'tw:due', '-inf', text(now), 'WITHSCORES', 'LIMIT', 0, limit)
+  local beat = tonumber(meta('HGET', 'tw:beat', cluster_of(me)) or NONE)
+  -- The first one tells the others that this cluster has something to say.
+  if beat == NONE or #rows > 0 and beat <= tonumber(rows[#rows]) and now > beat then commit({ { 'b', now } }) end
   if #rows == 0 then return { 0, next_look(false) } end
-  local beat = tonumber(meta('HGET', 'tw:beat', cluster_of(me)) or 0)
-  if beat <= tonumber(rows[#rows]) and now > beat then commit({ { 'b', now } }) end
   local said, ripe = all_said(), {}
   for i = 1, #rows, 2 do
     if is_ripe(rows[i], tonumber(rows[i + 1]), said) then ripe[#ripe + 1] = rows[i] end
