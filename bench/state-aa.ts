@@ -1,16 +1,19 @@
 // Where all clusters write, on the emulated WAN (120, 205 and 310 ms): how long an entry is on its way beyond the way
-// itself, and what is lost, double or different after faults. Real redis-server, functions, agents and wire, each a
+// itself (beside it: bytes alone on the same ways at the same time), and what is lost, double or different after faults. Real redis-server, functions, agents and wire, each a
 // process of its own. RATE=200 writes/s per cloud, SECS=10, TRIALS=n each (default 1), FAULTS=Redis killed,…, SCALE=1.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { textOf } from '../src/state/active/calls.ts';
 import { msOf } from '../src/state/active/ids.ts';
 import type { RawClient } from '../src/state/testing/redis-process.ts';
 import { Fleet } from '../test/sim/state-active/fleet.ts';
 import { FAULTS, type Fault, type Outcome, trial } from '../test/sim/state-active/trial.ts';
-import { CLOUDS, type Cloud } from '../test/sim/state-chaos/wan.ts';
+import { CLOUDS, type Cloud, hostOf, type Wan } from '../test/sim/state-chaos/wan.ts';
 import { grid, quantile } from './lib/measure.ts';
 
 const number = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
+const NET = 84;
 const SCALE = number('SCALE', 1);
 const wall = (): number => performance.timeOrigin + performance.now();
 
@@ -33,15 +36,48 @@ async function hears(redis: RawClient, origin: string, over: () => boolean): Pro
 
 /** Writes at a constant rate, whatever the answers take. */
 async function writes(redis: RawClient, at: Cloud, o: { rate: number; seconds: number }): Promise<number> {
-  const from = performance.now();
   const answers: Promise<unknown>[] = [];
+  await atRate(o, (n) => void answers.push(redis.ask('FCALL', 'tw_rpush', 1, 'list', `${at}-${n}`)));
+  await Promise.all(answers);
+  return answers.length;
+}
+
+/** Bytes alone on the same way, at the same time and rate; gives milliseconds from the call to write until they are there. */
+async function bare(
+  wan: Wan,
+  way: { from: Cloud; to: Cloud },
+  o: { rate: number; seconds: number },
+): Promise<number[]> {
+  const ages: number[] = [];
+  const server = createServer((s) =>
+    s.on('data', (bytes: Buffer) => {
+      for (let i = 0; i + 8 <= bytes.length; i += 8) ages.push(wall() - bytes.readDoubleBE(i));
+    }),
+  ).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await wan.publish(way.to, port, { net: NET });
+  const socket = connect({ host: hostOf(way.to, NET), port, localAddress: hostOf(way.from, NET) }).setNoDelay(true);
+  await once(socket, 'connect');
+  await delay(1000);
+  await atRate(o, () => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeDoubleBE(wall());
+    socket.write(bytes);
+  });
+  await delay(1000);
+  socket.destroy();
+  server.close();
+  return ages;
+}
+
+async function atRate(o: { rate: number; seconds: number }, each: (n: number) => void): Promise<void> {
+  const from = performance.now();
   for (let n = 0; n < o.rate * o.seconds; n++) {
     const wait = from + (n * 1000) / o.rate - performance.now();
     if (wait > 0) await delay(wait);
-    answers.push(redis.ask('FCALL', 'tw_rpush', 1, 'list', `${at}-${n}`));
+    each(n);
   }
-  await Promise.all(answers);
-  return answers.length;
 }
 
 async function lag(): Promise<void> {
@@ -59,7 +95,9 @@ async function lag(): Promise<void> {
       return await hears(redis, origin, () => over).finally(() => redis.close());
     });
     const writers = await Promise.all(fleet.places.map((p) => p.login('tw-w')));
+    const alone = pairs.map((way) => bare(fleet.wan, way, { rate: 20, seconds }));
     await Promise.all(writers.map((w, i) => writes(w, CLOUDS[i] ?? 'sa', { rate, seconds })));
+    const bytes = await Promise.all(alone);
     await fleet.rest();
     await delay(600);
     over = true;
@@ -67,10 +105,11 @@ async function lag(): Promise<void> {
     for (const w of writers) w.close();
     const rows = pairs.map(({ from, to }, i) => {
       const way = fleet.wan.rtt(from, to) / 2;
-      const beyond = (q: number): string => `${(quantile(all[i] ?? [], q) - way).toFixed(1)} ms`;
-      return [`${from} to ${to}`, `${all[i]?.length}`, `${way} ms`, beyond(0.5), beyond(0.95), beyond(1), '≤ 10 ms'];
+      const beyond = (ages: number[] = []): string =>
+        [0.5, 0.95, 1].map((q) => (quantile(ages, q) - way).toFixed(1)).join(' / ');
+      return [`${from} to ${to}`, `${all[i]?.length}`, `${way}`, beyond(all[i]), beyond(bytes[i]), '10'];
     });
-    const head = ['', 'entries', 'way', 'p50 beyond it', 'p95', 'max', 'goal of p95'];
+    const head = ['', 'entries', 'ms of the way', 'beyond it: p50 / p95 / max', 'bytes alone', 'goal of p95'];
     grid(`entries on their way, ${rate} writes/s in each of three clouds`, head, rows);
   } finally {
     await fleet.close();

@@ -136,6 +136,7 @@ export function activeRedisContract(rig: ActiveRig): void {
       expect(await a.local.tail('a.1', START, 10)).toEqual({ is: 'trimmed' });
       expect(await a.local.tail('a.1', ids[0] ?? '', 10)).toEqual({ is: 'trimmed' });
       expect(await a.local.tail('a.1', ids[1] ?? '', 10)).toMatchObject({ entries: [{ id: ids[2] }, { id: ids[3] }] });
+      expect(await a.local.excess('a.1', 1)).toBe(ids[2]);
       expect((await a.words()).length).toBe(4);
     });
 

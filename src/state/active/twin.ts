@@ -101,6 +101,9 @@ export class ActiveTwin {
     if (this.#master !== undefined) this.#memory = copyOf(this.#master.#memory);
   }
 
+  logOf(origin: Origin): readonly LogEntry[] {
+    return this.#memory.logs.get(origin) ?? [];
+  }
   look(): ActiveLook {
     this.assert();
     const { me } = this.#memory;
@@ -195,9 +198,9 @@ export function twinActiveRedis(t: ActiveTwin, sleep: (ms: number) => Promise<vo
     },
     trim: async (origin, id) => t.trim(origin, id),
     excess: async (origin, max) => {
-      const tail = t.tail(origin, START, Number.POSITIVE_INFINITY);
-      const more = tail.is === 'entries' ? tail.entries.length - max : 0;
-      return tail.is === 'entries' && more > 0 ? tail.entries[more - 1]?.id : undefined;
+      t.assert();
+      const log = t.logOf(origin);
+      return log.length > max ? log[log.length - max - 1]?.id : undefined;
     },
     sweep: async (ms) => ms,
     acked: async (id) => {
