@@ -23,6 +23,7 @@ export const WORLDS: Readonly<Record<string, Size & { ci: boolean }>> = {
   '3 voters, restore, 1 write': { ...CALM, ballots: 1, restores: 1, ci: false },
   '2 voters, restore, 1 ballot, 1 write': { ...CALM, voters: 2, restores: 1, ci: false },
   '3 voters, restore, 1 ballot, 1 write': { ...CALM, restores: 1, ci: false },
+  '2 voters, restore, 1 write, crash': { ...CALM, voters: 2, ballots: 1, crashes: 1, restores: 1, ci: false },
   '3 voters, restore, 1 write, crash': { ...CALM, ballots: 1, crashes: 1, restores: 1, ci: false },
   '3 voters, 2 ballots, 1 write': { ...CALM, ci: false },
   '3 voters, 1 ballot, 1 write, crash': { ...CALM, ballots: 1, crashes: 1, ci: false },
