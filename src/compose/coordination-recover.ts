@@ -1,14 +1,9 @@
 import type { Step } from '../commands/index.ts';
-import type { Config } from '../config/index.ts';
 import { planRecovery, type RecoverPlan, recover } from '../coordination/index.ts';
 import type { KubeApi } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
-import { type ClusterName, fault, type Store } from '../kernel/index.ts';
+import { type Clock, type ClusterName, fault, type Store } from '../kernel/index.ts';
 import type { EtcdAdmin, EtcdOptions } from '../kernel/store-etcd/index.ts';
-import { type AgentReport, foldView, prefixOf } from '../state/index.ts';
-import type { CoordinationWiring } from './coordination.ts';
-import { isShared, type SharedApp, type StateWiring } from './state-deploy.ts';
-import { askAll } from './state-look.ts';
 
 /** Revisions above everything that anybody who is alive may have seen of the store of before. */
 const MARGIN = 20_000;
@@ -16,7 +11,7 @@ const AT_ONCE = 250;
 const RAISED = 'raised';
 
 export interface RecoverParts {
-  wiring: CoordinationWiring;
+  wiring: { clock: Clock; kube: (cluster: ClusterName, outputs: Outputs) => KubeApi | undefined };
   members: readonly ClusterName[];
   /** Ways to these members alone. */
   options(members: readonly ClusterName[]): Promise<EtcdOptions>;
@@ -98,36 +93,3 @@ export async function* recoverStore(
   });
   for (const detail of said) yield { step: 'epochs', state: 'note', detail };
 }
-
-const newestOf = (reports: readonly AgentReport[]): AgentReport['epoch'] =>
-  reports.flatMap((r) => (r.epoch === undefined ? [] : [r.epoch])).toSorted((a, b) => b.epoch - a.epoch)[0];
-
-async function rememberApp(w: StateWiring, x: { app: SharedApp; store: Store; outputs: Outputs }) {
-  const heard = await askAll(w, x.app, x.outputs);
-  const reports = heard.flatMap((h) => ('report' in h ? [h.report] : []));
-  const known = newestOf(reports);
-  const prefix = prefixOf(x.app.name);
-  const { revision, entries } = await x.store.range(prefix);
-  const view = foldView(
-    entries.map((e) => ({ ...e, key: e.key.slice(prefix.length) })),
-    { revision, fresh: true },
-  );
-  const ballots = reports.flatMap((r) => [r.last?.n ?? 0, r.ballot?.n ?? 0]);
-  const newest = Math.max(0, known?.epoch ?? 0, ...ballots);
-  if (known === undefined || known.epoch <= (view.epoch?.value.epoch ?? 0)) return { newest, say: [] };
-  const at = `${prefix}epoch`;
-  await x.store.txn({
-    if: [],
-    put: [{ key: at, value: { ...known, from: { ...known.from }, copies: [...known.copies] } }],
-  });
-  return { newest, say: [`${x.app.name}: epoch ${known.epoch}, home ${known.primary}, as the agents know it`] };
-}
-
-/** What agents know and a store of before has not. */
-export const rememberEpochs =
-  (w: StateWiring): RecoverParts['remember'] =>
-  async (store, outputs) => {
-    const apps = (w.config satisfies Config).apps.filter(isShared).filter((a) => a.state.mode === 'single-writer');
-    const each = await Promise.all(apps.map((app) => rememberApp(w, { app, store, outputs })));
-    return { newest: Math.max(0, ...each.map((e) => e.newest)), say: each.flatMap((e) => e.say) };
-  };

@@ -20,11 +20,11 @@ import { gatewayParts } from '../release/adapters/gateway-parts.ts';
 import { gatewayApp } from '../release/gateway/app.ts';
 import type { Known } from '../traffic/index.ts';
 import { coordinationDoor, fleetStore } from './coordination.ts';
-import { rememberEpochs } from './coordination-recover.ts';
 import { type FleetKeys, fleetKeys } from './keys.ts';
 import { ROOT } from './place.ts';
 import { releaseDoor } from './release.ts';
 import { gateFor, stateDoor } from './state.ts';
+import { rememberEpochs } from './state-remember.ts';
 import { trafficDoor } from './traffic.ts';
 
 export interface EngineWiring {

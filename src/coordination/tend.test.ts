@@ -142,6 +142,9 @@ class Played {
     const api = this.kube[m];
     return api === undefined ? undefined : await readStart(api);
   }
+  async uid(m: string, kind: string, name: string): Promise<string | undefined> {
+    return (await this.kube[m]?.get({ group: '', kind, namespace: NAMESPACE, name }))?.metadata.uid;
+  }
   /** A blank member is up once it was told its new name. */
   async states(): Promise<MemberState[]> {
     this.looks++;
@@ -178,8 +181,7 @@ describe('a cluster that was built anew', () => {
     const p = new Played();
     for (const m of ['sao', 'mtl']) await p.build(m, genesis(NAMES));
     await p.build('syd', standing('syd'));
-    const before = (await p.kube['syd']?.get({ group: '', kind: 'Pod', namespace: NAMESPACE, name: MEMBER_POD }))
-      ?.metadata.uid;
+    const before = await p.uid('syd', 'Pod', MEMBER_POD);
     const steps = [];
     const deps = {
       members: NAMES,
@@ -194,17 +196,9 @@ describe('a cluster that was built anew', () => {
     expect(p.log).toEqual(['removed 3', 'added', 'started', 'refused', 'promoted']);
     expect(steps.at(-1)).toBe('3 of 3 members, leader sao');
     expect(steps[0]).toBe('syd has lost its disk: a new member takes its place');
-    const pod = await p.kube['syd']?.get({ group: '', kind: 'Pod', namespace: NAMESPACE, name: MEMBER_POD });
-    expect(pod?.metadata.uid).not.toBe(before);
-    for (const m of NAMES) {
-      const claim = await p.kube[m]?.get({
-        group: '',
-        kind: 'PersistentVolumeClaim',
-        namespace: NAMESPACE,
-        name: DATA_CLAIM,
-      });
-      expect(await p.start(m)).toEqual(standing(m, claim?.metadata.uid));
-    }
+    expect(await p.uid('syd', 'Pod', MEMBER_POD)).not.toBe(before);
+    for (const m of NAMES)
+      expect(await p.start(m)).toEqual(standing(m, await p.uid(m, 'PersistentVolumeClaim', DATA_CLAIM)));
     const map = await p.kube['syd']?.get({ group: '', kind: 'ConfigMap', namespace: NAMESPACE, name: START });
     expect(dictOf(map?.['data'])['join']).toBe('');
   });

@@ -30,6 +30,9 @@ export type MemberAction =
 
 const follows = (s: MemberState | undefined): boolean => s?.up === true && s.leader !== 0n;
 
+const isSettled = (s: Start | undefined, volume: string): boolean =>
+  hasBegun(s) && s?.volume === volume && s.join === undefined && s.force === undefined;
+
 class Round {
   readonly #x: MembersSeen;
   readonly list: readonly MemberEntry[];
@@ -51,13 +54,15 @@ class Round {
 
   settle(): MemberAction[] {
     return this.#x.wanted.flatMap((member) => {
-      const seat = this.#x.seats[member];
-      const s = this.#state(member);
-      if (seat?.volume === undefined || s?.up !== true || !follows(s) || this.#entry(member)?.id !== s.id) return [];
-      const start = standing(member, seat.volume);
-      const same = seat.start?.volume === seat.volume && hasBegun(seat.start) && seat.start?.join === undefined;
-      return same ? [] : [{ do: 'settle' as const, member, start }];
+      const { volume, start } = this.#x.seats[member] ?? {};
+      if (volume === undefined || !this.#takesPart(member) || isSettled(start, volume)) return [];
+      return [{ do: 'settle' as const, member, start: standing(member, volume) }];
     });
+  }
+  /** It runs as the member of the list that has its place. */
+  #takesPart(member: ClusterName): boolean {
+    const s = this.#state(member);
+    return s?.up === true && follows(s) && this.#entry(member)?.id === s.id;
   }
 
   promote(): MemberAction[] {
