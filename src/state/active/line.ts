@@ -74,12 +74,15 @@ export class Line {
       const tail = await logs.tail(origin, this.#sent, this.#page);
       if (tail.is === 'trimmed') return { is: 'trimmed' };
       if (tail.entries.length === 0) return { is: 'done' };
+      // Whoever adds one after that rings again.
+      const all = tail.entries.length < this.#page;
       this.#measure(tail.entries);
       for (const batch of batches(tail.entries)) {
         while (this.#open.size >= WINDOW) await Promise.race(this.#open);
         if (this.#ended()) break;
         this.#send(batch);
       }
+      if (all && !this.#ended()) return { is: 'done' };
     }
   }
 
