@@ -6,7 +6,7 @@ import { introduce } from './introduce.ts';
 import { DATA_CLAIM, MEMBER_POD, NAMESPACE, PEERS_SERVICE, START } from './model.ts';
 import { type MembersSeen, tendMembers } from './plan/members.ts';
 import { genesis, joining, peerUrl, type Start, standing, startObject, startOf } from './plan/start.ts';
-import { readStart } from './tend.ts';
+import { readStart, tend } from './tend.ts';
 
 const NAMES = ['sao', 'mtl', 'syd'] as const;
 const ids: Record<string, bigint> = { sao: 1n, mtl: 2n, syd: 3n };
@@ -175,6 +175,31 @@ class Played {
     },
   };
 }
+
+describe('a store of one member that shall have three', () => {
+  it('is joined by one after the other', async () => {
+    const p = new Played();
+    p.list = [entry('mtl')];
+    await p.build('mtl', standing('mtl', 'disk-mtl'));
+    for (const m of ['sao', 'syd']) await p.build(m, standing(m));
+    const deps = {
+      members: NAMES,
+      told: NAMES,
+      api: (c: ClusterName) => p.kube[c],
+      status: async () => [],
+      membership: p.membership,
+      clock: manualClock(),
+      signal: new AbortController().signal,
+    };
+    const alone = [down('sao'), up('mtl', { leader: 2n }), down('syd')];
+    await tend(deps, alone);
+    await tend(deps, alone);
+    expect(p.log).toEqual(['added']);
+    expect(await tend(deps, alone)).toEqual({ said: ['sao starts with an empty disk'], arriving: true });
+    expect((await p.start('sao'))?.cluster).toContain(`mtl=${peerUrl('mtl')}`);
+    expect(await tend(deps, NAMES.map(down))).toEqual({ said: [], arriving: false });
+  });
+});
 
 describe('a cluster that was built anew', () => {
   it('gets a new member of the store, by `up` alone', async () => {

@@ -1,7 +1,6 @@
 import { dictOf, type KubeApi, type Ref } from '../fleet/index.ts';
 import type { ClusterName, Json, MemberState } from '../kernel/index.ts';
 import { DATA_CLAIM, MEMBER_POD, NAMESPACE, START } from './model.ts';
-import { majority } from './plan/health.ts';
 import { arriving, type MemberAction, type Seat, tendMembers } from './plan/members.ts';
 import { type Start, startObject, startOf } from './plan/start.ts';
 import type { IntroduceDeps } from './ports.ts';
@@ -77,7 +76,8 @@ export interface Tended {
 
 /** Looks at every member's disk and does what is next. Never throws. */
 export async function tend(d: IntroduceDeps, states: readonly MemberState[]): Promise<Tended> {
-  if (!majority(states).holds) return { said: [], arriving: false };
+  // A store may have fewer members than there shall be: whether a majority of those agrees, `list` finds out.
+  if (!states.some((s) => s.up && s.leader !== 0n)) return { said: [], arriving: false };
   const read = async (m: ClusterName): Promise<[ClusterName, Seat | undefined]> => [m, await seatOf(d.api(m))];
   const seats = Object.fromEntries(await Promise.all(d.members.map(read)));
   const list = await d.membership.list().catch(() => undefined);
