@@ -6,8 +6,8 @@ import { type Clock, type ClusterName, fault, type Store } from '../kernel/index
 import type { EtcdAdmin, EtcdOptions } from '../kernel/store-etcd/index.ts';
 
 /**
- * Revisions above everything that anybody who is alive may have seen of the store of before. A member that joins applies
- * them all; with 5,000 to go etcd refuses to start it and says so without a pause.
+ * Revisions above everything that anybody who is alive may have seen of the store of before; a member that joins takes
+ * over all of them.
  */
 const MARGIN = 2000;
 const AT_ONCE = 250;

@@ -193,6 +193,11 @@ async function withAdmin<T>(w: CoordinationWiring, work: (admin: EtcdAdmin) => P
   }
 }
 
+async function nudge(w: CoordinationWiring): Promise<void> {
+  const store = new (await etcd()).EtcdStore(await optionsOf(w));
+  await store.txn({ if: [], put: [{ key: 'nudged', value: w.clock.now() }] }).finally(() => store.close());
+}
+
 /** What an etcd of somebody else needs, others look after. */
 const notOurs = (): never => {
   throw fault('TW5116', {
@@ -232,6 +237,7 @@ export function coordinationDoor(
           addLearner: (url) => withAdmin(w, (a) => a.addLearner(url)),
           promote: (id) => withAdmin(w, (a) => a.promote(id)),
           remove: (id) => withAdmin(w, (a) => a.remove(id)),
+          nudge: () => nudge(w),
         },
         clock,
         signal,

@@ -168,6 +168,7 @@ describe('members meet', () => {
         addLearner: async () => 0n,
         promote: async () => undefined,
         remove: async () => undefined,
+        nudge: async () => undefined,
       },
       clock: manualClock(),
       signal: new AbortController().signal,

@@ -16,6 +16,8 @@ export interface Membership {
   /** Refused until it has caught up. */
   promote(id: bigint): Promise<void>;
   remove(id: bigint): Promise<void>;
+  /** Writes something that nobody reads. */
+  nudge(): Promise<void>;
 }
 
 export interface IntroduceDeps {

@@ -111,6 +111,7 @@ class Played {
   readonly kube: Record<ClusterName, KubeTwin> = {};
   list: MemberEntry[] = NAMES.map((m) => entry(m));
   readonly log: string[] = [];
+  nudges = 0;
   looks = 0;
 
   async build(m: string, start: Start): Promise<void> {
@@ -169,6 +170,7 @@ class Played {
       this.log.push('promoted');
       this.list = this.list.map((e) => (e.id === id ? { ...e, learner: false } : e));
     },
+    nudge: async () => void (this.nudges += 1),
     remove: async (id: bigint) => {
       this.log.push(`removed ${id}`);
       this.list = this.list.filter((e) => e.id !== id);
@@ -195,7 +197,10 @@ describe('a store of one member that shall have three', () => {
     await tend(deps, alone);
     await tend(deps, alone);
     expect(p.log).toEqual(['added']);
+    expect(p.nudges).toBe(0);
     expect(await tend(deps, alone)).toEqual({ said: ['sao starts with an empty disk'], arriving: true });
+    // Else it waits for ever where nobody writes.
+    expect(p.nudges).toBe(1);
     expect((await p.start('sao'))?.cluster).toContain(`mtl=${peerUrl('mtl')}`);
     expect(await tend(deps, NAMES.map(down))).toEqual({ said: [], arriving: false });
   });
