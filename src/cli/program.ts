@@ -27,6 +27,12 @@ function optionOf(arg: ArgSpec): Option {
   return option;
 }
 
+/** Commander takes `--no-wait` for the opposite of a `wait` that is true unless it is said. */
+function valueOf(option: Option, said: Readonly<Record<string, unknown>>): unknown {
+  const value = said[option.attributeName()];
+  return option.negate ? value === false : value;
+}
+
 function argumentOf(arg: ArgSpec): Argument {
   const name = arg.position === 'rest' ? `${arg.name}...` : arg.name;
   return new Argument(arg.position === 'one' ? `<${name}>` : `[${name}]`, arg.help);
@@ -75,16 +81,19 @@ function globalsOf(options: Readonly<Record<string, unknown>>): GlobalOptions {
 
 function leafCommand(spec: CommandSpec, name: string, done: (i: Invocation) => void): Command {
   const command = new Command(name).summary(spec.summary).description(spec.summary);
+  const options = new Map<string, Option>();
   for (const arg of spec.args) {
     if (arg.position) command.addArgument(argumentOf(arg));
-    else command.addOption(optionOf(arg));
+    else options.set(arg.name, optionOf(arg));
   }
+  for (const option of options.values()) command.addOption(option);
   addGlobals(command);
   command.addHelpText('after', `\nExamples:\n${spec.examples.map((e) => `  ${e}`).join('\n')}\n`);
   const names = spec.args.filter((a) => a.position).map((a) => a.name);
   command.action((...all: unknown[]) => {
     const values = all.slice(0, names.length);
-    const raw = { ...command.opts(), ...Object.fromEntries(names.map((n, i) => [n, values[i]])) };
+    const flags = [...options].map(([n, option]) => [n, valueOf(option, command.opts())]);
+    const raw = Object.fromEntries([...flags, ...names.map((n, i) => [n, values[i]])]) as Record<string, unknown>;
     done({ spec, args: checkArgs(spec, raw), global: globalsOf(command.optsWithGlobals()) });
   });
   return command;

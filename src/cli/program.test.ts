@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { type Args, COMMANDS } from '../commands/index.ts';
+import { buildProgram } from './program.ts';
+
+const argsOf = (...words: string[]): Args => {
+  let said: Args | undefined;
+  buildProgram(COMMANDS, '0', (i) => (said = i.args)).parse(['node', 'tw', ...words]);
+  if (said === undefined) throw new Error('no verb ran');
+  return said;
+};
+
+describe('flags', () => {
+  it('one that begins with no is what it says, and is not the opposite of another', () => {
+    expect(argsOf('release', 'guestbook@v2')['noWait']).toBe(false);
+    expect(argsOf('release', 'guestbook@v2', '--no-wait')['noWait']).toBe(true);
+  });
+
+  it('every flag of every verb arrives under its own name', () => {
+    const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+    for (const spec of COMMANDS) {
+      const places = spec.args.filter(
+        (a) => a.position === 'one' || (a.position && 'needed' in a.type && a.type.needed),
+      );
+      const needed = spec.args.filter((a) => !a.position && 'needed' in a.type && a.type.needed === true);
+      const words = [
+        ...spec.verb.split(' '),
+        ...places.map(() => 'x'),
+        ...needed.flatMap((a) => [`--${kebab(a.name)}`, 'x']),
+      ];
+      for (const flag of spec.args.filter((a) => a.type.is === 'flag'))
+        expect(argsOf(...words, `--${kebab(flag.name)}`)[flag.name], `${spec.verb} ${flag.name}`).toBe(true);
+    }
+  });
+});
