@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, Rig, ROOT } from './rig.ts';
-import { CLUSTERS, kept, StateRig, type Story } from './state-rig.ts';
+import { eventually, Rig, ROOT } from '../e2e/rig.ts';
+import { CLUSTERS, kept, StateRig, type Story } from '../e2e/state-rig.ts';
 
 /** One list in three clouds that all take writes: after every fault all have the same, each entry once. */
 const rig = new Rig({ TW_CONFIG: join(ROOT, 'examples', 'guestbook', 'active.config.ts') });
