@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { forgetReleases } from './forget.ts';
 import { type Doc, eventually, type Ran, Rig, ROOT, visits } from './rig.ts';
 
 /** Blue/green over three clusters, with real gateways, users and faults; one world, one release after the other. */
@@ -196,6 +197,7 @@ describe('losses and other hands', () => {
     // It stands still, so that it ends by what it then sees and not by how fast this machine is.
     process.kill(first.pid, 'SIGSTOP');
     for (const end of ['', '-wal', '-shm']) rmSync(join(rig.state, `journal.db${end}`), { force: true });
+    await forgetReleases(rig, 'mtl');
     const other = await release(`guestbook@${from}`);
     expect(other.problem).toMatchObject({ code: 'TW7040', fix: [{ command: 'tw resume --recover' }] });
     const found = await rig.json('resume', '--recover', '--yes');
