@@ -60,16 +60,19 @@ function open(cluster: string, o: ClusterOutput, w: EngineWiring): KubeApi {
 /** Clients are opened once per cluster and endpoint. */
 function kubeDoor(w: EngineWiring): { get: Engine['kube']; close(): Promise<void> } {
   const apis = new Map<string, KubeApi>();
+  let closed = false;
   return {
     get: (cluster, outputs) => {
       const o = outputs[cluster];
-      if (o === undefined) return undefined;
+      // What is opened after the end nobody closes.
+      if (o === undefined || closed) return undefined;
       const key = `${cluster} ${o.endpoint}`;
       const api = apis.get(key) ?? open(cluster, o, w);
       apis.set(key, api);
       return api;
     },
     close: async () => {
+      closed = true;
       await Promise.all([...apis.values()].map((api) => api.close()));
     },
   };

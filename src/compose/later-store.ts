@@ -1,14 +1,17 @@
-import type { Store } from '../kernel/index.ts';
+import { fault, type Store } from '../kernel/index.ts';
 
-/** A store that is opened when first asked; an opening that failed is tried again. */
+/** A store that is opened when first asked; an opening that failed is tried again. Once closed it is never opened. */
 export function laterStore(open: () => Promise<Store>): Store {
   let opened: Promise<Store> | undefined;
-  const store = (): Promise<Store> => {
+  let closed = false;
+  const store = async (): Promise<Store> => {
+    // Who asks late would leave a connection that nobody closes, and the process would never end.
+    if (closed) throw fault('TW1020', { why: ['it is closed'] });
     opened ??= open().catch((e: unknown) => {
       opened = undefined;
       throw e;
     });
-    return opened;
+    return await opened;
   };
   return {
     get: async (key) => (await store()).get(key),
@@ -21,6 +24,7 @@ export function laterStore(open: () => Promise<Store>): Store {
     },
     lease: async (ttlMs) => (await store()).lease(ttlMs),
     close: async () => {
+      closed = true;
       await (await opened?.catch(() => undefined))?.close();
     },
   };
