@@ -1,29 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { fault, type Journal, manualClock, memoryJournal } from '../kernel/index.ts';
 import type { SnapshotManifest } from '../state/index.ts';
+import { manifestOf as made } from '../state/testing/manifest.ts';
 import type { Context, Io } from './context.ts';
 import { stateStatus } from './state.ts';
 import { stateBackup, stateBackups, stateRestore } from './state-backup.ts';
 import { dueBackups } from './state-schedule.ts';
 
 const HOUR = 3_600_000;
-const made = (at: number, x: Partial<SnapshotManifest> = {}): SnapshotManifest => ({
-  id: `book-${at}`,
-  fleet: 'f',
-  app: 'book',
-  at,
-  tookMs: 1,
-  kind: 'snapshot',
-  from: 'ca',
-  home: 'au',
-  log: { epoch: 3, replid: 'r', offset: 100 },
-  engine: '7.0.15',
-  size: 2048,
-  sha256: 'ab',
-  keys: 5,
-  is: 'verified',
-  ...x,
-});
 
 interface Rig {
   c: Context;
@@ -156,7 +140,7 @@ it('tw state status shows how old the last verified snapshot is', async () => {
   expect(await row()).toMatchObject({ tone: 'warn', label: [{ s: 'book: no verified snapshot' }] });
   r.all = [made(0)];
   r.clock.advance(HOUR);
-  expect(await row()).toMatchObject({ tone: 'ok', label: [{ s: 'book: last verified snapshot 60 min old' }] });
+  expect(await row()).toMatchObject({ tone: 'ok', label: [{ s: 'book: last verified snapshot 1 h 0 min old' }] });
   r.clock.advance(2 * HOUR);
   expect(await row()).toMatchObject({ tone: 'warn' });
 });

@@ -1,6 +1,5 @@
-import { type Row, text, toJson, untrusted } from '../kernel/index.ts';
+import { duration, type Row, text, toJson, untrusted } from '../kernel/index.ts';
 import type { SnapshotManifest } from '../state/index.ts';
-import { age } from './age.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import { chosenOne, doorOf } from './state.ts';
@@ -17,7 +16,7 @@ function rowOf(m: SnapshotManifest, now: number): Row {
     label: [untrusted(m.id)],
     cells: {
       is: [text(says)],
-      age: [text(age(now - m.at))],
+      age: [text(duration(now - m.at))],
       from: [text(m.from)],
       keys: [text(m.keys === undefined ? '' : `${m.keys} keys`)],
       size: [text(size(m.size))],

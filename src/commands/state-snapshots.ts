@@ -1,7 +1,6 @@
 import type { AppConfig } from '../config/index.ts';
-import { type Row, untrusted } from '../kernel/index.ts';
+import { duration, type Row, untrusted } from '../kernel/index.ts';
 import { lastVerified, type SnapshotManifest } from '../state/index.ts';
-import { age } from './age.ts';
 import type { Context } from './context.ts';
 import type { StateDoor, StateFacts } from './ports.ts';
 
@@ -19,7 +18,7 @@ function wished(apps: readonly AppConfig[], name: string): number | undefined {
 
 function rowOf(app: string, x: { last: SnapshotManifest | undefined; late: boolean; why?: string; now: number }): Row {
   const { last } = x;
-  const say = last === undefined ? 'no verified snapshot' : `last verified snapshot ${age(x.now - last.at)} old`;
+  const say = last === undefined ? 'no verified snapshot' : `last verified snapshot ${duration(x.now - last.at)} old`;
   const why = x.why ?? last?.id;
   return {
     key: `snapshot ${app}`,

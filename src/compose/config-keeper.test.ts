@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import type { ConfigState } from '../server/index.ts';
 import { ConfigKeeper } from './config-keeper.ts';
+import { served } from './testing/served.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-keeper-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -76,37 +76,18 @@ export default { fleet: 'shop' as string, protect, accounts: { aws: { account: '
   expect(told.at(-1)?.problem).toBeNull();
 }, 30_000);
 
-const TW = resolve(import.meta.dirname, '..', '..', 'bin', 'tw.js');
-
 it('tw serve: looks, verbs and the dashboard follow the file while it runs', async () => {
   const [at, file] = [join(dir, 'served'), join(dir, 'served', 'tradewind.config.ts')];
   mkdirSync(at);
   const program = (freezes: string): string =>
     `export default { fleet: 'shop', accounts: { aws: { account: '111122223333' } }, clusters: { eu: { cloud: 'aws', region: 'eu-west-1' } }, freezes: ${freezes} };\n`;
   writeFileSync(file, program('[]'));
-  const env = { ...process.env, TW_STATE_DIR: join(at, 'state'), CI: '1' };
-  const child = spawn(process.execPath, [TW, 'serve', '--port', '0', '--config', file], { cwd: at, env });
-  let said = '';
-  for (const s of [child.stdout, child.stderr]) s.on('data', (d: Buffer) => (said += d.toString()));
-  const ended = new Promise<number | null>((go) => child.on('exit', go));
-  const until = async <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> => {
-    for (let i = 0; i < 1000; i++) {
-      const found = await look();
-      if (found !== undefined) return found;
-      await new Promise((go) => setTimeout(go, 20));
-    }
-    throw new Error(`late: ${said}`);
-  };
+  const server = await served({ cwd: at, state: join(at, 'state'), config: file });
+  const { get, until } = server;
   try {
-    const [, url = '', secret = ''] = await until(() => /dashboard: (\S+?)\/#code=(\S+)/.exec(said) ?? undefined);
-    const headers: Record<string, string> = { 'content-type': 'application/json', origin: url, 'x-tradewind': '1' };
-    const login = await fetch(`${url}/api/v1/login`, { method: 'POST', headers, body: JSON.stringify({ secret }) });
-    headers['cookie'] = (login.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
-    const get = async (path: string): Promise<{ data: unknown }> =>
-      (await (await fetch(`${url}/api/v1${path}`, { headers })).json()) as { data: unknown };
-    const state = async (): Promise<ConfigState> => (await get('/views/config')).data as ConfigState;
+    const state = async (): Promise<ConfigState> => ((await get('/views/config')) as { data: ConfigState }).data;
     const frozen = async (): Promise<unknown[]> =>
-      ((await get('/commands/locks')).data as { barriers: unknown[] }).barriers;
+      ((await get('/commands/locks')) as { data: { barriers: unknown[] } }).data.barriers;
     const first = await state();
     expect([first.problem, first.id, await frozen()]).toEqual([null, expect.stringMatching(/^[0-9a-f]{12}$/), []]);
     const always = "[{ name: 'always', because: 'so', zone: 'UTC', from: '00:00', to: '24:00' }]";
@@ -116,17 +97,14 @@ it('tw serve: looks, verbs and the dashboard follow the file while it runs', asy
     expect(second.id).not.toBe(first.id);
     writeFileSync(file, program('{ never: true }'));
     // Nobody asks: it is told by itself.
-    await until(() => (said.includes('TW1003') ? true : undefined));
-    expect(said).toContain(`${second.id ?? ''} goes on`);
+    await until(() => (server.said().includes('TW1003') ? true : undefined));
+    expect(server.said()).toContain(`${second.id ?? ''} goes on`);
     const bad = await state();
     expect([bad.id, bad.problem?.code, (await frozen()).length]).toEqual([second.id, 'TW1003', 1]);
-    const lifted = await fetch(`${url}/api/v1/commands/freeze`, {
-      ...{ method: 'POST', headers: { ...headers, 'idempotency-key': 'a-key-of-my-own' } },
-      body: JSON.stringify({ because: 'a look' }),
-    });
+    const key = { 'idempotency-key': 'a-key-of-my-own' };
+    const lifted = await server.post('/commands/freeze', { because: 'a look' }, key);
     expect(((await lifted.json()) as { warnings: { code: string }[] }).warnings.map((w) => w.code)).toEqual(['TW1005']);
   } finally {
-    child.kill('SIGTERM');
-    await ended;
+    await server.stop();
   }
 }, 90_000);

@@ -98,6 +98,21 @@ const wireOf = (s: Settings, keys: DataKeys, door: AgentDoor) =>
     log,
   });
 
+/** Runs an agent, and says how it stands to whoever asks, until a signal lets it leave in order. */
+async function untilLeft(
+  agent: { report(): object; leave(): void; run(signal: AbortSignal): Promise<void> },
+  events: readonly AgentNote[],
+): Promise<void> {
+  const http = await serveStatus(
+    PORTS.http,
+    () => true,
+    () => ({ ...agent.report(), events }),
+  );
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => agent.leave());
+  await agent.run(new AbortController().signal);
+  http.close();
+}
+
 /** Where all clusters write: until SIGTERM, then the others get what they lack and Redis is ended. */
 async function runActiveAgent(s: Settings, keys: DataKeys): Promise<void> {
   const { events, hear } = ring();
@@ -108,15 +123,7 @@ async function runActiveAgent(s: Settings, keys: DataKeys): Promise<void> {
   const others = s.voters.filter((v) => v !== s.cluster);
   const password = keys.users.sync;
   agent = new ActiveAgent({ me: s.cluster, others, clock: systemClock, redis, wire, password, note: hear });
-  const here = agent;
-  const http = await serveStatus(
-    PORTS.http,
-    () => true,
-    () => ({ ...here.report(), events }),
-  );
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => here.leave());
-  await here.run(new AbortController().signal);
-  http.close();
+  await untilLeft(agent, events);
   redis.close();
   await wire.close();
 }
@@ -153,18 +160,11 @@ async function runHomeAgent(s: Settings, keys: DataKeys): Promise<void> {
     },
   });
   const here = agent;
-  const http = await serveStatus(
-    PORTS.http,
-    () => true,
-    () => ({ ...here.report(), events }),
-  );
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => here.leave());
   const end = new AbortController();
   const leading = leaderElsewhere(s, keys, { home: () => here.report().look?.role === 'primary', signal: end.signal });
-  await here.run(new AbortController().signal);
+  await untilLeft(here, events);
   end.abort();
   await leading;
-  http.close();
   redis.close();
   await Promise.all([wire.close(), store.close()]);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Counted, Manifest } from './model.ts';
+import { manifestOf as made } from '../testing/manifest.ts';
+import type { Counted } from './model.ts';
 import { chooseCopy, givenUp, idOf, isDue, keysBetween, lastVerified, misfit, outdated, tooOld } from './plan.ts';
 
 const counted = (keys: number, offset: number): Counted => ({
@@ -9,23 +10,6 @@ const counted = (keys: number, offset: number): Counted => ({
   keys,
   offset,
   epoch: 3,
-});
-const made = (at: number, x: Partial<Manifest> = {}): Manifest => ({
-  id: `b-${at}`,
-  fleet: 'f',
-  app: 'b',
-  at,
-  tookMs: 1,
-  kind: 'snapshot',
-  from: 'ca',
-  home: 'au',
-  log: { epoch: 3, replid: 'r', offset: 100 },
-  engine: '7.0.15',
-  size: 1,
-  sha256: '',
-  keys: 5,
-  is: 'verified',
-  ...x,
 });
 
 describe('which copy is read', () => {
@@ -91,7 +75,7 @@ describe('when', () => {
   it('a release waits for one that is young enough', () => {
     expect(tooOld(undefined, hour, 0)).toBe('state: no verified snapshot');
     expect(tooOld(made(0), hour, hour)).toBeUndefined();
-    expect(tooOld(made(0), hour, 2 * hour)).toBe('state: the last verified snapshot is 120 min old, limit 60 min');
+    expect(tooOld(made(0), hour, 2 * hour)).toBe('state: the last verified snapshot is 2 h 0 min old, limit 1 h 0 min');
   });
 });
 

@@ -1,4 +1,4 @@
-import type { ClusterName } from '../../kernel/index.ts';
+import { type ClusterName, duration } from '../../kernel/index.ts';
 import type { Counted, Expected, Loaded, Manifest, Step } from './model.ts';
 
 export interface CopyThere {
@@ -82,12 +82,12 @@ export function tooOld(last: Manifest | undefined, maxAge: number, now: number):
   if (last === undefined) return 'state: no verified snapshot';
   const age = now - last.at;
   if (age <= maxAge) return undefined;
-  return `state: the last verified snapshot is ${Math.round(age / 60_000)} min old, limit ${Math.round(maxAge / 60_000)} min`;
+  return `state: the last verified snapshot is ${duration(age)} old, limit ${duration(maxAge)}`;
 }
 
 /** What a restore gives up, as far as positions tell. */
 export function givenUp(m: Manifest, now: { log: Manifest['log']; keys: number } | undefined, at: number): string[] {
-  const age = `the snapshot is of ${new Date(m.at).toISOString()}, ${Math.round((at - m.at) / 60_000)} min ago`;
+  const age = `the snapshot is of ${new Date(m.at).toISOString()}, ${duration(at - m.at)} ago`;
   if (now === undefined) return [age, 'nobody can say what was written since'];
   const keys = `keys: ${m.keys ?? '?'} in the snapshot, ${now.keys} now`;
   if (now.log.epoch === m.log.epoch && now.log.replid === m.log.replid)

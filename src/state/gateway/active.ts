@@ -1,7 +1,7 @@
 // The gateway where every cluster takes writes: both doors lead to the Redis of this cluster, and there is no home to find.
 import { startGateway } from './gateway.ts';
 import { Homes } from './homes.ts';
-import { type ClusterGateway, type GatewayParts, localStream } from './run.ts';
+import { type ClusterGateway, doorsOf, type GatewayParts, localStream } from './run.ts';
 
 export interface ActiveGatewayParts
   extends Pick<GatewayParts, 'me' | 'redis' | 'secrets' | 'clock' | 'holdMs' | 'ackMs' | 'listen'> {
@@ -23,13 +23,7 @@ export async function activeGateway(p: ActiveGatewayParts): Promise<ClusterGatew
     openHome: here,
     openLocal: here,
     active: p.ack,
-    secrets: p.secrets,
-    clock: p.clock,
-    holdMs: p.holdMs,
-    ...(p.ackMs === undefined ? {} : { ackMs: p.ackMs }),
-    ...(p.listen.host === undefined ? {} : { host: p.listen.host }),
-    writePort: p.listen.write,
-    readPort: p.listen.read,
+    ...doorsOf(p),
   });
   // All gateways of a cluster use one Redis: they have nothing to tell each other.
   return Object.setPrototypeOf({ peers: { size: 0, told: 0, skipped: 0 } }, gate) as ClusterGateway;

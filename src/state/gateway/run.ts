@@ -61,6 +61,17 @@ async function meet(p: GatewayParts, tokens: Tokens): Promise<Peers | undefined>
   return await Peers.start({ net, peers: () => peers(), tokens, clock, id: randomUUID() });
 }
 
+/** What every gateway tells its doors. */
+export const doorsOf = (p: Pick<GatewayParts, 'secrets' | 'clock' | 'holdMs' | 'ackMs' | 'listen'>) => ({
+  secrets: p.secrets,
+  clock: p.clock,
+  holdMs: p.holdMs,
+  ...(p.ackMs === undefined ? {} : { ackMs: p.ackMs }),
+  ...(p.listen.host === undefined ? {} : { host: p.listen.host }),
+  writePort: p.listen.write,
+  readPort: p.listen.read,
+});
+
 /** A stream to the Redis of this cluster. */
 export async function localStream(redis: GatewayParts['redis']): Promise<Duplex> {
   const socket = connect(redis);
@@ -81,13 +92,7 @@ export async function clusterGateway(p: GatewayParts): Promise<ClusterGateway> {
     ...(peers === undefined ? {} : { peers }),
     openHome: (v) => (v.primary === p.me ? openLocal() : p.wire.open(v.primary, 'data', { epoch: v.epoch, hop: 0 })),
     openLocal,
-    secrets: p.secrets,
-    clock: p.clock,
-    holdMs: p.holdMs,
-    ...(p.ackMs === undefined ? {} : { ackMs: p.ackMs }),
-    ...(p.listen.host === undefined ? {} : { host: p.listen.host }),
-    writePort: p.listen.write,
-    readPort: p.listen.read,
+    ...doorsOf(p),
   });
   const gate = await starting.catch(async (error: unknown) => {
     await peers?.close();
