@@ -193,9 +193,22 @@ async function withAdmin<T>(w: CoordinationWiring, work: (admin: EtcdAdmin) => P
   }
 }
 
-async function nudge(w: CoordinationWiring): Promise<void> {
-  const store = new (await etcd()).EtcdStore(await optionsOf(w));
-  await store.txn({ if: [], put: [{ key: 'nudged', value: w.clock.now() }] }).finally(() => store.close());
+/** One admin for many questions, opened once it can be: connections through API servers far away are dear. */
+function keptAdmin(w: CoordinationWiring) {
+  let kept: Promise<EtcdAdmin> | undefined;
+  const admin = (): Promise<EtcdAdmin> => {
+    kept ??= optionsOf(w)
+      .then(async (o) => new (await etcd()).EtcdAdmin(o))
+      .catch((e: unknown) => {
+        kept = undefined;
+        throw e;
+      });
+    return kept;
+  };
+  return {
+    ask: async <T>(work: (a: EtcdAdmin) => Promise<T>): Promise<T> => await work(await admin()),
+    close: async (): Promise<void> => (await kept?.catch(() => undefined))?.close(),
+  };
 }
 
 /** What an etcd of somebody else needs, others look after. */
@@ -223,25 +236,28 @@ export function coordinationDoor(
     systemApp: async (outputs) => (c.kind === 'members' ? await systemApp(w, c, outputs) : undefined),
     introduce: async function* (outputs, signal) {
       if (c.kind !== 'members') return;
-      const { clock } = w;
-      yield* introduce({
-        members: c.members,
-        told: [...c.members, ...guestsOf(w.config, c)],
-        api: (cluster) => w.kube(cluster, outputs),
-        status: async () =>
-          await status().catch((e: unknown) =>
-            c.members.map((name) => ({ name, up: false as const, why: e instanceof Error ? e.message : String(e) })),
-          ),
-        membership: {
-          list: () => withAdmin(w, (a) => a.list()),
-          addLearner: (url) => withAdmin(w, (a) => a.addLearner(url)),
-          promote: (id) => withAdmin(w, (a) => a.promote(id)),
-          remove: (id) => withAdmin(w, (a) => a.remove(id)),
-          nudge: () => nudge(w),
-        },
-        clock,
-        signal,
-      });
+      const { ask, close } = keptAdmin(w);
+      const silent = (e: unknown) =>
+        c.members.map((name) => ({ name, up: false as const, why: e instanceof Error ? e.message : String(e) }));
+      try {
+        yield* introduce({
+          members: c.members,
+          told: [...c.members, ...guestsOf(w.config, c)],
+          api: (cluster) => w.kube(cluster, outputs),
+          status: () => ask((a) => a.status()).catch(silent),
+          membership: {
+            list: () => ask((a) => a.list()),
+            addLearner: (url) => ask((a) => a.addLearner(url)),
+            promote: (id) => ask((a) => a.promote(id)),
+            remove: (id) => ask((a) => a.remove(id)),
+            nudge: () => ask((a) => a.nudge()),
+          },
+          clock: w.clock,
+          signal,
+        });
+      } finally {
+        await close();
+      }
     },
     status,
     snapshot: (path, signal) =>

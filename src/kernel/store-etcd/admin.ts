@@ -1,4 +1,4 @@
-import { LED } from './keys.ts';
+import { bytes, LED } from './keys.ts';
 import { type EtcdOptions, type Member, Members, unreachable } from './members.ts';
 import { reasonOf } from './reasons.ts';
 
@@ -30,8 +30,10 @@ export interface MemberEntry {
 /** Members of etcd as those who look after them see them. */
 export class EtcdAdmin {
   readonly #members: Members;
+  readonly #root: string;
 
   constructor(o: EtcdOptions) {
+    this.#root = o.root;
     this.#members = new Members(o);
   }
 
@@ -83,6 +85,14 @@ export class EtcdAdmin {
   /** Throws TW1020. */
   async remove(id: bigint): Promise<void> {
     await this.#members.ask('member', (m, o) => m.cluster.memberRemove({ ID: id }, { ...o, ...LED }));
+  }
+
+  /** Writes something that nobody reads. Throws TW1020. */
+  async nudge(): Promise<void> {
+    const put = { key: bytes(`${this.#root}nudged`), value: bytes('') };
+    await this.#members.ask('nudge', (m, o) =>
+      m.kv.txn({ success: [{ request: { case: 'requestPut', value: put } }] }, { ...o, ...LED }),
+    );
   }
 
   /** The database of the first member that answers, as etcd keeps it, with a checksum at its end. Throws TW1020. */

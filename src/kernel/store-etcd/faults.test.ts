@@ -190,6 +190,18 @@ describe.skipIf(!existsSync(ETCD))('three members', () => {
     expect(file.includes('v'.repeat(1000))).toBe(true);
   }, 60_000);
 
+  it('a nudge is one entry more, and nothing else', async () => {
+    await write('k', 'before');
+    const index = async (): Promise<bigint> => {
+      const [first] = await admin.status();
+      return first?.up === true ? first.index : 0n;
+    };
+    const [revision, at] = [(await store.get('k')).revision, await index()];
+    await admin.nudge();
+    await expect.poll(index, long).toBeGreaterThan(at);
+    expect(await store.get('k')).toEqual({ value: 'before', revision });
+  }, 60_000);
+
   it('a fourth member is a learner first; a voter may change its address', async () => {
     // etcd takes no member while it is not sure of those it has.
     let id = 0n;
