@@ -1,8 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fault, startOf, text } from '../kernel/index.ts';
+import { fault, replaceFile, startOf, text } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import type { Outcome } from './model.ts';
 import { accessOf } from './tokens.ts';
@@ -32,7 +32,7 @@ export function servingAt(stateDir: string): Serving | undefined {
 /** Says where this process serves; the returned function takes it back. */
 export function announce(stateDir: string, url: string): () => void {
   const me: Serving = { url, pid: process.pid, started: startOf(process.pid) ?? '', host: hostname() };
-  writeFileSync(file(stateDir), `${JSON.stringify(me, null, 2)}\n`, { mode: 0o600 });
+  replaceFile(file(stateDir), `${JSON.stringify(me, null, 2)}\n`);
   return () => {
     if (servingAt(stateDir)?.pid === process.pid) rmSync(file(stateDir), { force: true });
   };

@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fault, type Row, text, toJson, untrusted } from '../kernel/index.ts';
+import { fault, madeOnce, type Row, replaceFile, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import { ROLES } from './table-server.ts';
@@ -31,27 +30,23 @@ const file = (stateDir: string): string => join(stateDir, 'access.json');
 
 export const sha256 = (s: string): string => createHash('sha256').update(s).digest('hex');
 
+const textOf = (access: Access): string => `${JSON.stringify(access, null, 2)}\n`;
+
 function write(stateDir: string, access: Access): void {
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const temporary = `${file(stateDir)}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(access, null, 2)}\n`, { mode: 0o600 });
-  renameSync(temporary, file(stateDir));
+  replaceFile(file(stateDir), textOf(access));
 }
 
 /** Reads it, makes it when there is none. */
 export function accessOf(stateDir: string): Access {
   try {
-    return JSON.parse(readFileSync(file(stateDir), 'utf8')) as Access;
+    const fresh = (): Access => ({ key: randomBytes(32).toString('base64url'), tokens: [] });
+    return JSON.parse(madeOnce(file(stateDir), () => textOf(fresh()))) as Access;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
-      throw fault('TW8015', {
-        value: file(stateDir),
-        cause,
-        fix: [{ say: 'Mend the file, or remove it to begin anew.' }],
-      });
-    const fresh: Access = { key: randomBytes(32).toString('base64url'), tokens: [] };
-    write(stateDir, fresh);
-    return fresh;
+    throw fault('TW8015', {
+      value: file(stateDir),
+      cause,
+      fix: [{ say: 'Mend the file, or remove it to begin anew.' }],
+    });
   }
 }
 

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { madeOnce } from '../kernel/index.ts';
 import { makeKeys, type TrafficKeys } from '../traffic/index.ts';
 
 /** Secrets of one fleet on this machine: they sign snapshots and key the digests of Secret values. */
@@ -12,13 +11,6 @@ export interface FleetKeys {
 
 /** Reads the keys, or makes them once; the file is the owner's alone. */
 export function fleetKeys(path: string): FleetKeys {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as FleetKeys;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  const keys: FleetKeys = { traffic: makeKeys(), values: randomBytes(32).toString('hex') };
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileSync(path, JSON.stringify(keys), { mode: 0o600, flag: 'wx' });
-  return keys;
+  const make = (): FleetKeys => ({ traffic: makeKeys(), values: randomBytes(32).toString('hex') });
+  return JSON.parse(madeOnce(path, () => JSON.stringify(make()))) as FleetKeys;
 }

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { findConfig } from '../config/find.ts';
 import type { Config } from '../config/index.ts';
 import type { Place } from '../infra/index.ts';
-import { fault } from '../kernel/index.ts';
+import { fault, replaceFile } from '../kernel/index.ts';
 
 /** The product's own folder: sources, modules, schemas. */
 export const ROOT = resolve(import.meta.dirname, '..', '..');
@@ -67,8 +67,7 @@ export function rememberProject(stateDir: string, project: Project): void {
   const known = readProject(stateDir);
   if (known?.config === project.config && known.place === project.place) return;
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    writeFileSync(file(stateDir), `${JSON.stringify(project, null, 2)}\n`, { mode: 0o600 });
+    replaceFile(file(stateDir), `${JSON.stringify(project, null, 2)}\n`);
   } catch {
     // not remembered
   }

@@ -92,7 +92,7 @@ describe('somebody pulls the plug of tw', () => {
   it('kill -9: the lock of the living is respected, that of the dead taken over; the run is followed', async () => {
     await gone('syd');
     const run = await creating();
-    const second = await rig.json('up', '--yes');
+    const second = await up('--no-wait');
     expect([second.code, second.problem?.code]).toEqual([7, 'TW6201']);
     process.kill(run.pid, 'SIGKILL');
     await run.ended;

@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fault } from '../../kernel/index.ts';
+import { fault, replaceFile } from '../../kernel/index.ts';
 
 /** A token and the one server it is for. */
 interface SignIn {
@@ -46,9 +46,6 @@ export const howToSignIn = [
 
 /** Keeps a token for one server; the file is its owner's alone. */
 export function keepToken(stateDir: string, signIn: SignIn): string {
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const temporary = `${file(stateDir)}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(signIn)}\n`, { mode: 0o600 });
-  renameSync(temporary, file(stateDir));
+  replaceFile(file(stateDir), `${JSON.stringify(signIn)}\n`);
   return file(stateDir);
 }

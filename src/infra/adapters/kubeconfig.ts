@@ -1,16 +1,12 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { fault } from '../../kernel/index.ts';
+import { resolve } from 'node:path';
+import { fault, replaceFile } from '../../kernel/index.ts';
 import { kubeconfigText } from '../kubeconfig.ts';
 import type { Outputs, Place } from '../model.ts';
 import { cacheDirOf, identityEnv } from './credentials/index.ts';
 
 function write(path: string, text: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const part = `${path}.${process.pid}.part`;
-    writeFileSync(part, text, { mode: 0o600 });
-    renameSync(part, path);
+    replaceFile(path, text);
   } catch (cause) {
     throw fault('TW2107', { value: path, cause });
   }

@@ -1,7 +1,5 @@
 import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import {
   BasicConstraintsExtension,
   cryptoProvider,
@@ -14,7 +12,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { type Clock, fault } from '../../kernel/index.ts';
+import { type Clock, fault, madeOnce, readFile, replaceFile } from '../../kernel/index.ts';
 
 /** PEM. */
 export interface KeyPair {
@@ -104,24 +102,24 @@ async function makeLeaf(ca: KeyPair, wish: Wish, now: number): Promise<KeyPair> 
   return { cert: cert.toString('pem'), key: await keyPem(keys) };
 }
 
-function read(path: string): Kept | undefined {
+function at<T>(path: string, work: () => T): T {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Kept;
+    return work();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw fault('TW2140', { value: path, cause: error });
   }
 }
 
-function write(path: string, kept: Kept): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const temporary = `${path}.${process.pid}`;
-    writeFileSync(temporary, JSON.stringify(kept), { mode: 0o600 });
-    renameSync(temporary, path);
-  } catch (error) {
-    throw fault('TW2140', { value: path, cause: error });
-  }
+const read = (path: string): Kept | undefined =>
+  at(path, () => {
+    const text = readFile(path);
+    return text === undefined ? undefined : (JSON.parse(text) as Kept);
+  });
+
+/** Of two that make an authority at once, both get the one that stands in the file. */
+function make(path: string, kept: Kept): Kept {
+  const text = JSON.stringify(kept);
+  return at(path, () => JSON.parse(madeOnce(path, () => text)) as Kept);
 }
 
 /** The authority of this folder, if it has one. Throws TW2140. */
@@ -131,9 +129,7 @@ export function knownCa(path: string): string | undefined {
 
 /** Opens the authority, or makes it once. Throws TW2140. */
 export async function fleetCa(path: string, fleet: string, clock: Clock): Promise<FleetCa> {
-  const found = read(path);
-  const kept = found ?? { ca: await makeCa(fleet, clock.now()), issued: {} };
-  if (found === undefined) write(path, kept);
+  const kept = read(path) ?? make(path, { ca: await makeCa(fleet, clock.now()), issued: {} });
   return {
     cert: kept.ca.cert,
     issue: async (wish) => {
@@ -143,7 +139,7 @@ export async function fleetCa(path: string, fleet: string, clock: Clock): Promis
         return { cert: old.cert, key: old.key };
       const made = await makeLeaf(kept.ca, wish, clock.now());
       kept.issued[wish.name] = { ...made, hosts: wish.hosts };
-      write(path, kept);
+      at(path, () => replaceFile(path, JSON.stringify(kept)));
       return made;
     },
   };

@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { digest, type Json } from '../../../kernel/index.ts';
+import { digest, type Json, replaceFile } from '../../../kernel/index.ts';
 import type { KubeToken } from './model.ts';
 
 /** A token this close to its end is not handed out any more. */
@@ -25,10 +25,7 @@ export function tokenCache(dir: string): TokenCache {
     },
     put: (key, token) => {
       try {
-        mkdirSync(dir, { recursive: true, mode: 0o700 });
-        const part = `${file(key)}.${process.pid}`;
-        writeFileSync(part, JSON.stringify(token), { mode: 0o600 });
-        renameSync(part, file(key));
+        replaceFile(file(key), JSON.stringify(token));
       } catch {
         // a cache that cannot be written costs time, nothing else
       }
