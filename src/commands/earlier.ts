@@ -5,9 +5,14 @@ import type { Io } from './context.ts';
 import { mirror } from './mirror.ts';
 import type { Engine } from './ports.ts';
 
-/** Runs of an earlier `tw` that have no end in the journal, as a warning for verbs that only look. */
+/** Others may be looking right now, and whoever was killed while looking has lost nothing. */
+const looks = (verb: string): boolean => /^(init|plan|verify)\b/.test(verb);
+
+/** Runs of an earlier `tw` that change clouds and have no end in the journal, as a warning for verbs that only look. */
 export function earlierRuns(e: Engine): Problem[] {
-  const { open, intents } = unfinished(e.infra);
+  const all = unfinished(e.infra);
+  const open = all.open.filter((o) => !looks(o.ref.verb));
+  const intents = all.intents.filter((key) => !looks(key.split('/')[2] ?? ''));
   if (open.length + intents.length === 0) return [];
   const why = open.map(({ ref }) =>
     e.infra.tf.runs.alive(ref)
