@@ -193,8 +193,8 @@ describe('losses and other hands', () => {
       const [newest] = await history();
       expect(newest?.release).not.toBe(before);
       // Only a switch that was moved proves a commit to those who find nothing else.
-      const { clusters } = (await rig.json('why', `#${newest?.release}`)).data as unknown as ReleaseData;
-      expect(clusters.map((c) => c.flippedAtMs)).not.toContain(null);
+      const { lanes } = (await rig.json('why', `#${newest?.release}`)).data as unknown as { lanes: Lane[] };
+      expect(lanes.map((l) => l.flippedAtMs)).not.toContain(null);
     });
     // It stands still, so that it ends by what it then sees and not by how fast this machine is.
     process.kill(first.pid, 'SIGSTOP');

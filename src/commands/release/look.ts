@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { placedClusters, type Released, releasedApp } from './gather.ts';
 import { type Holding, holdingRows, holdings } from './holdings.ts';
+import { flips } from './watch.ts';
 
 interface VersionRow {
   cluster: string;
@@ -169,7 +170,7 @@ export async function whyRelease(c: Context, id: string): Promise<Outcome> {
   for (const app of config.apps.filter((a) => a.release !== undefined)) {
     const story = stories(facts, app.name).find((s) => s.record.release === wanted);
     if (story === undefined) continue;
-    const shown = releaseView({ record: story.record, why: [], flippedAt: {} });
+    const shown = releaseView({ record: story.record, why: [], flippedAt: flips(story.facts) });
     const view = releaseRows(shown, c.clock.now());
     const held = await heldNow(c, app.name, wanted);
     const trail: Row = {

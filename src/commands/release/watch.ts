@@ -16,7 +16,7 @@ export interface StandingApp {
 }
 
 /** When each member was switched, from the journal. Unix milliseconds. */
-function flips(facts: readonly Fact[]): Record<string, number> {
+export function flips(facts: readonly Fact[]): Record<string, number> {
   const found: Record<string, number> = {};
   for (const f of facts) {
     const d = f.data as { do?: string; put?: string };
