@@ -132,7 +132,9 @@ describe('the line before the engine', () => {
     const f = new Fleet();
     const up = f.as('ana', 'up', { on: [] });
     await f.until(() => f.gates.length === 1);
-    const [shop, book] = [f.as('ana', 'release', { target: 'shop@v2' }), f.as('ana', 'adopt', { app: 'book' })];
+    const shop = f.as('ana', 'release', { target: 'shop@v2' });
+    await f.waiting(1);
+    const book = f.as('ana', 'adopt', { app: 'book' });
     await f.waiting(2);
     await expect(f.as('eve', 'cancel', { id: 'c2' }).done).rejects.toThrow(/TW6101/);
     await f.as('eve', 'cancel', { id: 'c3', because: 'not now' }).done;
