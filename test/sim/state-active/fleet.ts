@@ -1,4 +1,5 @@
 // Three clouds that all write, on the emulated WAN.
+import { isDeepStrictEqual } from 'node:util';
 import { testCertificates } from '../../../src/state/testing/certificates.ts';
 import { freePortAt, untilTrue } from '../../../src/state/testing/redis-process.ts';
 import { CLOUDS, type Cloud, hostOf, Wan } from '../state-chaos/wan.ts';
@@ -79,9 +80,10 @@ export class Fleet {
   async rest(): Promise<void> {
     const same = async (): Promise<boolean> => {
       const [first, ...more] = await Promise.all(this.places.map((p) => p.data()));
-      return more.every((d) => d.vector === first?.vector);
+      // A full copy may begin while vectors are level already: at rest is who holds the same data, too.
+      return more.every((d) => isDeepStrictEqual(d, first));
     };
-    await untilTrue('all have the same vector', same, 90_000).catch((error: unknown) => {
+    await untilTrue('all have the same vector and data', same, 90_000).catch((error: unknown) => {
       throw new Error(this.notes.join('\n'), { cause: error });
     });
   }
