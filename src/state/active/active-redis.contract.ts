@@ -132,7 +132,7 @@ export function activeRedisContract(rig: ActiveRig): void {
       const ids = (await written(4)).map((e) => e.id);
       expect(await a.local.excess('a.1', 4)).toBeUndefined();
       expect(await a.local.excess('a.1', 3)).toBe(ids[0]);
-      await a.local.trim('a.1', ids[1] ?? '');
+      await a.local.trim((await a.local.look()).run, 'a.1', ids[1] ?? '');
       expect(await a.local.tail('a.1', START, 10)).toEqual({ is: 'trimmed' });
       expect(await a.local.tail('a.1', ids[0] ?? '', 10)).toEqual({ is: 'trimmed' });
       expect(await a.local.tail('a.1', ids[1] ?? '', 10)).toMatchObject({ entries: [{ id: ids[2] }, { id: ids[3] }] });
@@ -188,9 +188,27 @@ export function activeRedisContract(rig: ActiveRig): void {
 
     it('hears of acknowledgements, and of the time until something expires', async () => {
       const entries = await written(2);
-      await a.local.acked(entries[1]?.id ?? '');
-      await a.local.acked(entries[0]?.id ?? '');
-      expect(await a.local.sweep(700)).toBe(700);
+      const { run } = await a.local.look();
+      await a.local.acked(run, entries[1]?.id ?? '');
+      await a.local.acked(run, entries[0]?.id ?? '');
+      expect(await a.local.sweep(run, 700)).toBe(700);
+    });
+
+    it('what was meant for a process that is gone is not done to the next one', async () => {
+      const entries = await written(3);
+      const { run } = await a.local.look();
+      const id = entries[1]?.id ?? '';
+      await a.local.sweep(run, 700);
+      await a.crash();
+      await startsFromDisk(a);
+      const before = await a.local.vector();
+      for (let i = 0; i < 2; i++) {
+        await expect(a.local.sweep(run, 700)).rejects.toBeInstanceOf(Error);
+        await expect(a.local.trim(run, 'a.1', id)).rejects.toBeInstanceOf(Error);
+        await expect(a.local.acked(run, id)).rejects.toBeInstanceOf(Error);
+      }
+      expect(await a.local.vector()).toEqual(before);
+      expect((await a.local.tail('a.1', START, 10)).is).toBe('entries');
     });
   });
 }

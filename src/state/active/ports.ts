@@ -45,8 +45,8 @@ export interface ActiveLook {
 }
 
 /**
- * The Redis beside the agent, where all clusters write. It boots closed by its config file. What changes it happens on
- * one connection, one call at a time, and only to the process `run`.
+ * The Redis beside the agent, where all clusters write. It boots closed by its config file. What opens or closes it
+ * happens on one connection, one call at a time; what changes its data or role, only to the process `run`.
  */
 export interface ActiveRedis extends Logs {
   /** Throws when Redis does not answer. A primary has the functions afterwards. */
@@ -64,13 +64,14 @@ export interface ActiveRedis extends Logs {
 
   /** Resolves once there is an entry of that origin after `after`, or after `ms`; gives the last one. */
   grown(origin: Origin, after: Id, ms: number): Promise<Id>;
-  trim(origin: Origin, id: Id): Promise<void>;
+  /** Throws, as the two below, when another process than `run` answers: it may have less than that one had. */
+  trim(run: RunId, origin: Origin, id: Id): Promise<void>;
   /** The id up to which a log of more than `max` entries has to go; undefined = it is short enough. */
   excess(origin: Origin, max: number): Promise<Id | undefined>;
   /** Makes what has expired go; milliseconds until there is more, at most `ms`. */
-  sweep(ms: number): Promise<number>;
+  sweep(run: RunId, ms: number): Promise<number>;
   /** A peer has own entries up to there. */
-  acked(id: Id): Promise<void>;
+  acked(run: RunId, id: Id): Promise<void>;
 }
 
 /** What an agent says of one of the other clusters. */

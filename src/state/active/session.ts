@@ -90,7 +90,7 @@ export class Session {
     this.#telling = true;
     const now = this.#confirmed;
     void this.#p.redis
-      .acked(now)
+      .acked(this.#p.run, now)
       .then(() => (this.#told = now))
       .catch(() => undefined)
       .then(() => {
@@ -121,19 +121,19 @@ export class Session {
   }
 
   async #sweeps(signal: AbortSignal): Promise<void> {
-    await this.#sleep(await this.#p.redis.sweep(SWEEP_MS), signal);
+    await this.#sleep(await this.#p.redis.sweep(this.#p.run, SWEEP_MS), signal);
   }
 
   async #trims(signal: AbortSignal): Promise<void> {
-    const { clock, keepMs, most, redis } = this.#p;
+    const { clock, keepMs, most, redis, run } = this.#p;
     await this.#sleep(TRIM_MS, signal);
     if (signal.aborted) return;
     const here = await redis.vector();
     const others = [...this.senders.values()].map((s) => s.known ?? {});
-    for (const { origin, id } of trims({ here, others, now: clock.now(), keepMs })) await redis.trim(origin, id);
+    for (const { origin, id } of trims({ here, others, now: clock.now(), keepMs })) await redis.trim(run, origin, id);
     for (const origin of Object.keys(here)) {
       const id = await redis.excess(origin, most);
-      if (id !== undefined) await redis.trim(origin, spare(origin, { id, others }));
+      if (id !== undefined) await redis.trim(run, origin, spare(origin, { id, others }));
     }
   }
 }

@@ -196,15 +196,21 @@ export function twinActiveRedis(t: ActiveTwin, sleep: (ms: number) => Promise<vo
       t.assert();
       return lastOf(origin);
     },
-    trim: async (origin, id) => t.trim(origin, id),
+    trim: async (run, origin, id) => {
+      t.assert(run);
+      t.trim(origin, id);
+    },
     excess: async (origin, max) => {
       t.assert();
       const log = t.logOf(origin);
       return log.length > max ? log[log.length - max - 1]?.id : undefined;
     },
-    sweep: async (ms) => ms,
-    acked: async (id) => {
-      t.assert();
+    sweep: async (run, ms) => {
+      t.assert(run);
+      return ms;
+    },
+    acked: async (run, id) => {
+      t.assert(run);
       t.acked = id;
     },
   };

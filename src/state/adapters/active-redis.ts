@@ -36,6 +36,8 @@ class Connection {
   #up: Promise<Upstream> | undefined;
   /** New whenever it was opened anew. */
   generation = 0;
+  /** Which process that one leads to. */
+  #known: { generation: number; run: RunId } | undefined;
 
   constructor(o: ActiveRedisOptions, db: '0' | '1') {
     this.#o = o;
@@ -66,6 +68,16 @@ class Connection {
     opening.then((up) => (up.closed ? forget() : (up.onClose = forget)), forget);
     this.#up = opening;
     return opening;
+  }
+
+  /** As `use`, for that process alone. A connection ends with its process, so that it is asked once. */
+  useOf<T>(run: RunId, work: (ask: Ask) => Promise<T>): Promise<T> {
+    return this.use(async (ask) => {
+      const { generation } = this;
+      if (this.#known?.generation !== generation) this.#known = { generation, run: await runBy(ask) };
+      mustBe(run, this.#known.run);
+      return await work(ask);
+    });
   }
 
   /** Error replies leave the connection as it is; anything else ends it. */
@@ -127,13 +139,14 @@ async function load(ask: Ask): Promise<void> {
   await ask('FUNCTION', 'LOAD', 'REPLACE', markerLibrary(EPOCH, 0));
 }
 
-async function same(ask: Ask, run: RunId): Promise<void> {
-  const answers = field(textOf(await ask('INFO', 'server')), 'run_id');
+const runBy = async (ask: Ask): Promise<RunId> => field(textOf(await ask('INFO', 'server')), 'run_id');
+
+function mustBe(run: RunId, answers: RunId): void {
   if (answers !== run) throw new Refusal(`process ${answers} answers, meant was ${run}`);
 }
 
 async function openBy(ask: Ask, origin: Origin, run: RunId): Promise<void> {
-  await same(ask, run);
+  mustBe(run, await runBy(ask));
   const me = await meBy(ask);
   if (me?.origin !== origin || me.run !== run) await ask('FCALL', 'tw_open', 0, origin, run);
   await ask('ACL', 'SETUSER', 'tw-sync', 'on');
@@ -166,7 +179,7 @@ async function excessBy(ask: Ask, origin: Origin, max: number): Promise<Id | und
 }
 
 async function followBy(ask: Ask, run: RunId, whom: readonly [string, string]): Promise<void> {
-  await same(ask, run);
+  mustBe(run, await runBy(ask));
   await ask('REPLICAOF', ...whom);
 }
 
@@ -215,10 +228,10 @@ export function activeRedis(o: ActiveRedisOptions): ActiveRedis & { close(): voi
     end: () => inTurn(endBy, o.endMs ?? 60_000),
     vector: () => logs.use(vectorBy),
     tail: (origin, after, count) => logs.use((ask) => tailBy(ask, origin, after, count)),
-    trim: (origin, id) => logs.use(async (ask) => void (await ask('FCALL', 'tw_trim', 0, origin, id))),
+    trim: (run, origin, id) => logs.useOf(run, async (ask) => void (await ask('FCALL', 'tw_trim', 0, origin, id))),
     excess: (origin, max) => logs.use((ask) => excessBy(ask, origin, max)),
-    acked: (id) => logs.use(async (ask) => void (await ask('FCALL', 'tw_acked', 0, id))),
-    sweep: (ms) => logs.use((ask) => sweepBy(ask, ms)),
+    acked: (run, id) => logs.useOf(run, async (ask) => void (await ask('FCALL', 'tw_acked', 0, id))),
+    sweep: (run, ms) => logs.useOf(run, (ask) => sweepBy(ask, ms)),
     grown: (origin, after, ms) => news.use((ask) => grownBy(ask, { origin, after, ms }), ms + (o.timeoutMs ?? 5000)),
     close: () => {
       for (const line of [admin, logs, news]) line.close();
