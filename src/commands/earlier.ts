@@ -1,18 +1,13 @@
-import { foldInfra, type InfraFold, infraSettle, infraView, unfinished } from '../infra/index.ts';
+import { foldInfra, type InfraFold, infraSettle, infraView, unfinished, unfinishedChanges } from '../infra/index.ts';
 import { fault, type Problem } from '../kernel/index.ts';
 import type { Board } from './board.ts';
 import type { Io } from './context.ts';
 import { mirror } from './mirror.ts';
 import type { Engine } from './ports.ts';
 
-/** Others may be looking right now, and whoever was killed while looking has lost nothing. */
-const looks = (verb: string): boolean => /^(init|plan|verify)\b/.test(verb);
-
 /** Runs of an earlier `tw` that change clouds and have no end in the journal, as a warning for verbs that only look. */
 export function earlierRuns(e: Engine): Problem[] {
-  const all = unfinished(e.infra);
-  const open = all.open.filter((o) => !looks(o.ref.verb));
-  const intents = all.intents.filter((key) => !looks(key.split('/')[2] ?? ''));
+  const { open, intents } = unfinishedChanges(e.infra);
   if (open.length + intents.length === 0) return [];
   const why = open.map(({ ref }) =>
     e.infra.tf.runs.alive(ref)

@@ -80,7 +80,8 @@ async function followRun(e: Engine, t: Tracker, open: OpenRun): Promise<boolean>
   return false;
 }
 
-const changes = (open: OpenRun): boolean => open.ref.verb === 'apply' || open.ref.verb === 'destroy';
+/** Takes the verb of a run, or what its key says. The others only look: whoever was killed in it has lost nothing. */
+const changes = (verb: string): boolean => /^(apply|destroy)\b/.test(verb);
 
 async function resumeRun(e: Engine, open: OpenRun, check: boolean): Promise<Problem[]> {
   const root = await e.ctx.tf.roots.load(open.ref.root, e.ctx.config.fleet);
@@ -92,7 +93,7 @@ async function resumeRun(e: Engine, open: OpenRun, check: boolean): Promise<Prob
   return await guarded<Problem[]>(
     t,
     async () => {
-      if (!(await followRun(e, t, open)) || !check || !changes(open)) return [];
+      if (!(await followRun(e, t, open)) || !check || !changes(open.ref.verb)) return [];
       const problem = await verify(e, t, open.ref.verb === 'destroy');
       return problem === undefined ? [] : [problem];
     },
@@ -119,13 +120,22 @@ async function resumeIntent(e: Engine, key: string): Promise<Problem[]> {
   ended(e, key);
   const [, name = '', verb = ''] = key.split('/');
   const id = (await e.ctx.tf.roots.list()).find((r: RootId) => rootName(r) === name);
-  if (id === undefined || !/^(apply|destroy)-/.test(verb)) return [];
+  if (id === undefined || !changes(verb)) return [];
   return await verifyRoot(e, id, verb.startsWith('destroy'));
 }
 
 /** Runs of this fleet that have no end in the journal. */
 export const unfinished = (ctx: Pick<InfraContext, 'journal'>): ReturnType<typeof openRuns> =>
   openRuns(ctx.journal.read({ kind: 'infra.run' }));
+
+/** Those of them that change clouds. */
+export function unfinishedChanges(ctx: Pick<InfraContext, 'journal'>): ReturnType<typeof openRuns> {
+  const { open, intents } = unfinished(ctx);
+  return {
+    open: open.filter((o) => changes(o.ref.verb)),
+    intents: intents.filter((key) => changes(key.split('/')[2] ?? '')),
+  };
+}
 
 async function resumeAll(e: Engine): Promise<Problem[]> {
   const { open, intents } = unfinished(e.ctx);

@@ -101,8 +101,7 @@ describe('tw, in process and as a client of a real tw serve', () => {
     'tw %s: the same document and exit code',
     async (verb) => {
       const argv = [...verb.split(' '), ...(POSITIONS[verb] ?? []), '-o', 'json'];
-      const near = await tw([...argv, '--in-process']);
-      const far = await tw(argv);
+      const [near, far] = await Promise.all([tw([...argv, '--in-process']), tw(argv)]);
       expect(same(far, verb)).toEqual(same(near, verb));
     },
     120_000,

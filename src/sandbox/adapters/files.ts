@@ -1,13 +1,11 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs';
 
-/** Writes whole or not at all: a temporary name, then rename. */
-export function writeAtomic(path: string, text: string, mode = 0o600): void {
+/** Writes whole or not at all. Unlike `replaceFile` it makes no folder: after `down` there must not be one again. */
+export function writeJson(path: string, value: unknown): void {
   const tmp = `${path}.${process.pid}.tmp`;
-  writeFileSync(tmp, text, { mode });
+  writeFileSync(tmp, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
   renameSync(tmp, path);
 }
-export const writeJson = (path: string, value: unknown): void =>
-  writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 
 /** The parsed file, or undefined when there is none or it is no JSON. */
 export function readJson<T>(path: string): T | undefined {

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { madeOnce } from '../../kernel/index.ts';
 import type { Recipe, SandboxSpec } from '../model.ts';
 import { type Layout, layout } from '../plan/layout.ts';
-import { writeAtomic, writeJson } from './files.ts';
+import { writeJson } from './files.ts';
 
 function secretOf(l: Layout): string {
-  const file = `${l.dir}/secret`;
-  if (!existsSync(file)) writeAtomic(file, randomBytes(24).toString('base64url'));
-  return readFileSync(file, 'utf8').trim();
+  return madeOnce(`${l.dir}/secret`, () => randomBytes(24).toString('base64url')).trim();
 }
 
 /** Host files by their real names: the build's folder holds links, and a container sees no way along them. */
@@ -20,8 +19,7 @@ export function claim(dir: string): string {
   const l = layout(dir);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileSync(l.marker, 'A Tradewind sandbox. "tw sandbox down" deletes this directory.\n', { mode: 0o600 });
-  if (!existsSync(l.id)) writeAtomic(l.id, `tw-${randomBytes(6).toString('hex')}`);
-  return readFileSync(l.id, 'utf8').trim();
+  return madeOnce(l.id, () => `tw-${randomBytes(6).toString('hex')}`).trim();
 }
 
 /** What tw-net builds. */

@@ -1,4 +1,5 @@
 // Three clouds that all write, on the emulated WAN.
+import { setTimeout as delay } from 'node:timers/promises';
 import { testCertificates } from '../../../src/state/testing/certificates.ts';
 import { freePortAt, untilTrue } from '../../../src/state/testing/redis-process.ts';
 import { CLOUDS, type Cloud, hostOf, Wan } from '../state-chaos/wan.ts';
@@ -84,6 +85,17 @@ export class Fleet {
     await untilTrue('all have the same vector', same, 90_000).catch((error: unknown) => {
       throw new Error(this.notes.join('\n'), { cause: error });
     });
+  }
+
+  /** The data of all, read while nothing expired. */
+  async data(): Promise<Record<string, string>[]> {
+    for (;;) {
+      const from = performance.now();
+      const all = await Promise.all(this.places.map((p) => p.data()));
+      const soonest = Math.min(...all.map((d) => d.expiresMs));
+      if (soonest > performance.now() - from) return all.map((d) => d.keys);
+      await delay(Math.max(0, soonest) + 20);
+    }
   }
 
   async close(): Promise<void> {

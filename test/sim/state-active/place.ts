@@ -95,15 +95,18 @@ export class Place {
     throw new Error(said.text);
   }
 
-  /** All raw data as text, and the vector. */
-  async data(): Promise<{ keys: Record<string, string>; vector: string }> {
+  /** All raw data as text, the vector, and in how many milliseconds the first key expires. */
+  async data(): Promise<{ keys: Record<string, string>; vector: string; expiresMs: number }> {
     const redis = await this.login('tw-agent');
     try {
       const keys = ((await redis.ask('KEYS', '*')) as Buffer[]).map(String).sort();
+      const times = await Promise.all(keys.map(async (k) => Number(await redis.ask('PTTL', k))));
       const all: Record<string, string> = {};
       for (const k of keys) all[k] = await valueOf(redis, k);
       const vector = ((await redis.ask('FCALL_RO', 'tw_vector', 0)) as Buffer[]).map(String);
-      return { keys: all, vector: vector.join(' ') };
+      // -1: never; -2: it has just gone.
+      const expiresMs = Math.min(Number.POSITIVE_INFINITY, ...times.filter((ms) => ms !== -1));
+      return { keys: all, vector: vector.join(' '), expiresMs };
     } finally {
       redis.close();
     }

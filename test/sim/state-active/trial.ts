@@ -152,12 +152,7 @@ export async function trial(o: TrialOptions): Promise<Outcome> {
     const from = now();
     await fleet.rest();
     const restMs = now() - from;
-    const all = await Promise.all(fleet.places.map((p) => p.data()));
-    const verdict = check(
-      told,
-      all.map((d) => d.keys),
-      losses,
-    );
+    const verdict = check(told, await fleet.data(), losses);
     return { ...verdict, fault: o.fault, seed: o.seed, restMs, notes: fleet.notes };
   } finally {
     await fleet.close();
