@@ -76,6 +76,16 @@ describe('lock', () => {
     takeLock(context(), 'down')();
   });
 
+  it('that cannot be written is told with the file and the cause', () => {
+    writeFileSync(join(dir, 'file'), '');
+    const below = { ...context(), stateDir: join(dir, 'file') };
+    expect(() => takeLock(below, 'up')).toThrow(
+      expect.objectContaining({
+        problem: expect.objectContaining({ code: 'TW6201', value: join(dir, 'file', 'lock.json') }),
+      }),
+    );
+  });
+
   it('a dead holder does not block', () => {
     writeFileSync(
       join(dir, 'lock.json'),

@@ -23,6 +23,15 @@ function holderOf(path: string): Holder | undefined {
 
 const alive = (h: Holder): boolean => h.host !== hostname() || startOf(h.pid) === h.started;
 
+// Whole from the first moment: a half-written lock would be taken for that of a dead process.
+function written(path: string, me: Holder): boolean {
+  try {
+    return createFile(path, JSON.stringify(me));
+  } catch (cause) {
+    throw fault('TW6201', { value: path, why: ['the lock file cannot be written'], cause });
+  }
+}
+
 /** One changing verb at a time in a project folder; a dead holder's lock is taken over. Throws TW6201. */
 export function takeLock(c: Context, verb: string): () => void {
   const path = join(c.stateDir, 'lock.json');
@@ -35,8 +44,7 @@ export function takeLock(c: Context, verb: string): () => void {
     at: c.clock.now(),
   };
   for (let attempt = 0; ; attempt++) {
-    // Whole from the first moment: a half-written lock would be taken for that of a dead process.
-    if (createFile(path, JSON.stringify(me))) return () => rmSync(path, { force: true });
+    if (written(path, me)) return () => rmSync(path, { force: true });
     const holder = holderOf(path);
     if (attempt > 0 || (holder !== undefined && alive(holder))) {
       throw fault('TW6201', {
