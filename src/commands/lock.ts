@@ -1,13 +1,10 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { createFile, duration, fault, startOf } from '../kernel/index.ts';
+import { createFile, duration, fault, type ProcessId, stillRuns, thisProcess } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 
-interface Holder {
-  pid: number;
-  started: string;
-  host: string;
+interface Holder extends ProcessId {
   person: string;
   verb: string;
   at: number;
@@ -20,8 +17,6 @@ function holderOf(path: string): Holder | undefined {
     return undefined;
   }
 }
-
-const alive = (h: Holder): boolean => h.host !== hostname() || startOf(h.pid) === h.started;
 
 // Whole from the first moment: a half-written lock would be taken for that of a dead process.
 function written(path: string, me: Holder): boolean {
@@ -36,9 +31,7 @@ function written(path: string, me: Holder): boolean {
 export function takeLock(c: Context, verb: string): () => void {
   const path = join(c.stateDir, 'lock.json');
   const me: Holder = {
-    pid: process.pid,
-    started: startOf(process.pid) ?? '',
-    host: hostname(),
+    ...thisProcess(),
     person: userInfo().username,
     verb,
     at: c.clock.now(),
@@ -46,7 +39,7 @@ export function takeLock(c: Context, verb: string): () => void {
   for (let attempt = 0; ; attempt++) {
     if (written(path, me)) return () => rmSync(path, { force: true });
     const holder = holderOf(path);
-    if (attempt > 0 || (holder !== undefined && alive(holder))) {
+    if (attempt > 0 || (holder !== undefined && stillRuns(holder, true))) {
       throw fault('TW6201', {
         value: holder === undefined ? path : `${holder.person} runs "tw ${holder.verb}"`,
         why:

@@ -18,7 +18,7 @@ export { estimatedRtt, km, type LatLon } from './geo.ts';
 export { type Entry, type Fact, type Journal, type JournalQuery, memoryJournal, openJournal } from './journal.ts';
 export { canonical, digest, type Json, own, toJson } from './json.ts';
 export { type Cloud, type ClusterName, LABEL_PREFIX } from './names.ts';
-export { processStat, startOf } from './process.ts';
+export { type ProcessId, processStat, startOf, stillRuns, thisProcess } from './process.ts';
 export type {
   CasResult,
   Lease,

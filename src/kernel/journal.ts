@@ -94,8 +94,19 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS fact (offset INTEGER PRIMARY KEY AUTO
   CREATE INDEX IF NOT EXISTS fact_kind ON fact(kind, offset);
   CREATE INDEX IF NOT EXISTS fact_run ON fact(run, offset);`;
 
-const unusable = (path: string, cause: unknown): Error =>
-  fault('TW1010', { value: path, cause, fix: [{ say: 'Check free disk space and the rights of the folder.' }] });
+/** SQLite's own words for bytes that are no database any more: SQLITE_CORRUPT, SQLITE_NOTADB. */
+const BROKEN: ReadonlySet<unknown> = new Set([11, 26]);
+
+function unusable(path: string, cause: unknown): Error {
+  const broken = cause instanceof Error && 'errcode' in cause && BROKEN.has(cause.errcode);
+  const fix = broken
+    ? [
+        { say: 'Move it away with its -wal and -shm, and find the releases again:', command: 'tw resume --recover' },
+        { say: 'What was recorded is lost to the audit; keep the file.' },
+      ]
+    : [{ say: 'Check free disk space and the rights of the folder.' }];
+  return fault('TW1010', { value: path, cause, fix });
+}
 
 function openDatabase(path: string): ReturnType<typeof openOrLook> {
   try {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 
 export interface ProcessStat {
   ppid: number;
@@ -35,3 +36,21 @@ export function startOf(pid: number): string | undefined {
   const stat = processStat(pid);
   return stat === undefined || /[ZX]/.test(stat.state) ? undefined : stat.start;
 }
+
+/** One process, told apart from others with its number: of an earlier life of the machine, of another pod, of another host. */
+export interface ProcessId {
+  pid: number;
+  /** As `startOf` tells it. */
+  started: string;
+  host: string;
+}
+
+export const thisProcess = (): ProcessId => ({
+  pid: process.pid,
+  started: startOf(process.pid) ?? '',
+  host: hostname(),
+});
+
+/** Whether it runs; of another host nobody here knows, so `elsewhere` is the answer. */
+export const stillRuns = (p: ProcessId, elsewhere: boolean): boolean =>
+  p.host === hostname() ? startOf(p.pid) === p.started : elsewhere;

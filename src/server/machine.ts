@@ -1,16 +1,16 @@
-import type { Fact, Json } from '../kernel/index.ts';
+import type { Fact, Json, ProcessId } from '../kernel/index.ts';
 import type { RunInfo } from './model.ts';
 
 /** The journal's runs, folded fact by fact; newest last. */
 export type Runs = ReadonlyMap<string, Folded>;
+/** `process`: the one that runs it; a journal of old does not tell it apart. */
 interface Folded extends RunInfo {
-  pid: number;
+  process: ProcessId;
 }
 
-interface Start {
+interface Start extends Partial<ProcessId> {
   verb: string;
   args?: Json;
-  pid?: number;
   by?: string;
 }
 interface End {
@@ -34,15 +34,16 @@ const fresh = (f: Fact, run: string): Folded => {
     exit: null,
     problems: [],
     view: null,
-    pid: 0,
+    process: { pid: 0, started: '', host: '' },
   };
 };
 
 /** From the wish over HTTP, or from the start of a command in a terminal. */
 function started(f: Fact, run: string, old: Folded | undefined): Folded {
   const base = old ?? fresh(f, run);
-  const { args = base.args, pid = base.pid } = f.data as unknown as Start;
-  return { ...base, args, pid };
+  const { args = base.args, pid, started: since, host } = f.data as unknown as Start;
+  const process = pid === undefined ? base.process : { pid, started: since ?? '', host: host ?? '' };
+  return { ...base, args, process };
 }
 
 function ended(old: Folded, f: Fact): Folded {
@@ -70,8 +71,8 @@ export function withFact(runs: Runs, f: Fact): Runs {
 }
 
 /** Runs for people, newest first; one whose process is gone before it ended is lost. */
-export function runsOf(runs: Runs, alive: (pid: number) => boolean): RunInfo[] {
+export function runsOf(runs: Runs, alive: (p: ProcessId) => boolean): RunInfo[] {
   return [...runs.values()]
     .toReversed()
-    .map(({ pid, ...r }) => (r.state === 'running' && !alive(pid) ? { ...r, state: 'lost' } : r));
+    .map(({ process, ...r }) => (r.state === 'running' && !alive(process) ? { ...r, state: 'lost' } : r));
 }

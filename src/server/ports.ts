@@ -1,6 +1,6 @@
 import type { LabSwitches, LabView, RawRequest, RawResponse } from '../chat/index.ts';
 import type { Context, Invocation } from '../commands/index.ts';
-import type { Clock, Journal } from '../kernel/index.ts';
+import type { Clock, Journal, ProcessId } from '../kernel/index.ts';
 import type { ConfigState } from './model.ts';
 
 /** A built file of the dashboard. */
@@ -42,7 +42,7 @@ export interface ServerDeps {
   /** The config in force; undefined before somebody needed it. */
   config(): ConfigState | undefined;
   /** A process with this id runs. */
-  alive(pid: number): boolean;
+  alive(p: ProcessId): boolean;
   /** Who takes what a platform posts to `/hooks/<name>`; it verifies the bytes itself. */
   hook(name: string): ((r: RawRequest) => Promise<RawResponse>) | undefined;
   lab: Lab;

@@ -9,7 +9,7 @@ import {
   type Question,
   runCommand,
 } from '../commands/index.ts';
-import { digest, fault, type Json, problemOf, toJson, type View, within } from '../kernel/index.ts';
+import { digest, fault, type Json, problemOf, thisProcess, toJson, type View, within } from '../kernel/index.ts';
 import type { ConfigState, Person, RunInfo } from './model.ts';
 import type { Route } from './plan.ts';
 import type { ServerDeps } from './ports.ts';
@@ -183,7 +183,7 @@ export class RunRegistry {
     const run = newId();
     const verb = request.route.spec.verb;
     // Before anything begins: whoever asks with this key again, also after a crash, finds this run.
-    const wish = { key: digest(request.key ?? ''), body, by: request.person.name, verb, pid: process.pid };
+    const wish = { key: digest(request.key ?? ''), body, by: request.person.name, verb, ...thisProcess() };
     journal.append({ kind: 'http.command', run, data: wish });
     const info: RunInfo = {
       run,

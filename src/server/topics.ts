@@ -1,5 +1,5 @@
 import { type Context, type Io, releaseWatch, runCommand } from '../commands/index.ts';
-import { type Fact, type Json, type Problem, problemOf, toJson } from '../kernel/index.ts';
+import { type Fact, type Json, type Problem, type ProcessId, problemOf, toJson } from '../kernel/index.ts';
 import type { LookContexts } from './contexts.ts';
 import { type Runs, runsOf } from './machine.ts';
 import type { RunInfo, Topic, TopicView } from './model.ts';
@@ -59,7 +59,7 @@ export interface SourceDeps {
   lab: Lab;
   config: ServerDeps['config'];
   fold(): Runs;
-  alive(pid: number): boolean;
+  alive(p: ProcessId): boolean;
 }
 
 const FAST_MS = 1000;

@@ -1,5 +1,14 @@
-import { hostname } from 'node:os';
-import { type Clock, fault, type Lease, type Store, type StoreView, startOf, toJson } from '../../kernel/index.ts';
+import {
+  type Clock,
+  fault,
+  type Lease,
+  type ProcessId,
+  type Store,
+  type StoreView,
+  stillRuns,
+  thisProcess,
+  toJson,
+} from '../../kernel/index.ts';
 import { ahead, type Standing } from '../access/machine/lanes.ts';
 import { busy } from './amend.ts';
 
@@ -17,7 +26,7 @@ export interface Place extends Standing {
   /** When it came, and since when it is as it is. Unix milliseconds. */
   at: number;
   since: number;
-  holder: { pid: number; started: string; host: string };
+  holder: ProcessId;
 }
 
 export type Wish = Pick<Place, 'command' | 'verb' | 'app' | 'clusters' | 'keys' | 'what' | 'by' | 'door'>;
@@ -37,7 +46,7 @@ interface Kept extends Place {
   revision: number;
 }
 
-const isDead = (p: Place): boolean => p.holder.host === hostname() && startOf(p.holder.pid) !== p.holder.started;
+const isDead = (p: Place): boolean => !stillRuns(p.holder, true);
 
 const placesOf = (v: StoreView): Kept[] =>
   v.entries
@@ -152,13 +161,12 @@ export interface Turn {
 export async function takeTurn(store: Store, wish: Wish, w: Waiting): Promise<Turn | undefined> {
   await sweep(store, wish.command);
   const now = w.clock.now();
-  const holder = { pid: process.pid, started: startOf(process.pid) ?? '', host: hostname() };
   const lease = await store.lease(TTL_MS);
   const leave = async (): Promise<void> => await lease.close();
   try {
     const place = await joined(store, lease, (n) => ({
       ...{ ...wish, n, id: `c${n}`, state: 'waits' as const },
-      ...{ at: now, since: now, holder },
+      ...{ at: now, since: now, holder: thisProcess() },
     }));
     if ((await turnOf(store, w, { lease, place })) !== undefined) return { leave };
     await leave();
