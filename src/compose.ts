@@ -10,8 +10,13 @@ async function runProcess(argv: readonly string[]): Promise<void> {
   const [name = '', ...args] = argv;
   if (name === 'state-agent') return await (await import('./compose/dataplane.ts')).runStateAgent(args);
   if (name === 'state-gateway') return await (await import('./compose/dataplane.ts')).runStateGateway(args);
+  if (name === 'server') return await (await import('./compose/server-pod/process.ts')).runServerPod(args);
+  if (name === 'server-link') return (await import('./compose/server-pod/process.ts')).printLink();
   if (name !== 'nameserver')
-    throw fault('TW6001', { value: `run ${name}`, why: ['processes: nameserver, state-agent, state-gateway'] });
+    throw fault('TW6001', {
+      value: `run ${name}`,
+      why: ['processes: nameserver, server, server-link, state-agent, state-gateway'],
+    });
   const { nameserverOptions, runNameserver } = await import('./traffic/index.ts');
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());

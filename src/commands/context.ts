@@ -2,7 +2,7 @@ import type { Config } from '../config/index.ts';
 import type { Clock, Journal, Store, View } from '../kernel/index.ts';
 import type { Caller } from './access/model.ts';
 import type { Args, Outcome } from './model.ts';
-import type { Engine, SandboxDoor, ServerDoor } from './ports.ts';
+import type { Engine, SandboxDoor, ServerDoor, ServerPodDoor } from './ports.ts';
 
 export interface Question {
   kind: 'yes' | 'text';
@@ -73,5 +73,11 @@ export interface Context {
   server?(): Promise<ServerDoor>;
   /** Absent where nobody is a client of a server. */
   remote?(): Promise<RemoteDoor>;
+  /** The server as a pod. Absent behind doors that are no terminal. Throws TW8040. */
+  pod?(): Promise<ServerPodDoor>;
+  /** Opens a way to the server in a cluster: an address of this machine, until the context is closed. Throws TW8031. */
+  reach?(cluster: string): Promise<{ url: string }>;
+  /** Address of the server that this process is, where it is a pod. */
+  standsAt?: string;
   close(): Promise<void>;
 }

@@ -22,6 +22,7 @@ import { type Engine, TEARDOWN } from './ports.ts';
 import { recoverReleases } from './release/recover.ts';
 import { resumeReleases } from './release/verbs.ts';
 import { selectClusters } from './select.ts';
+import { notBelowMe } from './server-pod.ts';
 
 /** What infra asks of traffic and fleet before it destroys a cluster. */
 function drainPort(
@@ -89,6 +90,7 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
     const e = await c.engine();
     const on = args['on'] as string[];
     const only = on.length === 0 ? undefined : selectClusters(config, on).map((k) => k.name);
+    notBelowMe(c, only ?? config.clusters.map((k) => k.name));
     const inventory = await infraInventory(e.infra, only);
     await confirmed(
       e,

@@ -3,6 +3,7 @@ export { checkArg } from './args.ts';
 export { tell } from './book/ledger.ts';
 export type { Context, Invocation, Io, Question, RemoteDoor } from './context.ts';
 export { type Card, Desk, type DeskDeps, type Inbound } from './desk.ts';
+export { addressIn, clusterOf, handedTo, markHanded, unmarkHanded } from './handed.ts';
 export type { ArgSpec, Args, ArgType, CommandSpec, Document, Outcome, ValueSource } from './model.ts';
 export {
   type ChaosWish,
@@ -14,6 +15,7 @@ export {
   type SandboxDoor,
   type SandboxFacts,
   type ServerDoor,
+  type ServerPodDoor,
   type ServeWish,
   type StateDoor,
   type StateFacts,
@@ -30,6 +32,6 @@ export { releaseWatch, runCommand } from './run.ts';
 export { runJournal } from './runjournal.ts';
 export { scheduledBackups } from './schedule.ts';
 export { redactorOf } from './secrets.ts';
-export { announce, isLoginCode, loginCode, sameText, signed } from './serving.ts';
+export { announce, isLoginCode, loginCode, loginUrl, sameText, signed } from './serving.ts';
 export { CHAOS_WORDS, COMMANDS, isRun, SHELLS } from './table.ts';
 export { type Access, accessOf, isToken, type Role, type TokenEntry, tokenEntry } from './tokens.ts';

@@ -144,6 +144,19 @@ export interface ServerDoor {
   serve(wish: ServeWish, ready: (url: string) => void, signal: AbortSignal): Promise<void>;
 }
 
+/** The server as a pod of a cluster, as commands see it. */
+export interface ServerPodDoor {
+  cluster: string;
+  /** Applies it, hands this folder's files over where it has none yet, waits until it serves. Throws TW8041–TW8044. */
+  install(signal: AbortSignal): AsyncIterable<Step>;
+  /** Stops it, fetches its files into this folder and takes it out of the cluster. Throws TW8043, TW8044. */
+  remove(signal: AbortSignal): AsyncIterable<Step>;
+  /** Takes it out of the cluster with its files. */
+  drop(signal: AbortSignal): Promise<void>;
+  /** Its address with a code that signs in once. Throws TW8043. */
+  link(): Promise<string>;
+}
+
 /** The store where machines agree, as commands see it. */
 export interface CoordinationDoor {
   /** Its members as an app of the fleet; `undefined` where they are not ours to run. */

@@ -1,6 +1,7 @@
 import { fault, type Row, text, toJson } from '../kernel/index.ts';
 import type { Context, Io, RemoteDoor } from './context.ts';
 import type { Args, Outcome } from './model.ts';
+import { linkInPod } from './server-pod.ts';
 import { loginUrl, servingAt } from './serving.ts';
 import { ROLES } from './table-server.ts';
 
@@ -10,10 +11,12 @@ async function doorOf(c: Context): Promise<RemoteDoor> {
 }
 
 /** The address that was given, or a code of our own: whoever owns these files may sign in. Throws TW8014. */
-function linkOf(c: Context, given: string | undefined, door: RemoteDoor): string {
+async function linkOf(c: Context, given: string | undefined, door: RemoteDoor): Promise<string> {
   if (given !== undefined) return given;
   const here = servingAt(c.stateDir);
   if (here !== undefined) return loginUrl(c, (door.address() ?? here.url).replace(/\/$/, ''));
+  const there = await linkInPod(c);
+  if (there !== undefined) return there;
   throw fault('TW8014', {
     value: c.stateDir,
     why: ['a code to sign in with is made where the server runs'],
@@ -30,7 +33,7 @@ export async function login(c: Context, args: Args): Promise<Outcome> {
   if (!ROLES.some((r) => r === role))
     throw fault('TW6002', { value: `--role ${role}`, why: [`roles are ${ROLES.join(', ')}`] });
   const door = await doorOf(c);
-  const address = linkOf(c, args['address'] as string | undefined, door);
+  const address = await linkOf(c, args['address'] as string | undefined, door);
   const done = await door.login({ address, role, days: args['days'] as number });
   const row: Row = {
     key: 'login',

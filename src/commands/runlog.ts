@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { type Fact, type Journal, type Json, problemOf, toJson } from '../kernel/index.ts';
+import { type Fact, type Journal, type Json, problemOf, thisProcess, toJson } from '../kernel/index.ts';
 import type { Context, Invocation } from './context.ts';
 import type { Outcome } from './model.ts';
 import { redactorOf } from './secrets.ts';
+import { specOf } from './table.ts';
 
 /** All facts of a run and of its parts, in order. */
 export function factsOf(journal: Journal, run: string): Fact[] {
@@ -20,16 +21,28 @@ async function isProject(c: Context): Promise<boolean> {
   );
 }
 
+/** What touches this machine alone is done also where the journal cannot be used: clearing away is the way out. */
+function appender(c: Context, free: boolean): (f: Parameters<Journal['append']>[0]) => void {
+  if (!free) return (f) => void c.journal().append(f);
+  return (f) => {
+    try {
+      c.journal().append(f);
+    } catch {
+      // not recorded
+    }
+  };
+}
+
 /** Writes start and end of a run: arguments without secrets, exit code, codes of the problems. */
 export async function logged(c: Context, call: Invocation, work: () => Promise<Outcome>): Promise<Outcome> {
   if (!(await isProject(c))) return await work();
   const since = c.clock.monotonic();
-  const journal = c.journal();
+  const append = appender(c, specOf(call.verb).free === true);
   const args = (await redactorOf(c)).json(toJson(call.args));
-  journal.append({ kind: 'command.start', data: { verb: call.verb, args, pid: process.pid } });
+  append({ kind: 'command.start', data: { verb: call.verb, args, ...thisProcess() } });
   const end = (exit: number, codes: readonly string[]): void => {
     const data: Json = { verb: call.verb, exit, problems: [...codes], ms: Math.round(c.clock.monotonic() - since) };
-    journal.append({ kind: 'command.end', data });
+    append({ kind: 'command.end', data });
   };
   let outcome: Outcome;
   try {

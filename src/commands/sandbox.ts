@@ -1,9 +1,21 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../config/index.ts';
 import { infraForget } from '../infra/index.ts';
-import { EXIT, fault, type Json, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
+import {
+  EXIT,
+  fault,
+  type Json,
+  type Problem,
+  problemOf,
+  type Row,
+  type Tone,
+  text,
+  toJson,
+  untrusted,
+} from '../kernel/index.ts';
 import { board } from './board.ts';
 import type { Context, Io } from './context.ts';
+import { unmarkHanded } from './handed.ts';
 import type { Args, Outcome } from './model.ts';
 import type { SandboxDoor, Step, VisitResult } from './ports.ts';
 
@@ -29,9 +41,21 @@ export async function sandboxUp(c: Context, io: Io): Promise<Outcome> {
   return { data: raw, view: b.view() };
 }
 
+/** What is gone is forgotten; a journal that cannot be used keeps nobody from clearing away. */
+function forget(c: Context): Problem | undefined {
+  try {
+    if (existsSync(c.stateDir)) infraForget(c.journal(), 'sandbox');
+    return undefined;
+  } catch (error) {
+    return problemOf(error);
+  }
+}
+
 export async function sandboxDown(c: Context, args: Args): Promise<Outcome> {
   const done = await (await c.sandbox()).down({ purge: args['purge'] === true });
-  if (existsSync(c.stateDir)) infraForget(c.journal(), 'sandbox');
+  const forgotten = forget(c);
+  // Its server went with its clusters.
+  unmarkHanded(c.stateDir, 'sandbox');
   const rows: Row[] = [
     { key: 'killed', tone: 'ok', label: [text(`${done.killed} processes ended`)], cells: {}, kids: [] },
     ...done.verified.map((v): Row => ({ key: v, tone: 'ok', label: [text(v)], cells: {}, kids: [] })),
@@ -46,10 +70,12 @@ export async function sandboxDown(c: Context, args: Args): Promise<Outcome> {
     ),
   ];
   const view = { at: c.clock.now(), rows };
-  if (done.left.length === 0) return { data: toJson(done), view };
+  const warned = forgotten === undefined ? {} : { warnings: [forgotten] };
+  if (done.left.length === 0) return { data: toJson(done), view, ...warned };
   return {
     data: toJson(done),
     view,
+    ...warned,
     problem: fault('TW9050', { value: `${done.left.length}`, why: done.left.map((l) => `${l.kind} ${l.what}`) })
       .problem,
   };

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { fault, type Row, text } from '../kernel/index.ts';
 import type { Context, Io } from './context.ts';
+import { handedTo } from './handed.ts';
 import type { Args, Outcome } from './model.ts';
 import { loginUrl, servingAt } from './serving.ts';
 
@@ -9,6 +10,16 @@ const row = (key: string, label: string): Row => ({ key, tone: 'ok', label: [tex
 /** `tw serve`: until it is told to stop; what runs then stops safely, and what was written stays. Throws TW8011–TW8013, TW8017. */
 export async function serve(c: Context, args: Args, io: Io): Promise<Outcome> {
   if (c.server === undefined) throw fault('TW6001', { value: 'serve', why: ['only a terminal can start a server'] });
+  const handed = handedTo(c.stateDir);
+  if (handed !== undefined)
+    throw fault('TW8017', {
+      value: handed,
+      why: ['this folder handed its files to it: two servers would decide for one fleet'],
+      fix: [
+        { say: 'Open its dashboard:', command: 'tw dashboard' },
+        { say: 'Or fetch its files:', command: 'tw server remove' },
+      ],
+    });
   const other = servingAt(c.stateDir);
   if (other !== undefined)
     throw fault('TW8017', {
@@ -21,10 +32,9 @@ export async function serve(c: Context, args: Args, io: Io): Promise<Outcome> {
   let address = '';
   const ready = (url: string): void => {
     address = url;
-    io.show({
-      at: c.clock.now(),
-      rows: [row('open', `dashboard: ${loginUrl(c, url)}`), row('api', `API: ${url}/api/v1`)],
-    });
+    // A pod's output is kept, and read by others than may sign in.
+    const open = c.standsAt === undefined ? [row('open', `dashboard: ${loginUrl(c, url)}`)] : [];
+    io.show({ at: c.clock.now(), rows: [...open, row('api', `API: ${url}/api/v1`)] });
   };
   const door = await c.server();
   const wish = { port: args['port'] as number, host: args['host'] as string };

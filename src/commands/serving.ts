@@ -1,19 +1,15 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fault, replaceFile, startOf, text } from '../kernel/index.ts';
-import type { Context } from './context.ts';
+import { fault, type ProcessId, type Row, replaceFile, stillRuns, text, thisProcess } from '../kernel/index.ts';
+import type { Context, Io } from './context.ts';
+import { clusterOf, handedTo } from './handed.ts';
 import type { Outcome } from './model.ts';
 import { accessOf } from './tokens.ts';
 
 /** The server of a project, as its file tells it. */
-export interface Serving {
+export interface Serving extends ProcessId {
   url: string;
-  pid: number;
-  /** Start time of the process as the kernel tells it. */
-  started: string;
-  host: string;
 }
 
 const file = (stateDir: string): string => join(stateDir, 'serve.json');
@@ -22,8 +18,7 @@ const file = (stateDir: string): string => join(stateDir, 'serve.json');
 export function servingAt(stateDir: string): Serving | undefined {
   try {
     const found = JSON.parse(readFileSync(file(stateDir), 'utf8')) as Serving;
-    const alive = found.host !== hostname() || startOf(found.pid) === found.started;
-    return alive ? found : undefined;
+    return stillRuns(found, true) ? found : undefined;
   } catch {
     return undefined;
   }
@@ -31,7 +26,7 @@ export function servingAt(stateDir: string): Serving | undefined {
 
 /** Says where this process serves; the returned function takes it back. */
 export function announce(stateDir: string, url: string): () => void {
-  const me: Serving = { url, pid: process.pid, started: startOf(process.pid) ?? '', host: hostname() };
+  const me: Serving = { url, ...thisProcess() };
   replaceFile(file(stateDir), `${JSON.stringify(me, null, 2)}\n`);
   return () => {
     if (servingAt(stateDir)?.pid === process.pid) rmSync(file(stateDir), { force: true });
@@ -64,15 +59,35 @@ export function isLoginCode(key: string, code: string, now: number): boolean {
 export const loginUrl = (c: Pick<Context, 'stateDir' | 'clock'>, url: string): string =>
   `${url}/#code=${loginCode(accessOf(c.stateDir).key, c.clock.now())}`;
 
-/** `tw dashboard`. Throws TW8014. */
-export function dashboard(c: Context): Outcome {
+const addressRow = (url: string): Row => ({ key: 'url', tone: 'ok', label: [text(url)], cells: {}, kids: [] });
+
+/** Of a server in a cluster: a way there stays open until it is interrupted. */
+async function dashboardInPod(c: Context, address: string, io: Io): Promise<Outcome> {
+  const { linkInPod } = await import('./server-pod.ts');
+  const cluster = clusterOf(address) ?? '';
+  const [way, link] = await Promise.all([c.reach?.(cluster), linkInPod(c)]);
+  if (way === undefined || link === undefined) throw fault('TW8014', { value: address });
+  // A program cannot keep the way open: it gets the address that `tw login` takes.
+  const url = io.machine ? link : link.replace(address, way.url);
+  const view = { at: c.clock.now(), rows: [addressRow(url)] };
+  io.show(view);
+  if (!io.machine) await new Promise((done) => io.signal.addEventListener('abort', done, { once: true }));
+  return { data: { url, address, pid: null }, view };
+}
+
+/** `tw dashboard`. Throws TW8014, TW8031, TW8043. */
+export async function dashboard(c: Context, io: Io): Promise<Outcome> {
   const serving = servingAt(c.stateDir);
+  const handed = handedTo(c.stateDir);
+  if (serving === undefined && handed !== undefined) return await dashboardInPod(c, handed, io);
   if (serving === undefined)
     throw fault('TW8014', {
       value: c.stateDir,
       fix: [{ say: 'Start one, and leave it running:', command: 'tw serve' }],
     });
   const url = loginUrl(c, serving.url);
-  const rows = [{ key: 'url', tone: 'ok' as const, label: [text(url)], cells: {}, kids: [] }];
-  return { data: { url, address: serving.url, pid: serving.pid }, view: { at: c.clock.now(), rows } };
+  return {
+    data: { url, address: serving.url, pid: serving.pid },
+    view: { at: c.clock.now(), rows: [addressRow(url)] },
+  };
 }

@@ -1,5 +1,5 @@
 import type { ArgSpec, CommandSpec } from './model.ts';
-import { needed, text } from './table-args.ts';
+import { confirm, flag, needed, text } from './table-args.ts';
 
 export const ROLES = ['look', 'operate', 'admin'] as const;
 
@@ -75,6 +75,24 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     args: [{ name: 'run', help: 'id of the run', type: needed, position: 'one', value: '<run>' }],
     examples: ['tw attach 01K3ZV8Q6T'],
     result: 'Attach',
+  },
+  {
+    verb: 'server install',
+    summary: 'run the server as a pod of the cluster that the config names, with the files of this folder',
+    kind: 'forward',
+    only: 'terminal',
+    args: [],
+    examples: ['tw server install'],
+    result: 'ServerInstall',
+  },
+  {
+    verb: 'server remove',
+    summary: 'fetch the files of the server in a cluster, and take it out of there',
+    kind: 'forward',
+    only: 'terminal',
+    args: [flag('lost', 'do not fetch them: this folder decides again with what it had'), confirm],
+    examples: ['tw server remove', 'tw server remove --lost --confirm=guestbook-demo'],
+    result: 'ServerRemove',
   },
   {
     verb: 'token create',

@@ -219,7 +219,8 @@ export async function up(c: Context, args: Args, io: Io): Promise<Outcome> {
     const b = board(io.show, c.clock.now);
     const config = await c.config();
     const on = args['on'] as string[];
-    if (args['sandbox'] === true) await startSandbox(await c.sandbox(), config, b.set);
+    // A server in a pod is inside of it.
+    if (args['sandbox'] === true && c.standsAt === undefined) await startSandbox(await c.sandbox(), config, b.set);
     const e = await c.engine(args['sandbox'] === true ? 'sandbox' : undefined);
     const u: Up = {
       c,

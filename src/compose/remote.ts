@@ -9,6 +9,7 @@ export async function remoteOf(c: Context): Promise<RemoteDoor> {
     stateDir: c.stateDir,
     env: process.env,
     version: version(),
+    ...(c.reach === undefined ? {} : { reach: c.reach }),
     ...(await serverOf(c, process.env)),
   });
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { ulid } from 'ulid';
 import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
+import { stillRuns } from '../kernel/index.ts';
 import { serve } from '../server/index.ts';
 import { keepBackups } from './backups.ts';
 import { chatOf } from './chat.ts';
@@ -47,15 +48,6 @@ async function watched(c: Context, keeper: ConfigKeeper, signal: AbortSignal): P
   }
 }
 
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 /** The server over this project; each command gets a context as a terminal would. */
 export function serverDoor(c: Context, config: string | undefined, engine: Engine): ServerDoor {
   const named = (call: Invocation): Invocation => (config === undefined ? call : { ...call, config });
@@ -86,7 +78,8 @@ export function serverDoor(c: Context, config: string | undefined, engine: Engin
           stamp: () => stampOf(c, keeper),
           config: () => keeper.state(),
           place,
-          alive,
+          // A folder's runs are of its own machine: what another one began before the files were moved is over.
+          alive: (p) => stillRuns(p, false),
           hook: chat.hook,
           lab: chat.lab,
           web: webFiles,

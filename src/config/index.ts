@@ -1,7 +1,15 @@
 export { readAnew } from './anew.ts';
 export type { CoordinationConfig } from './coordination.ts';
 export { findConfig } from './find.ts';
-export { checkConfig, configJsonSchema, defineConfig, loadConfig, readSecret, stateOf } from './load.ts';
+export {
+  checkConfig,
+  configJsonSchema,
+  defineConfig,
+  loadConfig,
+  readConfigInput,
+  readSecret,
+  stateOf,
+} from './load.ts';
 export type {
   AppConfig,
   ClusterConfig,

@@ -28,7 +28,8 @@ function invalid(file: string, faults: readonly ConfigFault[]): TwError {
   });
 }
 
-async function readInput(file: string): Promise<unknown> {
+/** What a person wrote, as data. Throws TW1002. */
+export async function readConfigInput(file: string): Promise<unknown> {
   try {
     if (/\.(ya?ml|json)$/.test(file)) return parse(readFileSync(file, 'utf8'));
     const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
@@ -53,7 +54,7 @@ export function checkConfig(input: unknown, file: string, source: string): Confi
 export async function loadConfig(path: string): Promise<Config> {
   const file = resolve(path);
   if (!existsSync(file)) throw fault('TW1001', { value: file });
-  const input = await readInput(file);
+  const input = await readConfigInput(file);
   return checkConfig(input, file, readFileSync(file, 'utf8'));
 }
 

@@ -197,6 +197,13 @@ function freeze<T>(value: T): T {
   return value;
 }
 
+function* serverFaults(parsed: ConfigParsed): Generator<ConfigFault> {
+  const at = parsed.server?.in;
+  if (at === undefined || Object.hasOwn(parsed.clusters, at)) return;
+  const near = nearest(at, Object.keys(parsed.clusters));
+  yield { path: 'server.in', message: `there is no cluster "${at}"`, ...(near === undefined ? {} : { near }) };
+}
+
 /** Cross-field checks and defaults: a parsed config → the frozen Config, or every fault at once. */
 export function normalise(
   parsed: ConfigParsed,
@@ -210,6 +217,7 @@ export function normalise(
     ...peopleFaults(parsed),
     ...freezeFaults(parsed),
     ...chatFaults(parsed),
+    ...serverFaults(parsed),
     ...Object.keys(parsed.apps).flatMap((name) => appFaults(name, parsed)),
   ];
   if (faults.length > 0) return { faults };

@@ -1,17 +1,19 @@
 import { fault } from '../kernel/index.ts';
 
 export interface Allowed {
-  /** `host:port` names under which this server may be asked. */
-  hosts: readonly string[];
+  /** `host:port` under which this server may be asked, besides loopback. */
+  host: string;
   /** The only origin whose pages may write. */
   origin: string;
 }
 
-/** Names of a server: all of loopback with its port, or the one of its public address. */
+/** No name that somebody else could point here: whoever comes by them comes over loopback, or a tunnel to it. */
+const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
+
+/** Names of a server: loopback at any port, for a tunnel has its own, and the one of its public address. */
 export function allowedFor(url: string, publicUrl: string | undefined): Allowed {
   const own = new URL(publicUrl ?? url);
-  const loop = ['127.0.0.1', 'localhost', '[::1]'].map((h) => `${h}:${new URL(url).port}`);
-  return { hosts: [own.host, ...loop], origin: own.origin };
+  return { host: own.host, origin: own.origin };
 }
 
 const foreign = (value: string, why: string, a: Allowed): Error =>
@@ -19,7 +21,8 @@ const foreign = (value: string, why: string, a: Allowed): Error =>
 
 /** A page that another name points at this machine gets nothing (DNS rebinding). Throws TW8022. */
 export function checkHost(host: string | undefined, a: Allowed): void {
-  if (host !== undefined && a.hosts.includes(host.toLowerCase())) return;
+  const name = host?.toLowerCase();
+  if (name !== undefined && (name === a.host || LOOPBACK.test(name))) return;
   throw foreign(host ?? '', 'this server is not asked under this name', a);
 }
 

@@ -162,7 +162,7 @@ describe('three clouds, one guestbook', () => {
     const world = await rig.run('curl', [
       '-s',
       '--unix-socket',
-      `${rig.state}/sandbox/run/clouds.sock`,
+      `${rig.state}/sandbox/run/clouds/api.sock`,
       'http://clouds/world/summary',
     ]);
     expect(world.stdout).not.toMatch(/aws_vpc|resource_group|google_compute_network/);

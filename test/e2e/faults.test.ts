@@ -36,7 +36,7 @@ async function servedBy(...clusters: string[]): Promise<void> {
   }
 }
 async function world(): Promise<{ clouds: Record<string, number>; clusters: { id: string }[]; orphans: number }> {
-  const socket = `${rig.state}/sandbox/run/clouds.sock`;
+  const socket = `${rig.state}/sandbox/run/clouds/api.sock`;
   const said = await rig.run('curl', ['-s', '--unix-socket', socket, 'http://clouds/world/summary']);
   return JSON.parse(said.stdout) as { clouds: Record<string, number>; clusters: { id: string }[]; orphans: number };
 }

@@ -22,7 +22,7 @@ const gone = async (cluster: string): Promise<void> => {
   expect(done.code, done.stderr).toBe(0);
 };
 async function world(): Promise<{ clouds: Record<string, number>; clusters: { id: string }[]; orphans: number }> {
-  const socket = `${rig.state}/sandbox/run/clouds.sock`;
+  const socket = `${rig.state}/sandbox/run/clouds/api.sock`;
   const said = await rig.run('curl', ['-s', '--unix-socket', socket, 'http://clouds/world/summary']);
   return JSON.parse(said.stdout) as { clouds: Record<string, number>; clusters: { id: string }[]; orphans: number };
 }

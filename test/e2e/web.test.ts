@@ -2,19 +2,29 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { violations } from '../browser/axe.ts';
 import { CHROMIUM, noChromium } from './converse.ts';
-import { eventually, Rig, visits } from './rig.ts';
+import { EXAMPLE, eventually, Rig, visits } from './rig.ts';
+import { serverInPod } from './server-pod.ts';
 
-/** The dashboard of a running world in a real browser: looks, a release, and the way back by its button. */
+/** The server of a running world: its dashboard in a real browser, then the server itself as a pod of a cluster. */
 const rig = new Rig();
 let browser: Browser;
 let url = '';
-let server: ReturnType<Rig['start']>;
+let server: ReturnType<Rig['start']> | undefined;
+
+async function stopServing(): Promise<number | null | undefined> {
+  if (server === undefined) return undefined;
+  process.kill(server.pid, 'SIGTERM');
+  const code = await server.ended;
+  server = undefined;
+  return code;
+}
+beforeAll(async () => {
+  const up = await rig.json('up', '--sandbox', '--yes');
+  expect(up.code, up.stderr).toBe(0);
+}, 600_000);
 afterAll(async () => {
   await browser?.close();
-  if (server !== undefined) {
-    process.kill(server.pid, 'SIGTERM');
-    await server.ended;
-  }
+  await stopServing();
   await rig.end();
 });
 
@@ -36,8 +46,6 @@ describe.skipIf(noChromium())('dashboard (needs Chromium)', () => {
     const { chromium } = await import('playwright-core');
     const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
     browser = await chromium.launch({ executablePath: CHROMIUM as string, args });
-    const up = await rig.json('up', '--sandbox', '--yes');
-    expect(up.code, up.stderr).toBe(0);
     server = rig.start('serve', '--port', '0');
     await eventually(60_000, async () => {
       url = ((await rig.json('dashboard')).data as { address: string }).address;
@@ -95,11 +103,15 @@ describe.skipIf(noChromium())('dashboard (needs Chromium)', () => {
   it('the server comes back: the page finds it without a reload, and still knows who it is', async () => {
     const page = await opened('/fleet', { width: 1440, theme: 'light' });
     await page.waitForSelector('.connection.live');
-    process.kill(server.pid, 'SIGTERM');
-    expect(await server.ended).toBe(0);
+    expect(await stopServing()).toBe(0);
     await page.waitForSelector('.connection.lost');
     server = rig.start('serve', '--port', new URL(url).port);
     await page.waitForSelector('.connection.live', { timeout: 60_000 });
     await page.context().close();
   });
+});
+
+describe('the server as a pod of a cluster', () => {
+  beforeAll(stopServing);
+  serverInPod(rig, EXAMPLE);
 });

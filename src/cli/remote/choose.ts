@@ -1,5 +1,12 @@
 import { userInfo } from 'node:os';
-import type { CommandSpec, Context, Invocation, Io, Outcome } from '../../commands/index.ts';
+import {
+  type CommandSpec,
+  type Context,
+  handedTo,
+  type Invocation,
+  type Io,
+  type Outcome,
+} from '../../commands/index.ts';
 import { fault, problemOf } from '../../kernel/index.ts';
 
 export interface Choice {
@@ -27,10 +34,13 @@ const brokenGlass = (call: Invocation): Invocation => ({
   from: { door: 'in-process', identity: { platform: 'os', tenant: '', actor: userInfo().username } },
 });
 
-/** The server of this project: TW_SERVER, else the config; a config that is not there names none. Throws TW1002, TW1003. */
+/**
+ * The server of this project: TW_SERVER, else to whom this folder was handed, else the config; a config that is not there
+ * names none. Throws TW1002, TW1003.
+ */
 export async function serverOf(c: Context, env: NodeJS.ProcessEnv): Promise<{ url?: string; fleet?: string }> {
   const given = env['TW_SERVER'];
-  const named = given === '' ? undefined : given;
+  const named = given === '' || given === undefined ? handedTo(c.stateDir) : given;
   const config = await c.config().catch((error: unknown) => {
     // Without its text nobody knows who decides for the fleet.
     if (named === undefined && problemOf(error).code !== 'TW1001') throw error;
@@ -49,7 +59,12 @@ export async function choose(c: Context, call: Invocation, w: Wish): Promise<Cho
   });
   if (url === undefined) return { call };
   if (w.inProcess) return inProcess(call, url, w.spec);
-  const here = { stateDir: c.stateDir, env: w.env, version: w.version, url, ...(fleet === undefined ? {} : { fleet }) };
+  const mine = { stateDir: c.stateDir, env: w.env, version: w.version, url };
+  const here = {
+    ...mine,
+    ...(fleet === undefined ? {} : { fleet }),
+    ...(c.reach === undefined ? {} : { reach: c.reach }),
+  };
   return {
     call,
     remote: async (io) => await (await import('./door.ts')).runRemotely(here, { call, spec: w.spec }, io),

@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
-import type { Args, CommandSpec, Invocation, Io, Outcome, RemoteDoor } from '../../commands/index.ts';
+import {
+  type Args,
+  type CommandSpec,
+  type Context,
+  clusterOf,
+  type Invocation,
+  type Io,
+  type Outcome,
+  type RemoteDoor,
+} from '../../commands/index.ts';
 import { fault } from '../../kernel/index.ts';
 import { hello } from './hello.ts';
 import { RemoteRun, remoteLook } from './run.ts';
@@ -16,6 +25,8 @@ export interface Here {
   url: string;
   /** Of the config here, when there is one. */
   fleet?: string;
+  /** Opens a way to the server in a cluster. */
+  reach?: Context['reach'];
 }
 
 const pathOf = (verb: string): string => `/api/v1/commands/${verb.replaceAll(' ', '/')}`;
@@ -35,9 +46,17 @@ function query(args: Args): string {
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
+/** Where an address is asked, when that is not the address itself. Throws TW8031, TW2xxx. */
+async function viaOf(origin: string, here: Pick<Here, 'reach'>): Promise<Pick<Wire, 'via'>> {
+  const cluster = clusterOf(origin);
+  if (cluster === undefined || here.reach === undefined) return {};
+  return { via: (await here.reach(cluster)).url };
+}
+
 async function wireOf(here: Here): Promise<Wire> {
   const origin = originOf(here.url, here.env);
-  const w = { origin, token: tokenFor(origin, here.stateDir, here.env) };
+  const token = tokenFor(origin, here.stateDir, here.env);
+  const w = { origin, ...(await viaOf(origin, here)), token };
   await hello(w, here);
   return w;
 }
@@ -60,9 +79,8 @@ export async function runRemotely(
 }
 
 /** A one-time code of the server becomes a session, and the session makes a token for this person on this machine. */
-async function tokenByCode(origin: string, code: string, wish: { role: string; days: number }): Promise<string> {
-  const headers: Record<string, string> = { origin, 'x-tradewind': '1' };
-  const w = { origin, token: '' };
+async function tokenByCode(w: Wire, code: string, wish: { role: string; days: number }): Promise<string> {
+  const headers: Record<string, string> = { origin: w.via ?? w.origin, 'x-tradewind': '1' };
   const first = await browser(w, '/api/v1/login', { headers, body: { secret: code } });
   const cookie = (first.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
   const name = `${userInfo().username}@${hostname()}`;
@@ -94,9 +112,10 @@ export function remoteDoor(here: Omit<Here, 'url'> & { url?: string }): RemoteDo
       const [base = '', code = ''] = link.split('/#code=');
       if (code === '') throw fault('TW8020', { value: base, why: ['the address carries no code'], fix: howToSignIn });
       const origin = originOf(base, here.env);
-      const token = await tokenByCode(origin, code, wish);
+      const way = { origin, ...(await viaOf(origin, here)) };
+      const token = await tokenByCode({ ...way, token: '' }, code, wish);
       const file = keepToken(here.stateDir, { origin, token });
-      const { name, role } = await hello({ origin, token }, here);
+      const { name, role } = await hello({ ...way, token }, here);
       return { origin, name, role, file };
     },
     attach: async (run, io) => {

@@ -1,4 +1,5 @@
 import type { EventSourceMessage } from 'eventsource-parser';
+import { clusterOf } from '../../commands/index.ts';
 import { causes, fault, type Problem, TwError, wrongAddress } from '../../kernel/index.ts';
 import { howToSignIn } from './signin.ts';
 
@@ -9,7 +10,10 @@ const SILENT_MS = 40_000;
 
 /** One server and the sign-in to it. */
 export interface Wire {
+  /** As people and the sign-in name it. */
   origin: string;
+  /** Where it is asked, when that is not its origin: this end of a way into a cluster. */
+  via?: string;
   token: string;
 }
 
@@ -20,8 +24,9 @@ interface Ask {
   signal?: AbortSignal;
 }
 
-/** The origin of an address that may be asked. Throws TW8030. */
+/** The origin of an address that may be asked; a cluster's is its own. Throws TW8030. */
 export function originOf(address: string, env: NodeJS.ProcessEnv): string {
+  if (clusterOf(address) !== undefined) return address;
   const fix = [{ say: 'Name it in the config (server.url), or here:', command: 'export TW_SERVER=https://tw.example' }];
   const wrong = wrongAddress(address);
   if (wrong !== undefined) throw fault('TW8030', { value: address, why: [wrong], fix });
@@ -40,7 +45,9 @@ const unreachable = (origin: string, cause: unknown): Error =>
     value: origin,
     why: causes(cause).filter((w) => w !== 'fetch failed'),
     fix: [
-      { say: 'Is it running? On its machine:', command: 'tw serve' },
+      clusterOf(origin) === undefined
+        ? { say: 'Is it running? On its machine:', command: 'tw serve' }
+        : { say: 'See how its pod is:', command: 'kubectl -n tradewind-server describe pod server-0' },
       { say: 'Looks and what makes safer work without it:', command: 'tw status --in-process' },
     ],
   });
@@ -48,23 +55,32 @@ const unreachable = (origin: string, cause: unknown): Error =>
 /** Nobody answered: the same call may go through later. */
 export const isUnreachable = (e: unknown): boolean => e instanceof TwError && e.code === 'TW8031';
 
+/** A connection that was kept may have been closed just now: what only reads is asked once more, on a new one. */
+const fetchTwice = async (url: string, init: RequestInit): Promise<Response> =>
+  await fetch(url, init).catch(async (e: unknown) => {
+    if (init.method !== 'GET' || init.signal?.aborted === true) throw e;
+    return await fetch(url, init);
+  });
+
+function initOf(w: Wire, a: Ask): RequestInit {
+  const bearer = w.token === '' ? {} : { authorization: `Bearer ${w.token}` };
+  const type = a.body === undefined ? {} : { 'content-type': 'application/json' };
+  return {
+    method: a.method ?? 'GET',
+    headers: { ...bearer, ...a.headers, ...type },
+    redirect: 'error',
+    ...(a.body === undefined ? {} : { body: JSON.stringify(a.body) }),
+  };
+}
+
 /** One request; what the server refuses is thrown as the server says it. Throws TW8031, TW8038 and the server's own. */
 export async function ask(w: Wire, path: string, a: Ask = {}): Promise<Response> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(new Error(`no answer within ${ANSWER_MS / 1000} s`)), ANSWER_MS);
   const signal = AbortSignal.any([late.signal, ...(a.signal === undefined ? [] : [a.signal])]);
-  const bearer = w.token === '' ? {} : { authorization: `Bearer ${w.token}` };
-  const headers: Record<string, string> = { ...bearer, ...a.headers };
-  if (a.body !== undefined) headers['content-type'] = 'application/json';
-  const init: RequestInit = { method: a.method ?? 'GET', headers, signal, redirect: 'error' };
-  if (a.body !== undefined) init.body = JSON.stringify(a.body);
+  const init: RequestInit = { ...initOf(w, a), signal };
   try {
-    const url = `${w.origin}${path}`;
-    // A connection that was kept may have been closed just now: what only reads is asked once more, on a new one.
-    const r = await fetch(url, init).catch(async (e: unknown) => {
-      if (init.method !== 'GET' || signal.aborted) throw e;
-      return await fetch(url, init);
-    });
+    const r = await fetchTwice(`${w.via ?? w.origin}${path}`, init);
     if (r.ok) return r;
     throw await refusal(w, r);
   } catch (cause) {
@@ -86,7 +102,9 @@ export const strange = (w: Wire, why: string): Error =>
   fault('TW8038', {
     value: w.origin,
     why: [why],
-    fix: [{ say: 'See what answers there:', command: `curl -i ${w.origin}/healthz` }],
+    ...(w.via === undefined
+      ? { fix: [{ say: 'See what answers there:', command: `curl -i ${w.origin}/healthz` }] }
+      : {}),
   });
 
 /** The answer as JSON. Throws TW8038. */

@@ -28,5 +28,11 @@ export const TW8 = {
   TW8037: { title: 'the run ended, its answer is gone', kind: 'transient', exit: 1 },
   TW8038: { title: 'the server answers in a way that is not understood', kind: 'transient', exit: 1 },
   TW8039: { title: 'the run is out of sight', kind: 'transient', exit: 1 },
+  TW8040: { title: 'the config names no cluster for the server', kind: 'user', exit: 2 },
+  TW8041: { title: 'the server in the cluster has the files of the fleet', kind: 'user', exit: 4 },
+  TW8042: { title: 'the config works on this machine alone', kind: 'user', exit: 2 },
+  TW8043: { title: 'the pod of the server does not serve', kind: 'transient', exit: 1 },
+  TW8044: { title: 'the files of the server could not be moved', kind: 'transient', exit: 1 },
+  TW8045: { title: 'the server runs in this cluster', kind: 'user', exit: 4 },
   TW8999: { title: 'a bug in Tradewind', kind: 'bug', exit: 1 },
 } as const satisfies Block;

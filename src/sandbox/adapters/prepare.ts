@@ -57,7 +57,7 @@ function cloudsFile(spec: SandboxSpec, id: string) {
 /** Writes everything the processes read at their start. */
 export function writeDirectory(spec: SandboxSpec, o: { id: string; rootless: boolean }): void {
   const l = layout(spec.dir);
-  for (const d of [l.run, l.ns, l.log, l.home, l.tmp, l.clusters, l.roots, l.locks])
+  for (const d of [l.run, l.ns, l.cloudsRun, l.log, l.home, l.tmp, l.clusters, l.roots, l.locks])
     mkdirSync(d, { recursive: true, mode: 0o700 });
   writeJson(l.spec, spec);
   writeJson(l.net, netFile(spec, { ...o, secret: secretOf(l) }));

@@ -27,7 +27,9 @@ export function layout(dir: string) {
     doors: `${run}/doors.json`,
     supervisorSocket: `${run}/supervisor.sock`,
     netSocket: `${run}/net.sock`,
-    cloudsSocket: `${run}/clouds.sock`,
+    /** Alone in its folder: a pod that is shown the folder finds the socket of clouds that were started again. */
+    cloudsRun: `${run}/clouds`,
+    cloudsSocket: `${run}/clouds/api.sock`,
     usersSocket: (name: string) => `${run}/users-${name}.sock`,
     cluster: (id: string) => `${dir}/clusters/${id}`,
     /** Short, because the kubelet makes sockets far below it; node.json inside says whose it is. */

@@ -1,4 +1,5 @@
 import type { Recipe } from '../model.ts';
+import { layout } from './layout.ts';
 
 export interface RecipePaths {
   /** Folder with the Go binaries. */
@@ -7,6 +8,8 @@ export interface RecipePaths {
   root: string;
   /** Folder that holds `bin/node`. */
   node: string;
+  /** The sandbox's own directory. */
+  dir: string;
 }
 
 const recipe = (name: string, rest: Partial<Recipe>): Recipe => ({
@@ -44,13 +47,31 @@ const guestbooks = (bins: string): Recipe[] =>
     }),
   );
 
+const productOf = (p: RecipePaths, files: readonly string[]): Recipe['files'] =>
+  files.map((f) => ({ host: `${p.root}/${f}`, at: `/opt/tradewind/${f}`, ro: true }));
+
+/** Small, for what serves users; the server's own has terraform, the dashboard, and a way to the simulated clouds. */
+function productImages(p: RecipePaths): Recipe[] {
+  const l = layout(p.dir);
+  const image = {
+    entrypoint: ['/opt/node/bin/node', '/opt/tradewind/src/compose.ts'],
+    env: [PATH, 'NODE_ENV=production'],
+    cwd: '/opt/tradewind',
+  };
+  const small = [{ host: p.node, at: '/opt/node', ro: true }, ...productOf(p, ['src', 'node_modules', 'package.json'])];
+  // Under the same paths as outside: terraform's settings name them.
+  const clouds = [l.mirror, l.terraformrc, l.cloudsRun].map((f) => ({ host: f, at: f, ro: true }));
+  return [
+    recipe('registry.tradewind.example/tradewind', { ...image, files: small }),
+    recipe('registry.tradewind.example/tradewind-server', {
+      ...image,
+      files: [...small, ...productOf(p, ['terraform', 'web/dist']), ...clouds],
+    }),
+  ];
+}
+
 /** Images every sandbox knows. */
 export function builtinRecipes(p: RecipePaths): Recipe[] {
-  const product = ['src', 'node_modules', 'package.json'].map((f) => ({
-    host: `${p.root}/${f}`,
-    at: `/opt/tradewind/${f}`,
-    ro: true,
-  }));
   const coredns = { entrypoint: ['/coredns'], files: [{ host: `${p.bins}/tw-coredns`, at: '/coredns', ro: true }] };
   return [
     recipe('docker.io/library/redis', {
@@ -69,12 +90,7 @@ export function builtinRecipes(p: RecipePaths): Recipe[] {
       files: [{ host: `${p.bins}/tw-etcd`, at: '/usr/local/bin/etcd', ro: true }],
     }),
     ...guestbooks(p.bins),
-    recipe('registry.tradewind.example/tradewind', {
-      entrypoint: ['/opt/node/bin/node', '/opt/tradewind/src/compose.ts'],
-      env: [PATH, 'NODE_ENV=production'],
-      cwd: '/opt/tradewind',
-      files: [{ host: p.node, at: '/opt/node', ro: true }, ...product],
-    }),
+    ...productImages(p),
     shell('docker.io/library/busybox'),
     shell('docker.io/library/debian'),
     recipe('registry.k8s.io/pause', { entrypoint: ['/usr/bin/sleep', 'infinity'] }),

@@ -38,7 +38,7 @@ udp.on('message', (bytes, from) => {
   udp.send(dns.encode({ type: 'response', id: bytes.readUInt16BE(0), flags: 0x0400 | (data ? 0 : 3), questions: [q],
     answers: data ? [{ type: 'A', name: q.name, ttl: 1, data }] : [] }), from.port, from.address);
 });
-udp.bind(53, '198.19.0.53', () => createServer((q, r) => r.end('{}')).listen(process.argv[2] + '/run/clouds.sock'));
+udp.bind(53, '198.19.0.53', () => createServer((q, r) => r.end('{}')).listen(process.argv[2] + '/run/clouds/api.sock'));
 `;
 /** A "node" serves HTTP on 8080 and says who asked. */
 const SERVE = `

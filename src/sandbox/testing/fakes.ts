@@ -87,7 +87,7 @@ function fakeRoot(base: string, cloudsMain?: string): string {
   const inside = join(base, 'root', 'src', 'sandbox');
   mkdirSync(join(inside, 'clouds'), { recursive: true });
   for (const part of ['supervisor', 'users']) symlinkSync(join(HERE, part), join(inside, part));
-  const server = FAKE_SERVER.replace('process.argv[2]', "process.argv[2] + '/run/clouds.sock'");
+  const server = FAKE_SERVER.replace('process.argv[2]', "process.argv[2] + '/run/clouds/api.sock'");
   writeFileSync(join(inside, 'clouds', 'main.ts'), cloudsMain ?? server);
   return join(base, 'root');
 }
