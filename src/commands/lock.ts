@@ -1,7 +1,7 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { createFile, duration, fault, type ProcessId, stillRuns, thisProcess } from '../kernel/index.ts';
+import { changeFile, duration, fault, type ProcessId, stillRuns, TwError, thisProcess } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 
 interface Holder extends ProcessId {
@@ -10,24 +10,16 @@ interface Holder extends ProcessId {
   at: number;
 }
 
-function holderOf(path: string): Holder | undefined {
+/** undefined: it cannot be read, so nobody stands behind it. */
+function holderIn(text: string): Holder | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Holder;
+    return JSON.parse(text) as Holder;
   } catch {
     return undefined;
   }
 }
 
-// Whole from the first moment: a half-written lock would be taken for that of a dead process.
-function written(path: string, me: Holder): boolean {
-  try {
-    return createFile(path, JSON.stringify(me));
-  } catch (cause) {
-    throw fault('TW6201', { value: path, why: ['the lock file cannot be written'], cause });
-  }
-}
-
-/** One changing verb at a time in a project folder; a dead holder's lock is taken over. Throws TW6201. */
+/** One changing verb at a time in a project folder; a dead holder's lock is taken over, by one. Throws TW6201. */
 export function takeLock(c: Context, verb: string): () => void {
   const path = join(c.stateDir, 'lock.json');
   const me: Holder = {
@@ -36,18 +28,19 @@ export function takeLock(c: Context, verb: string): () => void {
     verb,
     at: c.clock.now(),
   };
-  for (let attempt = 0; ; attempt++) {
-    if (written(path, me)) return () => rmSync(path, { force: true });
-    const holder = holderOf(path);
-    if (attempt > 0 || (holder !== undefined && stillRuns(holder, true))) {
-      throw fault('TW6201', {
-        value: holder === undefined ? path : `${holder.person} runs "tw ${holder.verb}"`,
-        why:
-          holder === undefined
-            ? ['the lock file cannot be read']
-            : [`process ${holder.pid} on ${holder.host}, for ${duration(c.clock.now() - holder.at)}`],
-      });
-    }
-    rmSync(path, { force: true });
+  const take = (now: string | undefined): string => {
+    const holder = now === undefined ? undefined : holderIn(now);
+    if (holder === undefined || !stillRuns(holder, true)) return JSON.stringify(me);
+    throw fault('TW6201', {
+      value: `${holder.person} runs "tw ${holder.verb}"`,
+      why: [`process ${holder.pid} on ${holder.host}, for ${duration(c.clock.now() - holder.at)}`],
+    });
+  };
+  try {
+    changeFile(path, take);
+  } catch (cause) {
+    if (cause instanceof TwError) throw cause;
+    throw fault('TW6201', { value: path, why: ['the lock file cannot be written'], cause });
   }
+  return () => rmSync(path, { force: true });
 }

@@ -1,7 +1,16 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fault, type ProcessId, type Row, replaceFile, stillRuns, text, thisProcess } from '../kernel/index.ts';
+import {
+  changeFile,
+  fault,
+  type ProcessId,
+  type Row,
+  readFile,
+  stillRuns,
+  text,
+  thisProcess,
+} from '../kernel/index.ts';
 import type { Context, Io } from './context.ts';
 import { clusterOf, handedTo } from './handed.ts';
 import type { Outcome } from './model.ts';
@@ -27,9 +36,10 @@ export function servingAt(stateDir: string): Serving | undefined {
 /** Says where this process serves; the returned function takes it back. */
 export function announce(stateDir: string, url: string): () => void {
   const me: Serving = { url, ...thisProcess() };
-  replaceFile(file(stateDir), `${JSON.stringify(me, null, 2)}\n`);
+  const mine = `${JSON.stringify(me, null, 2)}\n`;
+  changeFile(file(stateDir), () => mine);
   return () => {
-    if (servingAt(stateDir)?.pid === process.pid) rmSync(file(stateDir), { force: true });
+    if (readFile(file(stateDir)) === mine) changeFile(file(stateDir), (now) => (now === mine ? undefined : now));
   };
 }
 

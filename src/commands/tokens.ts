@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { fault, madeOnce, type Row, replaceFile, text, toJson, untrusted } from '../kernel/index.ts';
+import { changeFile, fault, madeOnce, type Row, TwError, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import { ROLES } from './table-server.ts';
@@ -32,23 +32,31 @@ export const sha256 = (s: string): string => createHash('sha256').update(s).dige
 
 const textOf = (access: Access): string => `${JSON.stringify(access, null, 2)}\n`;
 
-function write(stateDir: string, access: Access): void {
-  replaceFile(file(stateDir), textOf(access));
-}
+const fresh = (): Access => ({ key: randomBytes(32).toString('base64url'), tokens: [] });
 
-/** Reads it, makes it when there is none. */
-export function accessOf(stateDir: string): Access {
+/** Throws TW8015. */
+function asAccess(stateDir: string, textFrom: (path: string) => string): Access {
+  const path = file(stateDir);
   try {
-    const fresh = (): Access => ({ key: randomBytes(32).toString('base64url'), tokens: [] });
-    return JSON.parse(madeOnce(file(stateDir), () => textOf(fresh()))) as Access;
+    return JSON.parse(textFrom(path)) as Access;
   } catch (cause) {
-    throw fault('TW8015', {
-      value: file(stateDir),
-      cause,
-      fix: [{ say: 'Mend the file, or remove it to begin anew.' }],
-    });
+    if (cause instanceof TwError) throw cause;
+    throw fault('TW8015', { value: path, cause, fix: [{ say: 'Mend the file, or remove it to begin anew.' }] });
   }
 }
+
+/** Reads it, makes it when there is none. Throws TW8015. */
+export const accessOf = (stateDir: string): Access =>
+  asAccess(stateDir, (path) => madeOnce(path, () => textOf(fresh())));
+
+/** What others add or take out at the same moment stays so. Throws TW8015, and what `change` throws. */
+const changed = (stateDir: string, change: (tokens: readonly TokenEntry[]) => readonly TokenEntry[]): Access =>
+  asAccess(stateDir, (path) =>
+    changeFile(path, (now) => {
+      const access = now === undefined ? fresh() : (JSON.parse(now) as Access);
+      return textOf({ ...access, tokens: change(access.tokens) });
+    }),
+  );
 
 /** `twt_`, 256 random bits and a checksum: a torn or mistyped one is told from an unknown one. */
 function newToken(): string {
@@ -96,11 +104,10 @@ function listed(c: Context, tokens: readonly TokenEntry[]): Outcome {
 
 export const tokenList = (c: Context): Outcome => listed(c, accessOf(c.stateDir).tokens);
 
-/** Throws TW6002. */
+/** Throws TW6002, TW8015. */
 export function tokenCreate(c: Context, args: Args): Outcome {
   const role = args['role'] as Role;
   if (!ROLES.includes(role)) throw fault('TW6002', { value: `--role ${role}`, why: [`roles are ${ROLES.join(', ')}`] });
-  const access = accessOf(c.stateDir);
   const token = newToken();
   const now = c.clock.now();
   const entry: TokenEntry = {
@@ -111,20 +118,20 @@ export function tokenCreate(c: Context, args: Args): Outcome {
     createdAt: now,
     expiresAt: now + (args['days'] as number) * DAY_MS,
   };
-  write(c.stateDir, { ...access, tokens: [...access.tokens, entry] });
+  changed(c.stateDir, (tokens) => [...tokens, entry]);
   c.journal().append({ kind: 'access.token', data: { did: 'created', id: entry.id, name: entry.name, role } });
   const secret: Row = { key: 'token', tone: 'ok', label: [text(token)], cells: {}, kids: [] };
   return { data: { ...shown(entry), token }, view: { at: now, rows: [row(entry, now), secret] } };
 }
 
-/** Throws TW8016. */
+/** Throws TW8015, TW8016. */
 export function tokenRevoke(c: Context, args: Args): Outcome {
-  const access = accessOf(c.stateDir);
   const id = args['id'] as string;
-  const tokens = access.tokens.filter((t) => t.id !== id);
-  if (tokens.length === access.tokens.length)
+  const { tokens } = changed(c.stateDir, (all) => {
+    const left = all.filter((t) => t.id !== id);
+    if (left.length < all.length) return left;
     throw fault('TW8016', { value: id, fix: [{ say: 'See all of them:', command: 'tw token list' }] });
-  write(c.stateDir, { ...access, tokens });
+  });
   c.journal().append({ kind: 'access.token', data: { did: 'revoked', id } });
   return listed(c, tokens);
 }

@@ -70,6 +70,21 @@ describe('the fleet’s certificate authority', () => {
     expect(Date.parse(validTo)).toBeGreaterThan(clock.now() + 390 * DAY);
   });
 
+  it('two that have it open keep what the other issued, and get the same of one name', async () => {
+    const path = join(dir, 'e.json');
+    const [one, two] = [await fleetCa(path, 'shop', manualClock(NOW)), await fleetCa(path, 'shop', manualClock(NOW))];
+    const [server, client] = await Promise.all([one.issue(SERVER), two.issue({ name: 'tw', hosts: [] })]);
+    const again = await fleetCa(path, 'shop', manualClock(NOW));
+    expect(await again.issue(SERVER)).toEqual(server);
+    expect(await again.issue({ name: 'tw', hosts: [] })).toEqual(client);
+    const wish = { name: 'agent', hosts: [] };
+    const [a, b] = await Promise.all([one.issue(wish), two.issue(wish)]);
+    expect(a).toEqual(b);
+    rmSync(path);
+    await fleetCa(path, 'shop', manualClock(NOW));
+    await expect(one.issue({ name: 'late', hosts: [] })).rejects.toThrow(/TW2140.*e\.json/);
+  });
+
   it('a file that is broken is not made anew', async () => {
     const path = join(dir, 'd.json');
     writeFileSync(path, '{');

@@ -83,6 +83,21 @@ describe('root folders on disk', () => {
     expect(readFileSync(d.file(zone.id, '.terraform.lock.hcl'), 'utf8')).toBe('provider "aws" {}\n');
   });
 
+  it('of one cloud are told that they are initialised at the same moment', async () => {
+    const d = disk();
+    const store = d.open();
+    const zones = Array.from(
+      { length: 8 },
+      (_, i): Root => ({ id: `zone:${i}.example`, module: 'dns-route53', vars: {}, needs: [] }),
+    );
+    for (const z of zones) {
+      await store.write(z, 'shop');
+      writeFileSync(d.file(z.id, '.terraform.lock.hcl'), 'provider "aws" {}\n');
+    }
+    await Promise.all(zones.map((z) => store.markInitialised(z)));
+    expect(readdirSync(d.place.lockDir)).toEqual(['aws.lock.hcl']);
+  });
+
   it('need init again with another terraform or another source of providers', async () => {
     const d = disk();
     await d.open().write(sao, 'shop');

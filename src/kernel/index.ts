@@ -13,7 +13,7 @@ export {
   TwError,
   type Where,
 } from './errors/fault.ts';
-export { createFile, madeOnce, readFile, replaceFile } from './files.ts';
+export { changeFile, createFile, madeOnce, readFile, replaceFile } from './files.ts';
 export { estimatedRtt, km, type LatLon } from './geo.ts';
 export { type Entry, type Fact, type Journal, type JournalQuery, memoryJournal, openJournal } from './journal.ts';
 export { canonical, digest, type Json, own, toJson } from './json.ts';

@@ -12,7 +12,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { type Clock, fault, madeOnce, readFile, replaceFile } from '../../kernel/index.ts';
+import { type Clock, changeFile, fault, madeOnce, readFile } from '../../kernel/index.ts';
 
 /** PEM. */
 export interface KeyPair {
@@ -127,20 +127,39 @@ export function knownCa(path: string): string | undefined {
   return read(path)?.ca.cert;
 }
 
+/** As it was issued before, while its hosts are those and it is not near its end. */
+function fitting({ issued }: Kept, wish: Wish, now: number): KeyPair | undefined {
+  const old = issued[wish.name];
+  if (old === undefined || old.hosts.join(' ') !== wish.hosts.join(' ') || old.cert === '') return undefined;
+  const left = new X509Certificate(old.cert).notAfter.getTime() - now;
+  return left > RENEW_DAYS * DAY_MS ? { cert: old.cert, key: old.key } : undefined;
+}
+
+/** Beside what others issued meanwhile; of two of one name, both get the first. Throws TW2140. */
+function keep(path: string, ca: KeyPair, x: { made: KeyPair; wish: Wish; now: number }): KeyPair {
+  let got = x.made;
+  at(path, () =>
+    changeFile(path, (text) => {
+      const kept: Kept = text === undefined ? { ca, issued: {} } : (JSON.parse(text) as Kept);
+      if (kept.ca.cert !== ca.cert) throw new Error('the authority was made anew meanwhile');
+      got = fitting(kept, x.wish, x.now) ?? x.made;
+      const issued = { ...kept.issued, [x.wish.name]: { ...got, hosts: x.wish.hosts } };
+      return JSON.stringify({ ...kept, issued });
+    }),
+  );
+  return got;
+}
+
 /** Opens the authority, or makes it once. Throws TW2140. */
 export async function fleetCa(path: string, fleet: string, clock: Clock): Promise<FleetCa> {
   const kept = read(path) ?? make(path, { ca: await makeCa(fleet, clock.now()), issued: {} });
+  const { ca } = kept;
   return {
-    cert: kept.ca.cert,
+    cert: ca.cert,
     issue: async (wish) => {
-      const old = kept.issued[wish.name];
-      const fits = old !== undefined && old.hosts.join(' ') === wish.hosts.join(' ') && old.cert !== '';
-      if (fits && new X509Certificate(old.cert).notAfter.getTime() - clock.now() > RENEW_DAYS * DAY_MS)
-        return { cert: old.cert, key: old.key };
-      const made = await makeLeaf(kept.ca, wish, clock.now());
-      kept.issued[wish.name] = { ...made, hosts: wish.hosts };
-      at(path, () => replaceFile(path, JSON.stringify(kept)));
-      return made;
+      const now = clock.now();
+      const old = fitting(read(path) ?? kept, wish, now);
+      return old ?? keep(path, ca, { made: await makeLeaf(ca, wish, now), wish, now });
     },
   };
 }

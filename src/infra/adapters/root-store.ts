@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { canonical, digest, fault, type Json } from '../../kernel/index.ts';
+import { canonical, digest, fault, type Json, replaceFile } from '../../kernel/index.ts';
 import { builtNodes, type StateResource } from '../built.ts';
 import { type ModuleName, type Place, type Root, type RootId, rootName } from '../model.ts';
 import type { RootState, RootStore } from '../ports.ts';
@@ -32,13 +32,6 @@ const there = async (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Readers see the old file or the new one, never a part. */
-async function replace(path: string, text: string): Promise<void> {
-  const part = `${path}.${process.pid}.part`;
-  await writeFile(part, text, { mode: 0o600 });
-  await rename(part, path);
-}
-
 async function filesOf(dir: string): Promise<[name: string, text: string][]> {
   const names = (await readdir(dir)).filter((n) => n.endsWith('.tf') || n.endsWith('.tf.json')).sort();
   return await Promise.all(
@@ -54,7 +47,7 @@ async function copyModule(from: string, to: string): Promise<void> {
   await Promise.all(
     files.map(async ([name, text]) => {
       const path = join(to, name);
-      if (!(await there(path)) || (await readFile(path, 'utf8')) !== text) await replace(path, text);
+      if (!(await there(path)) || (await readFile(path, 'utf8')) !== text) replaceFile(path, text);
     }),
   );
 }
@@ -84,7 +77,7 @@ function sameOwner(dir: string, found: Marker, mine: Omit<Marker, 'module'>): vo
 async function claim(dir: string, mine: Marker): Promise<void> {
   const found = await marked(dir);
   if (found !== undefined) sameOwner(dir, found, mine);
-  await replace(join(dir, MARKER), `${JSON.stringify(mine)}\n`);
+  replaceFile(join(dir, MARKER), `${JSON.stringify(mine)}\n`);
 }
 
 async function sameBackend(path: string, text: string): Promise<void> {
@@ -129,7 +122,7 @@ async function write(d: Disk, root: Root, fleet: string): Promise<void> {
   const main = d.path(root.id, 'main.tf.json');
   const text = mainFile(root);
   await sameBackend(main, text);
-  if (!existsSync(main) || (await readFile(main, 'utf8')) !== text) await replace(main, text);
+  if (!existsSync(main) || (await readFile(main, 'utf8')) !== text) replaceFile(main, text);
   const lock = d.path(root.id, LOCK);
   if (!existsSync(lock) && existsSync(lockOf(d, root))) await copyFile(lockOf(d, root), lock);
 }
@@ -159,10 +152,10 @@ async function markInitialised(d: Disk, root: Root): Promise<void> {
   const lock = d.path(root.id, LOCK);
   if (existsSync(lock)) {
     await mkdir(d.o.place.lockDir, { recursive: true });
-    await replace(lockOf(d, root), await readFile(lock, 'utf8'));
+    replaceFile(lockOf(d, root), await readFile(lock, 'utf8'));
   }
   await mkdir(d.path(root.id, '.terraform'), { recursive: true });
-  await replace(initMarker(d, root.id), await initDigest(d, root));
+  replaceFile(initMarker(d, root.id), await initDigest(d, root));
 }
 
 async function unlock(d: Disk, root: Root): Promise<void> {
@@ -225,7 +218,7 @@ export function rootStore(o: RootStoreOptions): RootStore {
     exists: async (id, file) => await there(path(id, file)),
     drop: async (id, file) => await rm(path(id, file), { force: true }),
     protect: async (id, file) => await chmod(path(id, file), 0o600),
-    note: async (id, file, value) => await replace(path(id, file), JSON.stringify(value)),
+    note: async (id, file, value) => replaceFile(path(id, file), JSON.stringify(value)),
     noted: async (id, file) => await noted(path(id, file)),
     list: async () => await list(d),
     remove: async (id) => await remove(d, id),

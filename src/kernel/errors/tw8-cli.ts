@@ -7,7 +7,7 @@ export const TW8 = {
   TW8012: { title: 'the server cannot listen there', kind: 'user', exit: 2 },
   TW8013: { title: 'the dashboard could not be built', kind: 'transient', exit: 1 },
   TW8014: { title: 'no server of this project runs', kind: 'user', exit: 1 },
-  TW8015: { title: 'the file of tokens cannot be read', kind: 'user', exit: 1 },
+  TW8015: { title: 'the file of tokens cannot be read or written', kind: 'user', exit: 1 },
   TW8016: { title: 'no such token', kind: 'user', exit: 2 },
   TW8017: { title: 'the project is served already', kind: 'user', exit: 7 },
   TW8020: { title: 'not signed in', kind: 'user', exit: 3 },
