@@ -18,7 +18,7 @@ export interface CardView {
   revision: number;
   /** As typed. */
   line: string;
-  account: string;
+  by: string;
   mark: string;
   state: string;
   rows: readonly CardRow[];

@@ -11,7 +11,7 @@ const card = (id: string, more: Partial<Card> = {}): Card => ({
   door: 'lab',
   room: 'ops',
   line: `release ${id}`,
-  account: 'lab:anna',
+  by: 'lab:anna',
   state: 'running',
   behind: 0,
   at: 0,

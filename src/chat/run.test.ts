@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { COMMANDS, type Context, type Invocation, type Outcome, runCommand } from '../commands/index.ts';
+import {
+  type Caller,
+  COMMANDS,
+  type Context,
+  callerName,
+  type Invocation,
+  type Outcome,
+  runCommand,
+} from '../commands/index.ts';
 import { checkConfig, loadConfig } from '../config/index.ts';
 import { type Json, memoryJournal, memoryStore, StoreWorld, systemClock } from '../kernel/index.ts';
 import { slackTransport } from './adapters/slack.ts';
@@ -33,6 +41,8 @@ class Engine {
   green: string | undefined;
   readonly ran: string[] = [];
   readonly store = new StoreWorld();
+  /** Releases end when this does. */
+  gate: Promise<void> = Promise.resolve();
 
   context(): Context {
     return {
@@ -51,6 +61,7 @@ class Engine {
   /** Release verbs are played, everything else is the real command behind the real gate. */
   async run(call: Invocation, io: Parameters<typeof runCommand>[2]): Promise<Outcome> {
     this.ran.push(`${call.verb} ${call.from?.identity.actor ?? ''}`);
+    if (call.verb === 'release') await this.gate;
     const played = this.#play(call);
     return played === undefined
       ? await runCommand(this.context(), call, io)
@@ -110,6 +121,7 @@ async function world(
       newId: () => `c${++ids}`,
       grammar: async () => ({ table: COMMANDS, fleet: 'shop', apps: ['guestbook'], clusters: ['eu'] }),
       run: (call: Invocation, io: Parameters<typeof runCommand>[2]) => engine.run(call, io),
+      nameOf: (caller: Caller) => callerName(engine.context(), caller),
       redact: async (line: string) => line,
     };
     process = runChat(deps, stop.signal);
@@ -178,6 +190,28 @@ describe('orders from Slack, through the gate', () => {
         slack.mention('UB', 'C3', 'unfreeze');
         await until(() => slack.shown('C3').includes('freeze f1 is over'));
         expect(slack.messages.flatMap((m) => m.live)).toEqual([]);
+      }),
+    60_000,
+  );
+
+  it(
+    'cards and the queue name persons; an account only where it is nobody’s',
+    () =>
+      world(async ({ slack, engine, until }) => {
+        let open: () => void = () => undefined;
+        engine.gate = new Promise((done) => (open = done));
+        slack.slash('UA', 'C1', 'release guestbook@v2 --yes');
+        await until(() => slack.shown('C1').includes('(anna): running'));
+        slack.slash('UB', 'C2', 'release guestbook@v3 --yes');
+        await until(() => slack.shown('C2').includes('(bob): waits behind 1'));
+        slack.slash('UB', 'C3', 'queue');
+        await until(() => slack.shown('C3').includes('(bob): done'));
+        slack.slash('UX', 'C4', 'release guestbook@v4 --yes');
+        await until(() => slack.shown('C4').includes('(slack:T1:UX): waits behind 2'));
+        open();
+        await until(() => ['C1', 'C2', 'C4'].every((c) => slack.shown(c).includes('): done')));
+        expect(slack.shown('C3')).toMatch(/release guestbook@v2 runs.*by anna[^]*release guestbook@v3 waits.*by bob/);
+        expect(`${slack.shown('C1')}${slack.shown('C2')}${slack.shown('C3')}`).not.toMatch(/U[AB]/);
       }),
     60_000,
   );

@@ -31,7 +31,7 @@ export const view = (more: Partial<CardView> = {}): CardView => ({
   id: 'c1',
   revision: 1,
   line: 'release guestbook@v2',
-  account: 'slack:U1',
+  by: 'slack:U1',
   mark: '●',
   state: 'running',
   rows: [{ mark: '✓', label: 'sao', cells: 'phase ready' }],

@@ -70,8 +70,8 @@ describe('init', () => {
 
 describe('lock', () => {
   it('keeps a second run out, says who holds it, and is free again', () => {
-    const free = takeLock(context(), 'up');
-    expect(() => takeLock(context(), 'down')).toThrow(/TW6201.*tw up/);
+    const free = takeLock({ ...context(), by: 'anna' }, 'up');
+    expect(() => takeLock(context(), 'down')).toThrow(/TW6201.*anna runs "tw up"/);
     free();
     takeLock(context(), 'down')();
   });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fault, manualClock, memoryStore, StoreWorld } from '../kernel/index.ts';
+import { accountOf } from './access/model.ts';
 import { verify } from './book/audit.ts';
 import { receive } from './book/ledger.ts';
 import type { Invocation, Io } from './context.ts';
@@ -33,6 +34,7 @@ class World {
       newId: () => `c${++this.ids}`,
       grammar: async () => ({ table: COMMANDS, fleet: 'demo', apps: ['guestbook', 'shop'], clusters: ['sao', 'mtl'] }),
       run: (call, io) => this.run(call, io),
+      nameOf: async ({ identity }) => accountOf(identity),
       redact: async (line) => redactor([]).text(line),
       onCard: (card) => void this.cards.push(card),
     });

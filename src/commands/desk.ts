@@ -1,6 +1,6 @@
 import type { Clock, Problem, Store, View } from '../kernel/index.ts';
 import { fault, problemOf } from '../kernel/index.ts';
-import { accountOf, type Caller } from './access/model.ts';
+import type { Caller } from './access/model.ts';
 import { type CommandRow, finish, prune, receive, start, unfinished, untold } from './book/ledger.ts';
 import { sweep, takeTurn } from './book/line.ts';
 import type { Invocation, Io } from './context.ts';
@@ -31,7 +31,8 @@ export interface Card {
   door: string;
   room: string;
   line: string;
-  account: string;
+  /** The person who typed it, or an account that is nobody's. */
+  by: string;
   /** What an alias meant. */
   expanded?: string;
   state: 'received' | 'queued' | 'running' | 'ended';
@@ -55,8 +56,13 @@ export interface DeskDeps {
   run: (call: Invocation, io: Io) => Promise<Outcome>;
   /** The line without secrets. */
   redact: (line: string) => Promise<string>;
+  /** Whom a card and the line name; never throws. */
+  nameOf: (caller: Caller) => Promise<string>;
   onCard: (card: Card) => void;
 }
+
+/** What is known of a command, beside its row. */
+type Known = Partial<Card> & Pick<Card, 'by'>;
 
 /** A forward command that comes later than this is not done: the world has moved on. Milliseconds. */
 const FRESH_MS = 5 * 60_000;
@@ -127,9 +133,10 @@ export class Desk {
 
   /** After a start: runs what was taken and not begun, tells what was cut short and what ended untold. */
   async recover(): Promise<void> {
-    const { book, clock } = this.#deps;
+    const { book, clock, nameOf } = this.#deps;
     await prune(book, clock.now());
-    for (const row of await untold(book, clock.now() - UNTOLD_MS)) this.#show(row, { state: 'ended', ...known(row) });
+    for (const row of await untold(book, clock.now() - UNTOLD_MS))
+      this.#show(row, { by: await nameOf(row.caller), state: 'ended', ...known(row) });
     for (const row of await unfinished(book)) {
       if (row.state === 'received') this.#begin(row, false);
       else {
@@ -141,7 +148,7 @@ export class Desk {
             fix: [{ say: 'See what is left:', command: 'status' }],
           }),
         );
-        await this.#end(row, { problem });
+        await this.#end(row, { problem }, { by: await nameOf(row.caller) });
       }
     }
   }
@@ -163,31 +170,20 @@ export class Desk {
     void work.finally(() => this.#work.delete(work));
   }
 
-  #show(row: CommandRow, more: Partial<Card>): void {
-    const { caller, id, room } = row;
-    const account = `${caller.identity.platform}:${caller.identity.actor}`;
+  #show({ id, room, caller: { door }, line }: CommandRow, more: Known): void {
     const at = this.#deps.clock.now();
-    this.#deps.onCard({
-      id,
-      door: caller.door,
-      room,
-      line: row.line ?? '',
-      account,
-      state: 'received',
-      behind: 0,
-      at,
-      ...more,
-    });
+    this.#deps.onCard({ id, door, room, line: line ?? '', state: 'received', behind: 0, at, ...more });
   }
 
   async #perform(row: CommandRow, secret: boolean): Promise<void> {
-    let known: Partial<Card> = {};
+    let known: Known = { by: await this.#deps.nameOf(row.caller) };
     try {
       if (secret) throw fault('TW6021', { why: ['the line was not run'] });
       const draft = await this.#draft(row);
       const spec = specOf(draft.verb);
       const app = appOf(draft.args);
       known = {
+        ...known,
         verb: draft.verb,
         ...(app === undefined ? {} : { app }),
         ...(draft.expanded === undefined ? {} : { expanded: draft.expanded }),
@@ -228,10 +224,10 @@ export class Desk {
   }
 
   /** Waits for its turn: nothing that goes forward overlaps, and nothing else waits. */
-  async #turn(row: CommandRow, x: { draft: Draft; known: Partial<Card> }, work: () => Promise<void>): Promise<void> {
+  async #turn(row: CommandRow, x: { draft: Draft; known: Known }, work: () => Promise<void>): Promise<void> {
     const { draft, known } = x;
     const { book, clock, grammar } = this.#deps;
-    const who = { command: row.id, by: accountOf(row.caller.identity), door: row.caller.door };
+    const who = { command: row.id, by: known.by, door: row.caller.door };
     const wish = wishOf(draft, who, placesOf(draft, await grammar()));
     if (wish === undefined) return await work();
     const turn = await takeTurn(book, wish, {
@@ -270,7 +266,7 @@ export class Desk {
     };
   }
 
-  async #act(row: CommandRow, draft: Draft, known: Partial<Card>): Promise<void> {
+  async #act(row: CommandRow, draft: Draft, known: Known): Promise<void> {
     if (!(await start(this.#deps.book, row.id, `${this.#process} ${row.id}`))) return;
     const from: Caller = { ...row.caller, command: row.id };
     this.#show(row, { ...known, state: 'running' });
@@ -287,7 +283,7 @@ export class Desk {
     }
   }
 
-  async #end(row: CommandRow, o: Pick<Outcome, 'problem' | 'exit'>, known: Partial<Card> = {}): Promise<void> {
+  async #end(row: CommandRow, o: Pick<Outcome, 'problem' | 'exit'>, known: Known): Promise<void> {
     const exit = o.exit ?? o.problem?.exit ?? 0;
     await finish(this.#deps.book, row.id, { exit, code: o.problem?.code ?? null, at: this.#deps.clock.now() });
     this.#show(row, { ...known, state: 'ended', exit, ...(o.problem === undefined ? {} : { problem: o.problem }) });

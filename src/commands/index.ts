@@ -1,4 +1,5 @@
-export type { Caller, Identity } from './access/model.ts';
+export { accountOf, type Caller, type Identity } from './access/model.ts';
+export { callerName } from './access/persons.ts';
 export { checkArg } from './args.ts';
 export { tell } from './book/ledger.ts';
 export type { Context, Invocation, Io, Question, RemoteDoor } from './context.ts';

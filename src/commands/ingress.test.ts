@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { fault, manualClock, memoryStore, type StoreFault, StoreWorld } from '../kernel/index.ts';
+import { accountOf } from './access/model.ts';
 import { verify } from './book/audit.ts';
 import { Desk } from './desk.ts';
 import { COMMANDS } from './table.ts';
@@ -42,6 +43,7 @@ class Process {
         for (let i = 0; i < 5; i++) await Promise.resolve();
         return { data: {}, view: { at: 0, rows: [] } };
       },
+      nameOf: async ({ identity }) => accountOf(identity),
       redact: async (line) => line,
       onCard: (card) => {
         if (!this.#dead && card.state === 'ended')

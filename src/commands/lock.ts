@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { changeFile, duration, fault, type ProcessId, stillRuns, TwError, thisProcess } from '../kernel/index.ts';
+import { byOf } from './by.ts';
 import type { Context } from './context.ts';
 
 interface Holder extends ProcessId {
@@ -24,7 +24,7 @@ export function takeLock(c: Context, verb: string): () => void {
   const path = join(c.stateDir, 'lock.json');
   const me: Holder = {
     ...thisProcess(),
-    person: userInfo().username,
+    person: byOf(c),
     verb,
     at: c.clock.now(),
   };

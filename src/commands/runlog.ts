@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Fact, type Journal, type Json, problemOf, thisProcess, toJson } from '../kernel/index.ts';
+import { terminal } from './access/persons.ts';
+import { byOf } from './by.ts';
 import type { Context, Invocation } from './context.ts';
 import type { Outcome } from './model.ts';
 import { redactorOf } from './secrets.ts';
@@ -39,7 +41,8 @@ export async function logged(c: Context, call: Invocation, work: () => Promise<O
   const since = c.clock.monotonic();
   const append = appender(c, specOf(call.verb).free === true);
   const args = (await redactorOf(c)).json(toJson(call.args));
-  append({ kind: 'command.start', data: { verb: call.verb, args, ...thisProcess() } });
+  const who = { by: byOf(c), door: call.from?.door ?? terminal().door };
+  append({ kind: 'command.start', data: { verb: call.verb, args, ...thisProcess(), ...who } });
   const end = (exit: number, codes: readonly string[]): void => {
     const data: Json = { verb: call.verb, exit, problems: [...codes], ms: Math.round(c.clock.monotonic() - since) };
     append({ kind: 'command.end', data });

@@ -1,7 +1,15 @@
 import { ulid } from 'ulid';
 import { Lab } from '../chat/adapters/lab.ts';
 import { type RawRequest, type RawResponse, runChat, type Transport } from '../chat/index.ts';
-import { COMMANDS, type Context, type Invocation, redactorOf, runCommand } from '../commands/index.ts';
+import {
+  type Caller,
+  COMMANDS,
+  type Context,
+  callerName,
+  type Invocation,
+  redactorOf,
+  runCommand,
+} from '../commands/index.ts';
 import { type Config, readSecret, type SecretRef } from '../config/index.ts';
 import { LabDoor } from './lab.ts';
 
@@ -95,6 +103,7 @@ export function gateOf(
         return { table: COMMANDS, fleet: config.fleet, apps, clusters };
       }),
     run: (call: Invocation, io: Io) => alone(call, async (own) => runCommand(await guard(own, call), call, io)),
+    nameOf: (caller: Caller) => alone(look, (own) => callerName(own, caller)),
     redact: (line: string) =>
       alone(look, async (own) => (await redactorOf(own, process.env, { typed: true })).text(line)),
   };

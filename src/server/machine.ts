@@ -11,9 +11,12 @@ interface Folded extends RunInfo {
 interface Start extends Partial<ProcessId> {
   verb: string;
   args?: Json;
+  /** Of a wish over HTTP the sign-in, of a start the person. */
   by?: string;
+  door?: string;
 }
 interface End {
+  by?: string;
   exit: number;
   problems?: string[];
 }
@@ -26,7 +29,7 @@ const fresh = (f: Fact, run: string): Folded => {
     run,
     verb: d.verb,
     args: {},
-    door: d.by === undefined ? 'cli' : 'http',
+    door: f.kind === 'http.command' ? 'http' : (d.door ?? 'cli'),
     by: d.by ?? 'terminal',
     startedAt: f.at,
     endedAt: null,
@@ -41,14 +44,22 @@ const fresh = (f: Fact, run: string): Folded => {
 /** From the wish over HTTP, or from the start of a command in a terminal. */
 function started(f: Fact, run: string, old: Folded | undefined): Folded {
   const base = old ?? fresh(f, run);
-  const { args = base.args, pid, started: since, host } = f.data as unknown as Start;
+  const { args = base.args, by = base.by, pid, started: since, host } = f.data as unknown as Start;
   const process = pid === undefined ? base.process : { pid, started: since ?? '', host: host ?? '' };
-  return { ...base, args, process };
+  return { ...base, args, by, process };
 }
 
 function ended(old: Folded, f: Fact): Folded {
   const d = f.data as unknown as End;
-  return { ...old, endedAt: f.at, exit: d.exit, problems: d.problems ?? [], state: d.exit === 0 ? 'done' : 'failed' };
+  const { by = old.by } = d;
+  return {
+    ...old,
+    by,
+    endedAt: f.at,
+    exit: d.exit,
+    problems: d.problems ?? [],
+    state: d.exit === 0 ? 'done' : 'failed',
+  };
 }
 
 export const NOTHING: Runs = new Map();

@@ -47,8 +47,9 @@ export interface RunInfo {
   run: string;
   verb: string;
   args: Json;
-  /** `http`, or `cli` for one that another process runs. */
-  door: 'http' | 'cli';
+  /** `http`, `cli` for one that a terminal runs, or the name of a chat. */
+  door: string;
+  /** The person; until it is known whose sign-in that is, its name. */
   by: string;
   startedAt: number;
   endedAt: number | null;

@@ -1,7 +1,9 @@
 import { userInfo } from 'node:os';
 import {
   type Args,
+  accountOf,
   type Context,
+  callerName,
   type Document,
   type Invocation,
   type Io,
@@ -90,6 +92,13 @@ async function callerOf(c: Context, p: Person, run: string | undefined): Promise
   return { door: 'http', identity, ...(run === undefined ? {} : { command: run }) };
 }
 
+/** The person, as the gate names them; a token that is nobody's is named beside the account it acts for. */
+async function nameFor(c: Context, p: Person, from: NonNullable<Invocation['from']>): Promise<string> {
+  const name = await callerName(c, from);
+  const linked = from.identity.platform === 'http' && name !== accountOf(from.identity);
+  return p.id === LOCAL || linked ? name : `${name} (${p.name})`;
+}
+
 /** Where nobody follows the run, what would be asked must come as an argument. */
 async function nobody(q: Question): Promise<string> {
   const flag = q.flag.replace(/^--/, '').split(' ')[0] ?? q.flag;
@@ -99,6 +108,8 @@ async function nobody(q: Question): Promise<string> {
 /** The side that runs a command: what it shows, streams and asks. */
 export interface Run {
   show(v: View): void;
+  /** Hears who does it, before it is done. */
+  by?(name: string): void;
   out?(text: string): void;
   ask?(q: Question): Promise<string>;
   signal: AbortSignal;
@@ -220,12 +231,17 @@ export class RunRegistry {
       live.info = { ...live.info, view };
       this.#moved(live);
     };
+    const by = (name: string): void => {
+      live.info = { ...live.info, by: name };
+      this.#moved(live);
+    };
     const asks = request.answers === true ? { ask: (q: Question) => this.#ask(live, q) } : {};
-    const result = await this.run(request, { show, signal: live.stop.signal, run: live.info.run, ...asks });
+    const result = await this.run(request, { show, by, signal: live.stop.signal, run: live.info.run, ...asks });
     const { document } = result;
     const problems = 'problem' in document && document.problem !== undefined ? [document.problem.code] : [];
     const { journal } = this.#deps;
-    journal.append({ kind: 'http.end', run: live.info.run, data: { exit: result.exit, problems } });
+    const { run, by: name } = live.info;
+    journal.append({ kind: 'http.end', run, data: { exit: result.exit, problems, by: name } });
     live.ended = true;
     live.result = result;
     const last = result.view?.rows.length === 0 ? undefined : result.view;
@@ -289,6 +305,7 @@ export class RunRegistry {
     try {
       const context = await (o.context ?? own());
       const from = await callerOf(context, request.person, o.run);
+      o.by?.(await nameFor(context, request.person, from));
       const io = ioOf(o, request.plain === true, (s) => (lines += s));
       const outcome = await runCommand(context, { ...call, from }, io);
       const told = withOldConfig(outcome, route.spec.kind, this.#deps.config());

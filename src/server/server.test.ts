@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Args, accessOf, COMMANDS, type Context, loginCode } from '../commands/index.ts';
 import { tokenCreate, tokenRevoke } from '../commands/tokens.ts';
 import { HOST, type Rig, rigIn } from './fixtures.ts';
+import type { RunInfo } from './model.ts';
 import { openApi } from './openapi.ts';
 import { routesOf } from './plan.ts';
 import { checkWish } from './serve.ts';
@@ -243,6 +244,34 @@ describe('commands', () => {
     expect([r.status, await codeOf(r)]).toEqual([503, 'TW8028']);
     expect((await get('/readyz', HOST)).status).toBe(503);
     expect((await get('/healthz', HOST)).status).toBe(200);
+  });
+
+  it('runs name the person: of a browser, of a terminal, of a chat, of a token; also to the next server', async () => {
+    const login = userInfo().username;
+    const drain = async (headers: Record<string, string>, n: number): Promise<string> => {
+      const r = await post('/commands/drain', { headers, body: { cluster: 'eu', because: `${n}` } });
+      return (await said(r.headers.get('tw-run') ?? '')).by;
+    };
+    const said = async (run: string) =>
+      ((await (await get(`/api/v1/runs/${run}`, await bearer('look'))).json()) as { data: RunInfo }).data;
+    expect(await drain({ ...HOST, ...ORIGIN, cookie: await cookie() }, 1)).toBe(login);
+    const token = await bearer('operate');
+    expect(await drain(token, 2)).toBe(`${login} (operate)`);
+    const start = { verb: 'up', args: {}, pid: 1 };
+    rig.journal.append({ kind: 'command.start', run: 'old', data: start });
+    rig.journal.append({ kind: 'command.start', run: 'ana', data: { ...start, by: 'ana', door: 'slack' } });
+    const people = { carl: { accounts: [`http:${accessOf(dir).tokens.find((t) => t.role === 'operate')?.id}`] } };
+    Object.assign(rig.twin.config, { people, rights: [{ who: ['carl'], may: ['safe'] }], approvals: [] });
+    expect(await drain(token, 3)).toBe('carl');
+    expect(await drain(await bearer('admin'), 4)).toMatch(/^http:t\w+ \(admin\)$/);
+    rig = rigIn(dir, rig.journal);
+    const all = await Promise.all(['run1', 'run2', 'old', 'ana'].map(said));
+    expect(all.map((r) => `${r.by} ${r.door}`)).toEqual([
+      `${login} http`,
+      `${login} (operate) http`,
+      'terminal cli',
+      'ana slack',
+    ]);
   });
 
   it('a run whose process died before its end is lost, not running', async () => {

@@ -77,7 +77,7 @@ describe.skipIf(skip)('xmpp: cards (needs prosody)', () => {
           const box = new Outbox({ store: memoryStore(), clock: systemClock, transport, onDead: () => undefined });
           const stop = new AbortController();
           const running = box.run(stop.signal);
-          const from = { door: 'xmpp', room, line: 'release', account: 'x', behind: 0, at: Date.now() };
+          const from = { door: 'xmpp', room, line: 'release', by: 'x', behind: 0, at: Date.now() };
           box.put({ id: 'c1', state: 'running', ...from });
           await ana.until(() => ana.seen.some((m) => m.body.includes('running')));
           await own.kill();
@@ -138,7 +138,7 @@ describe.skipIf(skip)('xmpp: cards (needs prosody)', () => {
         door: 'xmpp',
         room,
         line: 'release guestbook@v2',
-        account: 'xmpp:ana@localhost',
+        by: 'xmpp:ana@localhost',
         state: 'running',
         behind: 0,
         at: Date.now(),

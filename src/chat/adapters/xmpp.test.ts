@@ -87,7 +87,7 @@ describe.skipIf(skip)('xmpp: who says what (needs prosody)', () => {
       const other = await join('\u0430na', { nick: 'ana ' });
       await other.say('!tw approve a-3f09c2d81b7e');
       expect(await lines(1)).toEqual(['\u0430na@localhost: approve a-3f09c2d81b7e']);
-      await transport.post(room, view({ account: 'xmpp:\u0430na@localhost' }));
+      await transport.post(room, view({ by: 'xmpp:\u0430na@localhost' }));
       await ana.until(() => last().includes('U+0430na'));
     }));
 

@@ -4,7 +4,7 @@ import { fault, problemOf } from '../../kernel/index.ts';
 import { cardView } from './card.ts';
 
 const waits = (then: string, more: Partial<Parameters<typeof fault>[1]> = {}): Card => ({
-  ...{ id: 'c1', door: 'lab', room: 'ops', line: 'release shop@v2', account: 'lab:ana', behind: 0, at: 0 },
+  ...{ id: 'c1', door: 'lab', room: 'ops', line: 'release shop@v2', by: 'lab:ana', behind: 0, at: 0 },
   state: 'ended',
   verb: 'release',
   app: 'shop',

@@ -96,7 +96,7 @@ export function cardView(c: Card, revision: number): CardView {
     id: c.id,
     revision,
     line: clean(c.line).slice(0, LONGEST * 2),
-    account: clean(c.account),
+    by: clean(c.by),
     mark: markOf(c),
     state: stateOf(c),
     ...shown(rowsOf(c.view?.rows ?? [])),

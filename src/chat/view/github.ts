@@ -26,7 +26,7 @@ export function githubMessage(v: CardView, slash: string): string {
   const notes = v.notes.slice(0, NOTES).map(codeSpan);
   return [
     cardMarker(v.id),
-    [v.mark, `${slash} ${v.line}`, v.account, v.state].map(codeSpan).join(' '),
+    [v.mark, `${slash} ${v.line}`, v.by, v.state].map(codeSpan).join(' '),
     ...(table.length === 0 ? [] : [codeBlock(table)]),
     notes
       .filter((n) => n !== '')

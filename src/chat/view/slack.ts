@@ -50,7 +50,7 @@ const inert = (text: string): string =>
 export function slackMessage(v: CardView) {
   const rows = v.rows.map((r) => `${r.mark} ${r.label}${r.cells === '' ? '' : `  ${r.cells}`}`);
   const table = [...rows, ...(v.more === 0 ? [] : [`… ${v.more} more`])].join('\n');
-  const head = `${v.mark} ${v.line} (${v.account}): ${v.state}`;
+  const head = `${v.mark} ${v.line} (${v.by}): ${v.state}`;
   return {
     text: inert(head).slice(0, SECTION),
     parse: 'none' as const,

@@ -4,7 +4,7 @@ import type { CardView } from '../model.ts';
 export function cardText(v: CardView): string {
   const rows = v.rows.map((r) => `${r.mark} ${r.label}${r.cells === '' ? '' : `  ${r.cells}`}`);
   return [
-    `${v.mark} ${v.line} (${v.account}): ${v.state}`,
+    `${v.mark} ${v.line} (${v.by}): ${v.state}`,
     ...rows,
     ...(v.more === 0 ? [] : [`… ${v.more} more`]),
     ...v.notes,

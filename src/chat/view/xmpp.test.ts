@@ -41,7 +41,7 @@ describe('words from outside in an XMPP message', () => {
         const buttons = [{ label: x, line: `deny ${y}`, kind: 'stop' as const }];
         const card = view({
           line: x,
-          account: y,
+          by: y,
           state: x,
           notes: [x, y],
           rows: [{ mark: '✗', label: x, cells: y }],

@@ -66,7 +66,7 @@ export function xmppText(v: CardView, before?: string): string {
   const buttons = v.buttons.filter((b) => !notes.some((n) => n.endsWith(exact(b.line))));
   return [
     ...(before === undefined ? [] : [before]),
-    `${v.mark} ${inert(v.line)} (${account(v.account)}): ${inert(v.state, HEAD)}`,
+    `${v.mark} ${inert(v.line)} (${account(v.by)}): ${inert(v.state, HEAD)}`,
     ...rows,
     ...(v.more === 0 ? [] : [`… ${v.more} more`]),
     ...notes,

@@ -1,8 +1,10 @@
 import { userInfo } from 'node:os';
+import type { Config } from '../../config/index.ts';
 import { fault, type Store } from '../../kernel/index.ts';
 import { linkedPerson } from '../book/links.ts';
 import { personOf } from './machine/rights.ts';
-import { accountOf, type Caller, type Person, type Policy } from './model.ts';
+import { accountOf, type Caller, type Identity, type Person, type Policy } from './model.ts';
+import { policyOf } from './policy.ts';
 
 /** The person at this terminal, as the operating system knows them. */
 export function terminal(): Caller {
@@ -13,10 +15,32 @@ function inConfig(policy: Policy, account: string): string | undefined {
   return Object.keys(policy.people).find((name) => policy.people[name]?.accounts.includes(account));
 }
 
-/** The person an account belongs to: the config says so, or a link that both sides made. Throws TW6301. */
+/** Whose account it is: the config says so, or a link that both sides made. */
+const nameBehind = async (store: Store, policy: Policy, i: Identity): Promise<string | undefined> =>
+  inConfig(policy, accountOf(i)) ?? (await linkedPerson(store, i));
+
+/**
+ * How everything that is shown or kept names the sender of a command: the person, as the gate finds them. An account
+ * that is nobody's names itself, and where the config has no `people` the login of this machine does. Never throws.
+ */
+export async function callerName(
+  c: { config(): Promise<Config>; book(): Store },
+  { identity }: Pick<Caller, 'identity'>,
+): Promise<string> {
+  try {
+    const policy = policyOf(await c.config());
+    if (policy === undefined && identity.platform === 'os') return identity.actor;
+    const name = policy === undefined ? undefined : await nameBehind(c.book(), policy, identity);
+    return name !== undefined && policy?.people[name] !== undefined ? name : accountOf(identity);
+  } catch {
+    return accountOf(identity);
+  }
+}
+
+/** Throws TW6301. */
 export async function personFor(store: Store, policy: Policy, caller: Caller): Promise<Person> {
   const account = accountOf(caller.identity);
-  const name = inConfig(policy, account) ?? (await linkedPerson(store, caller.identity));
+  const name = await nameBehind(store, policy, caller.identity);
   const found = name === undefined ? undefined : personOf(policy, name);
   if (found !== undefined) return found;
   throw fault('TW6301', {

@@ -6,6 +6,7 @@ import { runChat } from '../../../src/chat/index.ts';
 import {
   COMMANDS,
   type Context,
+  callerName,
   type Invocation,
   type Io,
   isRun,
@@ -79,6 +80,7 @@ export class World {
       newId: () => this.newId(),
       grammar: async () => ({ table: COMMANDS, fleet: 'demo', apps: [APP], clusters: CLUSTERS }),
       run: async (call: Invocation, io: Io) => await runCommand(await guard(this.context(call)), call, io),
+      nameOf: (caller) => callerName(this.context(LOOK), caller),
       redact: async (line) => (await redactorOf(this.context(LOOK), process.env, { typed: true })).text(line),
     };
     return runChat(deps, signal);

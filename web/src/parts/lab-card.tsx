@@ -18,7 +18,7 @@ export function LabCard({ of, person, press }: Props) {
         <strong>
           {card.mark} {card.line}
         </strong>{' '}
-        <span class="muted">({card.account})</span> {card.state}
+        <span class="muted">({card.by})</span> {card.state}
       </div>
       {card.rows.length > 0 && (
         <pre>

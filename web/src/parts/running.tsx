@@ -24,7 +24,9 @@ export function Running() {
             </span>
           </summary>
           {r.view === null ? (
-            <p class="muted">{r.door === 'cli' ? 'in a terminal' : 'begins…'}</p>
+            <p class="muted">
+              {r.door === 'http' ? 'begins…' : r.door === 'cli' ? 'in a terminal' : `through ${r.door}`}
+            </p>
           ) : (
             <Tree view={r.view} />
           )}
