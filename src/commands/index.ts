@@ -29,7 +29,8 @@ export {
   type WhyFacts,
 } from './ports.ts';
 export type { StandingApp } from './release/watch.ts';
-export { releaseWatch, runCommand } from './run.ts';
+export type { Waiter } from './rule/queue.ts';
+export { lineNow, releaseWatch, runCommand } from './run.ts';
 export { runJournal } from './runjournal.ts';
 export { scheduledBackups } from './schedule.ts';
 export { redactorOf } from './secrets.ts';

@@ -2,6 +2,7 @@ import { fault } from '../kernel/index.ts';
 import type { Context, Invocation, Io } from './context.ts';
 import type { Outcome } from './model.ts';
 import type { StandingApp } from './release/watch.ts';
+import type { Waiter } from './rule/queue.ts';
 import { isRun } from './table.ts';
 
 type Handler = (c: Context, call: Invocation, io: Io) => Promise<Outcome>;
@@ -105,6 +106,11 @@ export async function runCommand(context: Context, call: Invocation, io: Io): Pr
   if (HANDLERS[call.verb] === undefined) throw fault('TW6001', { value: call.verb });
   const { governed } = await import('./gate.ts');
   return await governed(context, call, io, perform);
+}
+
+/** The line of commands, for a door that shows it live. Throws TW1020. */
+export async function lineNow(c: Context): Promise<Waiter[]> {
+  return await (await import('./rule/queue.ts')).lineNow(c);
 }
 
 /** Looks at every released app again and again, for a door that shows them live. Throws what `tw versions` throws. */

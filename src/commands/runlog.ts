@@ -35,14 +35,15 @@ function appender(c: Context, free: boolean): (f: Parameters<Journal['append']>[
   };
 }
 
+const senderOf = (c: Context, { from = terminal() }: Invocation) => ({ by: byOf(c), door: from.door });
+
 /** Writes start and end of a run: arguments without secrets, exit code, codes of the problems. */
 export async function logged(c: Context, call: Invocation, work: () => Promise<Outcome>): Promise<Outcome> {
   if (!(await isProject(c))) return await work();
   const since = c.clock.monotonic();
   const append = appender(c, specOf(call.verb).free === true);
   const args = (await redactorOf(c)).json(toJson(call.args));
-  const who = { by: byOf(c), door: call.from?.door ?? terminal().door };
-  append({ kind: 'command.start', data: { verb: call.verb, args, ...thisProcess(), ...who } });
+  append({ kind: 'command.start', data: { verb: call.verb, args, ...thisProcess(), ...senderOf(c, call) } });
   const end = (exit: number, codes: readonly string[]): void => {
     const data: Json = { verb: call.verb, exit, problems: [...codes], ms: Math.round(c.clock.monotonic() - since) };
     append({ kind: 'command.end', data });

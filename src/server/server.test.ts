@@ -354,6 +354,12 @@ describe('streams', () => {
     expect(text).not.toContain('"n":1');
   });
 
+  it('the line of commands is a topic, for whoever may look', async () => {
+    expect((await get('/api/v1/views/line', HOST)).status).toBe(401);
+    const r = await get('/api/v1/views/line', await bearer('look'));
+    expect([r.status, await r.json()]).toMatchObject([200, { topic: 'line', data: { line: [] } }]);
+  });
+
   it('a topic comes whole, and a command is seen in it while it runs', async () => {
     const headers = await bearer('operate');
     let open: () => void = () => undefined;

@@ -1,4 +1,4 @@
-import { type Context, type Io, releaseWatch, runCommand } from '../commands/index.ts';
+import { type Context, type Io, lineNow, releaseWatch, runCommand } from '../commands/index.ts';
 import { type Fact, type Json, type Problem, type ProcessId, problemOf, toJson } from '../kernel/index.ts';
 import type { LookContexts } from './contexts.ts';
 import { type Runs, runsOf } from './machine.ts';
@@ -79,6 +79,11 @@ export function sourcesOf(d: SourceDeps): Record<Topic, Source> {
     },
     runs: {
       read: async () => ({ runs: toJson(mergedRuns(runsOf(d.fold(), d.alive), d.runs.all())) }),
+      everyMs: () => FAST_MS,
+      wants: (f) => f.kind.startsWith('command.') || f.kind.startsWith('http.'),
+    },
+    line: {
+      read: async () => ({ line: toJson(await lineNow(await d.contexts.get())) }),
       everyMs: () => FAST_MS,
       wants: (f) => f.kind.startsWith('command.') || f.kind.startsWith('http.'),
     },

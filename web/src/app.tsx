@@ -21,7 +21,7 @@ interface Page {
   topics: readonly Topic[];
   show: ComponentType;
 }
-const ALWAYS: readonly Topic[] = ['releases', 'runs', 'config'];
+const ALWAYS: readonly Topic[] = ['releases', 'runs', 'line', 'config'];
 /** These come with files of their own, when they are looked at. */
 const State = later('State', async () => (await import('./pages/state.tsx')).State);
 const PAGES: readonly Page[] = [

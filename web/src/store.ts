@@ -3,7 +3,7 @@ import type { LabView } from '../../src/chat/index.ts';
 import type { Problem } from '../../src/kernel/index.ts';
 import type { ConfigState, SessionInfo, Topic, TopicView } from '../../src/server/model.ts';
 import { session as askSession } from './api.ts';
-import type { FleetData, MapData, ReleasesData, RunsData } from './types.ts';
+import type { FleetData, LineData, MapData, ReleasesData, RunsData } from './types.ts';
 
 export interface Seen<T> {
   data: T | undefined;
@@ -17,6 +17,7 @@ export const fleet = signal<Seen<FleetData>>(nothing);
 export const map = signal<Seen<MapData>>(nothing);
 export const releases = signal<Seen<ReleasesData>>(nothing);
 export const runs = signal<Seen<RunsData>>(nothing);
+export const line = signal<Seen<LineData>>(nothing);
 export const config = signal<Seen<ConfigState>>(nothing);
 export const lab = signal<Seen<LabView>>(nothing);
 export const me = signal<SessionInfo | undefined | 'unknown'>('unknown');
@@ -31,13 +32,14 @@ export const spoken = signal('');
 
 setInterval(() => (now.value = Date.now()), 1000);
 
-const SIGNALS = { fleet, map, releases, runs, config, lab };
+const SIGNALS = { fleet, map, releases, runs, line, config, lab };
 
 function take(v: TopicView): void {
   const target = SIGNALS[v.topic] as unknown as typeof fleet;
   const old = target.value;
   const data = v.data === undefined ? old.data : (v.data as unknown as FleetData);
   if (v.topic === 'releases' && v.data !== undefined) announce(v.data as unknown as ReleasesData);
+  if (v.topic === 'line' && v.data !== undefined) announceLine(line.value.data, v.data as unknown as LineData);
   target.value = { data, at: v.problem === undefined ? v.at : old.at, problem: v.problem };
   if (v.problem === undefined) skew.value = v.at - Date.now();
 }
@@ -52,6 +54,16 @@ function announce(d: ReleasesData): void {
     if (before !== undefined && before !== phase)
       spoken.value = `${a.app} ${a.release.green}: ${a.release.decision}, ${a.release.step}`;
   }
+}
+
+/** Who begins to wait, who has its turn, who left without one. */
+function announceLine(before: LineData | undefined, now: LineData): void {
+  if (before === undefined) return;
+  const stateOf = (d: LineData, id: string): string | undefined => d.line.find((p) => p.id === id)?.state;
+  for (const p of now.line)
+    if (stateOf(before, p.id) !== p.state) spoken.value = `${p.id}, tw ${p.what} by ${p.by}, ${p.state}`;
+  for (const p of before.line)
+    if (p.state === 'waits' && stateOf(now, p.id) === undefined) spoken.value = `${p.id}, tw ${p.what}, waits no more`;
 }
 
 let source: EventSource | undefined;

@@ -1,4 +1,4 @@
-import type { StandingApp } from '../../src/commands/index.ts';
+import type { StandingApp, Waiter } from '../../src/commands/index.ts';
 import type { RunInfo } from '../../src/server/model.ts';
 
 interface Answer {
@@ -54,4 +54,7 @@ export interface ReleasesData {
 export type Release = NonNullable<StandingApp['release']>;
 export interface RunsData {
   runs: RunInfo[];
+}
+export interface LineData {
+  line: Waiter[];
 }

@@ -1,14 +1,13 @@
 import { fault, toJson } from '../../kernel/index.ts';
-import { ahead } from '../access/machine/lanes.ts';
 import type { Barrier, Reach } from '../access/model.ts';
 import { durationMs } from '../access/policy.ts';
 import { waiting } from '../book/approvals.ts';
 import { barriers, find, incidents, lift, ofCalendar, raise } from '../book/barriers.ts';
-import { inLine } from '../book/line.ts';
 import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { selectApp, selectClusters } from '../select.ts';
+import { lineNow } from './queue.ts';
 import { barrierRow, line, placeRow } from './rows.ts';
 
 /** What the arguments name; nothing named = everything. Throws TW6003, TW6004. */
@@ -65,11 +64,11 @@ export async function locks(c: Context): Promise<Outcome> {
   const up = [...(await barriers(book, now)), ...(await ofCalendar(freezes, now))];
   const [open, all] = [await waiting(book, now), await incidents(book)];
   const live = all.filter((i) => i.endedAt === null);
-  const places = await inLine(book);
+  const places = await lineNow(c);
   const rows = [
     ...live.map((i) => line(i.id, 'bad', `incident ${i.id}`, { by: i.by, because: i.because })),
     ...up.map(barrierRow),
-    ...places.map((p) => placeRow(p, ahead(p, places), now)),
+    ...places.map((p) => placeRow(p, p.behind, now)),
     ...open.map((a) =>
       line(a.id, 'wait', `approval ${a.id}`, {
         of: `${a.verb} ${a.app ?? 'the fleet'} on ${a.clusters.join(', ')}`,

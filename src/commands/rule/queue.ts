@@ -1,19 +1,29 @@
 import { toJson } from '../../kernel/index.ts';
 import { ahead } from '../access/machine/lanes.ts';
-import { cancel, inLine } from '../book/line.ts';
+import { cancel, inLine, type Place } from '../book/line.ts';
 import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { line, placeRow } from './rows.ts';
 
-/** `tw queue`: who changes the fleet now, and who waits for whom. */
+/** A place in the line, and the ids of those it waits for. */
+export interface Waiter extends Place {
+  behind: readonly string[];
+}
+
+/** Who changes the fleet now, and who waits for whom, in order of arrival. Throws TW1020. */
+export async function lineNow(c: Context): Promise<Waiter[]> {
+  const all = await inLine(c.book());
+  return all.map((p) => ({ ...p, behind: ahead(p, all).map((o) => o.id) }));
+}
+
+/** `tw queue`. */
 export async function queue(c: Context): Promise<Outcome> {
   const now = c.clock.now();
-  const all = await inLine(c.book());
-  const rows = all.map((p) => placeRow(p, ahead(p, all), now));
-  const data = all.map((p) => ({ ...p, behind: ahead(p, all).map((o) => o.id) }));
+  const all = await lineNow(c);
+  const rows = all.map((p) => placeRow(p, p.behind, now));
   const shown = rows.length === 0 ? [line('none', 'ok', 'nothing changes the fleet and nothing waits')] : rows;
-  return { data: toJson({ line: data }), view: { at: now, rows: shown } };
+  return { data: toJson({ line: all }), view: { at: now, rows: shown } };
 }
 
 /** `tw cancel`: takes a command that waits out of the line. Throws TW6203, TW6207. */

@@ -3,7 +3,8 @@ import type { Tone } from '../../../src/kernel/index.ts';
 import type { RunInfo } from '../../../src/server/model.ts';
 import { factsOf } from '../api.ts';
 import { Card, duration, Mark, timeOf, Waiting } from '../parts/bits.tsx';
-import { runs, serverNow } from '../store.ts';
+import { Line } from '../parts/line.tsx';
+import { line, runs, serverNow } from '../store.ts';
 
 const TONE: Readonly<Record<RunInfo['state'], Tone>> = { running: 'busy', done: 'ok', failed: 'bad', lost: 'warn' };
 
@@ -70,6 +71,9 @@ export function History() {
   return (
     <>
       <h1>History</h1>
+      <Card title="The line" seen={line.value} wide>
+        <Line />
+      </Card>
       <Card title="Commands" seen={seen} wide>
         <label class="begin">
           Filter by verb, person, door, cluster or code{' '}

@@ -94,7 +94,7 @@ const STALE_MS = 12_000;
 
 const isStale = (at: number): boolean => at > 0 && serverNow.value - at > STALE_MS;
 
-function Age({ at }: { at: number }) {
+export function Age({ at }: { at: number }) {
   if (at === 0) return <span class="age">not seen yet</span>;
   const age = duration(serverNow.value - at);
   return <span class="age">{isStale(at) ? `last seen ${age} ago` : `${age} ago`}</span>;

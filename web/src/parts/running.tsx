@@ -1,7 +1,14 @@
+import type { RunInfo } from '../../../src/server/model.ts';
 import { runs, serverNow } from '../store.ts';
 import { duration, Mark, Tree } from './bits.tsx';
 
 const RECENT_MS = 15_000;
+
+/** What is said of a run that shows nothing. */
+function blank(r: RunInfo): string {
+  if (r.state !== 'running') return r.exit === null ? r.state : `${r.state}, exit ${r.exit}`;
+  return r.door === 'http' ? 'begins…' : r.door === 'cli' ? 'in a terminal' : `through ${r.door}`;
+}
 
 /** Commands that run now, and those that ended a moment ago, on every page. */
 export function Running() {
@@ -23,13 +30,7 @@ export function Running() {
               {r.problems.length > 0 ? ` · ${r.problems.join(', ')}` : ''}
             </span>
           </summary>
-          {r.view === null ? (
-            <p class="muted">
-              {r.door === 'http' ? 'begins…' : r.door === 'cli' ? 'in a terminal' : `through ${r.door}`}
-            </p>
-          ) : (
-            <Tree view={r.view} />
-          )}
+          {r.view === null ? <p class="muted">{blank(r)}</p> : <Tree view={r.view} />}
         </details>
       ))}
     </aside>

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { connection, me, releases, serverNow } from '../store.ts';
 import { duration } from './bits.tsx';
 import { ConfigTag } from './config-alarm.tsx';
+import { LineStrip } from './line.tsx';
 import { isOpenRelease, RollBack } from './release-acts.tsx';
 
 function Theme() {
@@ -64,6 +65,7 @@ export function TopBar() {
       )}
       <Connection />
       <Theme />
+      <LineStrip />
     </header>
   );
 }
