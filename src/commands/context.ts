@@ -33,8 +33,8 @@ export interface Invocation {
   config?: string;
   /** Id under which it is journalled; a new one when absent. */
   run?: string;
-  /** The door waited for its turn already. */
-  turn?: true;
+  /** The door waited for its turn already; `check`: it waits, and asks whether it would be refused. */
+  turn?: true | 'check';
   /** Who sends it through which door; absent: the person at this terminal. */
   from?: Caller;
 }

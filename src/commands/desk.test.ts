@@ -23,6 +23,8 @@ class World {
   readonly ended: string[] = [];
   /** Commands that end only when they are let go. */
   readonly gates = new Map<string, () => void>();
+  /** What the gate says of a command that waits. */
+  check: (call: Invocation) => Promise<Outcome> = async () => done;
   hold: (call: Invocation) => boolean = () => false;
   ids = 0;
   desk = this.open();
@@ -41,6 +43,7 @@ class World {
   }
 
   async run(call: Invocation, _io: Io): Promise<Outcome> {
+    if (call.turn === 'check') return await this.check(call);
     const name = `${call.verb} ${JSON.stringify(call.args['target'] ?? call.args['app'] ?? call.args['cluster'] ?? '')}`;
     this.ran.push(name);
     if (this.hold(call)) await new Promise<void>((go) => this.gates.set(name, go));
@@ -142,6 +145,27 @@ describe('desk', () => {
     await w.desk.idle();
     expect(w.ran.at(-1)).toBe('up ""');
     for (const id of [a.id, b.id, other.id, up.id]) expect(w.last(id)?.state).toBe('ended');
+  });
+
+  it('what would be refused is refused while it waits, keeps its place in the order until then, and is not run', async () => {
+    const w = new World();
+    w.hold = (call) => call.args['target'] === 'guestbook@v2';
+    w.check = async (call) => {
+      if (call.from?.identity.actor === 'eve')
+        throw fault('TW6101', { value: 'tw release', why: ['eve may only look'] });
+      return done;
+    };
+    await w.say('release guestbook@v2 --yes');
+    await settle();
+    const eve = { door: 'lab', identity: { platform: 'lab', tenant: '', actor: 'eve' } };
+    const no = await w.say('release guestbook@v3 --yes', { caller: eve });
+    const yes = await w.say('release guestbook@v4 --yes');
+    await settle();
+    expect([w.last(no.id)?.state, w.last(no.id)?.problem?.code]).toEqual(['ended', 'TW6101']);
+    expect([w.last(yes.id)?.state, w.last(yes.id)?.behind]).toEqual(['queued', 1]);
+    for (const go of w.gates.values()) go();
+    await w.desk.idle();
+    expect(w.ran).toEqual(['release "guestbook@v2"', 'release "guestbook@v4"']);
   });
 
   it('the word that a running release waits for does not wait for its end', async () => {

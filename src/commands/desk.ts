@@ -164,10 +164,13 @@ export class Desk {
     await this.idle();
   }
 
-  #begin(row: CommandRow, secret: boolean): void {
-    const work = this.#perform(row, secret).catch(() => undefined);
+  #add(work: Promise<void>): void {
     this.#work.add(work);
     void work.finally(() => this.#work.delete(work));
+  }
+
+  #begin(row: CommandRow, secret: boolean): void {
+    this.#add(this.#perform(row, secret).catch(() => undefined));
   }
 
   #show({ id, room, caller: { door }, line }: CommandRow, more: Known): void {
@@ -230,22 +233,37 @@ export class Desk {
     const who = { command: row.id, by: known.by, door: row.caller.door };
     const wish = wishOf(draft, who, placesOf(draft, await grammar()));
     if (wish === undefined) return await work();
+    const no = new AbortController();
+    let asked = false;
     const turn = await takeTurn(book, wish, {
       clock,
-      signal: this.#stop.signal,
+      signal: AbortSignal.any([this.#stop.signal, no.signal]),
       wait: mayWait(draft.args),
       waits: (before) => {
+        // What would be refused anyway does not wait for it; the place is taken first, so nobody overtakes.
+        if (!asked) this.#add(this.#check(row, draft, no));
+        asked = true;
         const now = clock.now();
         const view = { at: now, rows: waitingRows(before, now) };
         this.#show(row, { ...known, state: 'queued', behind: before.length, view });
       },
     });
-    // Told to stop: whoever comes after this process finds the line and stands in again.
-    if (turn === undefined) return;
     try {
-      await work();
+      if (no.signal.aborted) throw no.signal.reason;
+      // Told to stop: whoever comes after this process finds the line and stands in again.
+      if (turn !== undefined) await work();
     } finally {
-      await turn.leave();
+      await turn?.leave();
+    }
+  }
+
+  /** Fires `no`, with the reason, where the gate would refuse it now. */
+  async #check(row: CommandRow, draft: Draft, no: AbortController): Promise<void> {
+    try {
+      await this.#deps.run({ ...this.#callOf(row, draft), turn: 'check' }, this.#io());
+    } catch (error) {
+      // One that was only cut short is no refusal.
+      if (!this.#stop.signal.aborted) no.abort(error);
     }
   }
 
@@ -266,9 +284,12 @@ export class Desk {
     };
   }
 
+  #callOf(row: CommandRow, { verb, args }: Draft): Invocation {
+    return { verb, args, from: { ...row.caller, command: row.id } };
+  }
+
   async #act(row: CommandRow, draft: Draft, known: Known): Promise<void> {
     if (!(await start(this.#deps.book, row.id, `${this.#process} ${row.id}`))) return;
-    const from: Caller = { ...row.caller, command: row.id };
     this.#show(row, { ...known, state: 'running' });
     let view: View | undefined;
     const io = this.#io((v) => {
@@ -276,7 +297,7 @@ export class Desk {
       this.#show(row, { ...known, state: 'running', view: v });
     });
     try {
-      const outcome = await this.#deps.run({ verb: draft.verb, args: draft.args, from, turn: true }, io);
+      const outcome = await this.#deps.run({ ...this.#callOf(row, draft), turn: true }, io);
       await this.#end(row, outcome, { ...known, view: outcome.view });
     } catch (error) {
       await this.#end(row, { problem: problemOf(error) }, { ...known, ...(view === undefined ? {} : { view }) });

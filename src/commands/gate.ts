@@ -143,6 +143,10 @@ interface Who {
 /** What goes forward does it in its turn; being refused there is kept too. */
 async function lined(p: Passing, w: Who, work: (waited: boolean) => Promise<Outcome>): Promise<Outcome> {
   const { c, call, io, strict, caller, command } = p;
+  if (call.turn === 'check') {
+    await w.first();
+    return { data: {}, view: { at: c.clock.now(), rows: [] } };
+  }
   const clusters = w.target.clusters.map((k) => k.name);
   const wish = wishOf(call, { command, by: w.person, door: caller.door }, { app: w.target.app, clusters });
   const turn = await told(p, w.person, () => turnFor({ c, call, io, strict, first: w.first }, wish));

@@ -38,6 +38,7 @@ class Process {
       grammar: async () => ({ table: COMMANDS, fleet: 'demo', apps: ['shop'], clusters: ['sao'] }),
       run: async (call) => {
         if (this.#dead) throw fault('TW1020');
+        if (call.turn === 'check') return { data: {}, view: { at: 0, rows: [] } };
         const id = call.from?.command ?? '';
         seen.ran.set(id, (seen.ran.get(id) ?? 0) + 1);
         for (let i = 0; i < 5; i++) await Promise.resolve();
