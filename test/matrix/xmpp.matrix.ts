@@ -140,37 +140,37 @@ describe.skipIf(skip)('XMPP: three persons in Converse.js (needs prosody and Chr
 
   it('plan: everybody sees what would happen, nothing does', async () => {
     await type(page('ana'), '!tw release shop@v2 --dry-run');
-    const plan = await sees('eve', 'release shop@v2 --dry-run (ana@localhost): done');
+    const plan = await sees('eve', 'release shop@v2 --dry-run (ana): done');
     for (const c of CLUSTERS) expect(plan).toContain(c);
     expect(shop.live()).toEqual(['v1', 'v1', 'v1']);
   });
 
   it('a short phrase means a line of the grammar', async () => {
     await type(page('eve'), '!tw shop list');
-    expect(await sees('ana', 'shop list (eve@localhost): done')).toContain('means: versions shop');
+    expect(await sees('ana', 'shop list (eve): done')).toContain('means: versions shop');
   });
 
   it('a release waits for two others, who copy the line that stands there; her own yes does not count', async () => {
     await type(page('ana'), '!tw release shop@v2');
-    const asked = await sees('bo', 'release shop@v2 (ana@localhost)', 'TW6110', '0 of 2');
+    const asked = await sees('bo', 'release shop@v2 (ana)', 'TW6110', '0 of 2');
     const approve = lineOf(asked, 'Somebody else looks');
     expect(approve).toMatch(/^!tw approve a-[0-9a-f]{12}$/);
     await type(page('ana'), approve);
-    await sees('ana', approve.slice(4), '(ana@localhost): TW6111');
+    await sees('ana', approve.slice(4), '(ana): TW6111');
     await type(page('bo'), approve);
-    await sees('eve', approve.slice(4), '(bo@localhost): done');
+    await sees('eve', approve.slice(4), '(bo): done');
     await type(page('ana'), '!tw release shop@v2');
     await sees('ana', 'TW6110', '1 of 2', 'bo');
     await type(page('eve'), lineOf(await sees('eve', 'TW6110', '0 of 2'), 'Somebody else looks'));
-    await sees('bo', approve.slice(4), '(eve@localhost): done');
+    await sees('bo', approve.slice(4), '(eve): done');
     expect(shop.live()).toEqual(['v1', 'v1', 'v1']);
     await picture(page('eve'), 'approve');
   });
 
   it('release: exactly the plan that was looked at, one message that moves', async () => {
     await type(page('ana'), lineOf(await sees('ana', 'TW6110', '1 of 2'), 'Then do exactly this plan'));
-    await sees('bo', 'release shop@v2 --plan', '(ana@localhost): running', 'Pause: !tw pause shop');
-    await sees('bo', 'release shop@v2 --plan', '(ana@localhost): done', 'Roll back everywhere: !tw rollback shop');
+    await sees('bo', 'release shop@v2 --plan', '(ana): running', 'Pause: !tw pause shop');
+    await sees('bo', 'release shop@v2 --plan', '(ana): done', 'Roll back everywhere: !tw rollback shop');
     expect(shop.live()).toEqual(['v2', 'v2', 'v2']);
     const cards = (await shown(page('eve'))).filter((t) => /^\S release shop\u2060@v2 --plan/u.test(t));
     expect(cards).toHaveLength(1);
@@ -179,13 +179,13 @@ describe.skipIf(skip)('XMPP: three persons in Converse.js (needs prosody and Chr
 
   it('a letter that only looks right is no letter of a verb', async () => {
     await type(page('eve'), '!tw rollb\u0430ck shop');
-    await sees('ana', '(eve@localhost): TW6020', 'U+0430');
+    await sees('ana', '(eve): TW6020', 'U+0430');
     expect(shop.live()).toEqual(['v2', 'v2', 'v2']);
   });
 
   it('roll back: one person, one line; what they say about it stays words', async () => {
     await type(page('bo'), '!tw rollback shop because "*slow*, see http://evil.example/x.png or www.evil.example"');
-    await sees('ana', 'rollback shop because', '(bo@localhost): done');
+    await sees('ana', 'rollback shop because', '(bo): done');
     expect(shop.live()).toEqual(['v1', 'v1', 'v1']);
     await picture(page('ana'), 'rollback');
   });
@@ -201,21 +201,21 @@ describe.skipIf(skip)('XMPP: three persons in Converse.js (needs prosody and Chr
   it('the server dies in the middle of a release: it goes on, the gap is told and the card is right', async () => {
     // It waits for a word that comes while the server is dead: on no machine is it through before.
     await type(page('ana'), '!tw release shop@v3 --hold=commit');
-    const asked = await sees('bo', 'release shop@v3 --hold=commit (ana@localhost)', 'TW6110', '0 of 2');
+    const asked = await sees('bo', 'release shop@v3 --hold=commit (ana)', 'TW6110', '0 of 2');
     const approve = lineOf(asked, 'Somebody else looks');
     for (const name of ['bo', 'eve']) {
       await type(page(name), approve);
-      await sees('ana', approve.slice(4), `(${name}@localhost): done`);
+      await sees('ana', approve.slice(4), `(${name}): done`);
     }
     await type(page('ana'), lineOf(asked, 'Then do exactly this plan'));
-    await sees('bo', 'release shop@v3', '--plan', '(ana@localhost): running');
+    await sees('bo', 'release shop@v3', '--plan', '(ana): running');
     await server.kill();
     const call = { verb: 'promote', args: { app: 'shop' }, from: by('bo') };
     await runCommand(context, call, shop.io('yes'));
     for (let i = 0; i < 600 && shop.live().some((v) => v !== 'v3'); i++) await page('bo').waitForTimeout(100);
     await server.start();
     await sees('bo', 'I was away from');
-    const done = await sees('bo', 'release shop@v3', '--plan', '(ana@localhost): done');
+    const done = await sees('bo', 'release shop@v3', '--plan', '(ana): done');
     expect(done).toContain('goes on from above');
     expect(shop.live()).toEqual(['v3', 'v3', 'v3']);
   });
