@@ -18,7 +18,18 @@ const ROOTS = 'roots';
 
 /** Of this machine, of this process, or made anew from the rest. */
 const STAYS: ReadonlySet<string> = new Set([
-  ...['cache', 'sandbox', 'runs', 'tokens', 'locks', 'lock.json', 'serve.json', 'sign-in.json', 'project.json'],
+  ...[
+    'cache',
+    'sandbox',
+    'runs',
+    'tokens',
+    'locks',
+    'lock.json',
+    'changes.lock',
+    'serve.json',
+    'sign-in.json',
+    'project.json',
+  ],
   ...['server.json', 'kubeconfig', 'kubeconfig.credentials.json', ROOTS],
   ...[JOURNAL, `${JOURNAL}-wal`, `${JOURNAL}-shm`],
 ]);
