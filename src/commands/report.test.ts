@@ -163,6 +163,8 @@ describe('run log', () => {
       'drain',
       'undrain',
       'exec',
+      'server install',
+      'server remove',
       'sandbox up',
       'sandbox down',
       'sandbox chaos',

@@ -91,7 +91,7 @@ export function serverInPod(rig: Rig, example: string): void {
     expect(plan.code, plan.stdout + plan.stderr).toBe(0);
     expect((await rig.tw('audit', 'verify')).code).toBe(0);
     const history = await rig.json('history');
-    expect(JSON.stringify(history.data)).toContain('guestbook@v2');
+    expect(JSON.stringify(history.data)).toContain('"green":"v2"');
     expect(await liveOn(rig)).toEqual(all('v1'));
   });
 }
