@@ -15,7 +15,13 @@ function configWith(rig: Rig, example: string): string {
 export default {
   ...base,
   server: { in: '${CLUSTER}' },
-  apps: { guestbook: { ...base.apps.guestbook, manifests: ${manifests} } },
+  apps: {
+    guestbook: {
+      ...base.apps.guestbook,
+      manifests: ${manifests},
+      release: { ...base.apps.guestbook.release, soak: '5s', lastSoak: '5s' },
+    },
+  },
 };
 `,
   );
