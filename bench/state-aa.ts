@@ -1,6 +1,7 @@
 // Where all clusters write, on the emulated WAN (120, 205 and 310 ms): how long an entry is on its way beyond the way
-// itself (beside it: bytes alone on the same ways at the same time), and what is lost, double or different after faults. Real redis-server, functions, agents and wire, each a
-// process of its own. RATE=200 writes/s per cloud, SECS=10, TRIALS=n each (default 1), FAULTS=Redis killed,…, SCALE=1.
+// itself, by stage (beside it: bytes alone on the same ways at the same time), and what is lost, double or different after
+// faults. Real redis-server, functions, agents and wire, each a process of its own. RATE=200 writes/s per cloud, SECS=10
+// (after WARM_S in which nothing counts), TRIALS=n each (default 1), FAULTS=Redis killed,…, SCALE=1.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,27 +9,29 @@ import { textOf } from '../src/state/active/calls.ts';
 import { msOf } from '../src/state/active/ids.ts';
 import type { RawClient } from '../src/state/testing/redis-process.ts';
 import { Fleet } from '../test/sim/state-active/fleet.ts';
+import type { Stages } from '../test/sim/state-active/stages.ts';
 import { FAULTS, type Fault, type Outcome, trial } from '../test/sim/state-active/trial.ts';
 import { CLOUDS, type Cloud, hostOf, type Wan } from '../test/sim/state-chaos/wan.ts';
-import { grid, quantile } from './lib/measure.ts';
+import { cpuOf, grid, quantile } from './lib/measure.ts';
 
 const number = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
 const NET = 84;
 const SCALE = number('SCALE', 1);
+const WARM_S = 2;
 const wall = (): number => performance.timeOrigin + performance.now();
 
-/** Hears of every entry of `origin` that is applied there; gives milliseconds since it was written. */
-async function hears(redis: RawClient, origin: string, over: () => boolean): Promise<number[]> {
+/** Hears of every entry of `origin` that is applied there; gives when, in milliseconds since it was written, from the entry `from` on. */
+async function hears(redis: RawClient, origin: string, o: { from(): number; over(): boolean }): Promise<number[]> {
   const ages: number[] = [];
   let last = '$';
-  while (!over()) {
+  while (!o.over()) {
     const said = await redis.ask('XREAD', 'BLOCK', 500, 'STREAMS', `tw:log:${origin}`, last);
     const now = wall();
     const stream = Array.isArray(said) ? said[0] : undefined;
     const rows = Array.isArray(stream) && Array.isArray(stream[1]) ? stream[1] : [];
     for (const row of rows) {
       last = textOf(Array.isArray(row) ? row[0] : row);
-      ages.push(now - msOf(last));
+      if (msOf(last) >= o.from()) ages.push(now - msOf(last));
     }
   }
   return ages;
@@ -80,37 +83,89 @@ async function atRate(o: { rate: number; seconds: number }, each: (n: number) =>
   }
 }
 
+type Ages = readonly number[];
+const beyond = (ages: Ages, way = 0): string =>
+  [0.5, 0.95, 1].map((q) => (quantile(ages, q) - way).toFixed(1)).join(' / ');
+
+/** Since an entry was written, all ways together; what the way itself takes is taken off. */
+function byStage(stages: readonly Stages[], arrived: Ages, way: (from: string, to: string) => number): string[][] {
+  const since = (of: (s: Stages) => Iterable<readonly [string, number]>): number[] =>
+    stages.flatMap((s) => [...of(s)].map(([id, at]) => at - msOf(id)));
+  const each = (s: Stages, what: 'sent' | 'confirmed', ways: number): [string, number][] =>
+    Object.entries(s[what]).flatMap(([to, all]) =>
+      all.map(([id, at]): [string, number] => [id, at - ways * way(s.me, to)]),
+    );
+  return [
+    ['the sender has heard of it', beyond(since((s) => s.seen))],
+    ['it is handed to the stream', beyond(since((s) => each(s, 'sent', 0)))],
+    ['it is applied there', beyond(arrived)],
+    ['that is known here', beyond(since((s) => each(s, 'confirmed', 2)))],
+  ];
+}
+
+/** Share of one processor that each kind of process takes, in words; call it once at the end. */
+function shares(fleet: Fleet): () => string {
+  const pids = { 'redis-server': fleet.places.map((p) => p.redis.pid), agents: fleet.places.map((p) => p.agentPid) };
+  const all = { ...pids, 'writers, ways and listeners': [process.pid] };
+  const used = (of: readonly (number | undefined)[]): number[] => of.map((pid) => cpuOf(pid ?? 0) ?? Number.NaN);
+  const [began, before] = [performance.now(), Object.values(all).map(used)];
+  return () => {
+    const ms = performance.now() - began;
+    const words = Object.entries(all).map(([who, of], i) => {
+      const now = used(of);
+      return `${who} ${now.map((n, j) => (((n - (before[i]?.[j] ?? 0)) / ms) * 100).toFixed(0)).join(' + ')} %`;
+    });
+    return `of one processor: ${words.join(', ')}`;
+  };
+}
+
 async function lag(): Promise<void> {
   const [rate, seconds] = [number('RATE', 200), number('SECS', 10)];
-  const fleet = await Fleet.start({ scale: SCALE });
+  const fleet = await Fleet.start({ scale: SCALE, stages: true });
   try {
-    let over = false;
+    await fleet.linked();
+    let [from, over] = [Number.POSITIVE_INFINITY, false];
     const origins = await Promise.all(fleet.places.map(async (p) => (await p.report())?.origin ?? ''));
-    const pairs = CLOUDS.flatMap((from, i) =>
-      CLOUDS.filter((to) => to !== from).map((to) => ({ from, to, origin: origins[i] ?? '' })),
+    const pairs = CLOUDS.flatMap((a, i) =>
+      CLOUDS.filter((to) => to !== a).map((to) => ({ from: a, to, origin: origins[i] ?? '' })),
     );
     const ages = pairs.map(async ({ to, origin }) => {
       const redis = await fleet.of(to).login('tw-agent');
       await redis.ask('SELECT', 1);
-      return await hears(redis, origin, () => over).finally(() => redis.close());
+      return await hears(redis, origin, { from: () => from, over: () => over }).finally(() => redis.close());
     });
     const writers = await Promise.all(fleet.places.map((p) => p.login('tw-w')));
+    const write = async (o: { rate: number; seconds: number }): Promise<unknown> =>
+      await Promise.all(writers.map((w, i) => writes(w, CLOUDS[i] ?? 'sa', o)));
+    await write({ rate, seconds: WARM_S });
+    from = Math.ceil(wall());
+    const used = shares(fleet);
     const alone = pairs.map((way) => bare(fleet.wan, way, { rate: 20, seconds }));
-    await Promise.all(writers.map((w, i) => writes(w, CLOUDS[i] ?? 'sa', { rate, seconds })));
+    await write({ rate, seconds });
+    const share = used();
     const bytes = await Promise.all(alone);
     await fleet.rest();
     await delay(600);
     over = true;
     const all = await Promise.all(ages);
     for (const w of writers) w.close();
-    const rows = pairs.map(({ from, to }, i) => {
-      const way = fleet.wan.rtt(from, to) / 2;
-      const beyond = (ages: number[] = []): string =>
-        [0.5, 0.95, 1].map((q) => (quantile(ages, q) - way).toFixed(1)).join(' / ');
-      return [`${from} to ${to}`, `${all[i]?.length}`, `${way}`, beyond(all[i]), beyond(bytes[i]), '10'];
+    const stages = await Promise.all(fleet.places.map((p) => p.stages(from)));
+    const way = (a: string, b: string): number => fleet.wan.rtt(a as Cloud, b as Cloud) / 2;
+    const arrived = pairs.flatMap(({ from: a, to }, i) => (all[i] ?? []).map((ms) => ms - way(a, to)));
+    const rows = pairs.map(({ from: a, to }, i) => {
+      const ms = way(a, to);
+      return [
+        `${a} to ${to}`,
+        `${all[i]?.length}`,
+        `${ms}`,
+        beyond(all[i] ?? [], ms),
+        beyond(bytes[i] ?? [], ms),
+        '10',
+      ];
     });
     const head = ['', 'entries', 'ms of the way', 'beyond it: p50 / p95 / max', 'bytes alone', 'goal of p95'];
-    grid(`entries on their way, ${rate} writes/s in each of three clouds`, head, rows);
+    grid(`entries on their way, ${rate} writes/s in each of three clouds`, head, rows, [share]);
+    grid('since it was written, ways taken off', ['', 'p50 / p95 / max'], byStage(stages, arrived, way));
   } finally {
     await fleet.close();
   }

@@ -14,6 +14,8 @@ export interface FleetOptions {
   scale: number;
   outboxMax?: number;
   keepMs?: number;
+  /** Agents note when entries pass them. */
+  stages?: boolean;
 }
 
 export class Fleet {
@@ -74,6 +76,15 @@ export class Fleet {
       return reports.every((r) => r?.open === true);
     };
     await untilTrue(`${clouds.join(', ')} are open`, all, 60_000);
+  }
+
+  /** Waits until every sender has reached its peer. */
+  async linked(): Promise<void> {
+    const all = async (): Promise<boolean> => {
+      const reports = await Promise.all(this.places.map((p) => p.report()));
+      return reports.every((r) => r !== undefined && Object.values(r.peers).every((peer) => peer.up));
+    };
+    await untilTrue('all senders are up', all, 60_000);
   }
 
   /** Waits until all have everything; throws with what the agents did. */

@@ -11,6 +11,7 @@ import { RawClient, RedisProcess } from '../../../src/state/testing/redis-proces
 import { SECRETS } from '../../../src/state/testing/secrets.ts';
 import type { Cloud } from '../state-chaos/wan.ts';
 import type { AgentArgs } from './agent-process.ts';
+import type { Stages } from './stages.ts';
 
 const LOOP = '127.0.0.1';
 type Report = Omit<ActiveReport, 'events'>;
@@ -22,6 +23,7 @@ export class Place {
   redis: RedisProcess;
   #agent: ChildProcess | undefined;
   #asked: ((r: Report | undefined) => void)[] = [];
+  #told: ((s: Stages) => void) | undefined;
 
   constructor(at: Cloud, args: AgentArgs, say: (line: string) => void) {
     this.at = at;
@@ -59,8 +61,9 @@ export class Place {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    child.on('message', (m: { note?: string; report?: Report }) => {
+    child.on('message', (m: { note?: string; report?: Report; stages?: Stages }) => {
       if (m.note !== undefined) this.#say(m.note);
+      if (m.stages !== undefined) this.#told?.(m.stages);
       if (m.report !== undefined) this.#asked.shift()?.(m.report);
     });
     child.on('exit', () => {
@@ -84,6 +87,17 @@ export class Place {
       this.#asked.push(resolve);
       child.send('report', (error) => error !== null && resolve(undefined));
     });
+  }
+
+  get agentPid(): number | undefined {
+    return this.#agent?.pid;
+  }
+  /** When own entries from `ms` on passed the agent, which was started to note it. */
+  async stages(ms: number): Promise<Stages> {
+    const { promise, resolve } = Promise.withResolvers<Stages>();
+    this.#told = resolve;
+    this.#agent?.send({ stages: ms });
+    return await promise;
   }
 
   async login(user: 'tw-w' | 'tw-r' | 'tw-agent'): Promise<RawClient> {
