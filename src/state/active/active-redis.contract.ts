@@ -66,13 +66,25 @@ export function activeRedisContract(rig: ActiveRig): void {
       await opens(a, 'a.1');
       const { me, run } = await a.local.look();
       expect(me).toEqual({ origin: 'a.1', run });
-      const grown = a.local.grown('a.1', START, 5000);
+      const grown = a.local.grown(run, { origin: 'a.1', after: START, count: 10, ms: 5000 });
       await a.write('x');
       const [only, ...more] = await entriesOf(a, 'a.1');
       expect(more).toEqual([]);
-      expect(await grown).toBe(only?.id);
+      expect(await grown).toEqual({ is: 'entries', entries: [only] });
       expect(await a.local.vector()).toEqual({ 'a.1': only?.id });
-      expect(await a.local.grown('a.1', only?.id ?? '', 20)).toBe(only?.id);
+      const none = await a.local.grown(run, { origin: 'a.1', after: only?.id ?? '', count: 10, ms: 20 });
+      expect(none).toEqual({ is: 'entries', entries: [] });
+    });
+
+    it('gives what a log has grown by, a few at a time, or says that some of it is gone', async () => {
+      const entries = await written(4);
+      const { run } = await a.local.look();
+      const grown = (after: Id, count: number) => a.local.grown(run, { origin: 'a.1', after, count, ms: 20 });
+      expect(await grown(START, 3)).toEqual({ is: 'entries', entries: entries.slice(0, 3) });
+      expect(await grown(entries[2]?.id ?? '', 3)).toEqual({ is: 'entries', entries: entries.slice(3) });
+      await a.local.trim(run, 'a.1', entries[1]?.id ?? '');
+      expect(await grown(entries[0]?.id ?? '', 3)).toEqual({ is: 'trimmed' });
+      expect(await grown(entries[1]?.id ?? '', 3)).toEqual({ is: 'entries', entries: entries.slice(2) });
     });
 
     it('opens only the process that is meant', async () => {
@@ -206,6 +218,9 @@ export function activeRedisContract(rig: ActiveRig): void {
         await expect(a.local.sweep(run, 700)).rejects.toBeInstanceOf(Error);
         await expect(a.local.trim(run, 'a.1', id)).rejects.toBeInstanceOf(Error);
         await expect(a.local.acked(run, id)).rejects.toBeInstanceOf(Error);
+        await expect(a.local.grown(run, { origin: 'a.1', after: START, count: 10, ms: 20 })).rejects.toBeInstanceOf(
+          Error,
+        );
       }
       expect(await a.local.vector()).toEqual(before);
       expect((await a.local.tail('a.1', START, 10)).is).toBe('entries');

@@ -1,10 +1,11 @@
 // Three real Redis that all take writes: whatever order their entries arrive in, they end equal, and equal to the model.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ActiveRedis, Plain } from '../testing/active.ts';
-import { numberOf, operationsIn } from '../testing/entries.ts';
+import { operationsIn } from '../testing/entries.ts';
 import { settle, three } from '../testing/exchange.ts';
 import { type Chance, chanceOf, HABITS, pick, randomWrite } from '../testing/random-writes.ts';
 import { programOf } from '../testing/redis-process.ts';
+import { numberOf } from './ids.ts';
 import { ActiveModel } from './model/merge.ts';
 
 const missing = programOf('redis-server') === undefined;

@@ -16,6 +16,12 @@ function split(id: Id): readonly [number, number] {
   return [Number(id.slice(0, dash)), Number(id.slice(dash + 1))];
 }
 
+/** Its number as the library counts, which is what it keeps: (ms - 1.6e12) * 4096 + seq. */
+export function numberOf(id: Id): number {
+  const [ms, seq] = split(id);
+  return (ms - 1_600_000_000_000) * 4096 + seq;
+}
+
 /** Milliseconds of the id: wall time of its origin, or a little ahead of it. */
 export const msOf = (id: Id): number => split(id)[0];
 

@@ -1,10 +1,12 @@
 import { type Id, isAfter, type Origin } from './ids.ts';
 import type { Applied, LogEntry, Logs, Peer } from './ports.ts';
 
-/** Most entries and bytes of one batch, and most batches on their way. */
+/** Most entries and bytes of one batch. */
 const ENTRIES = 1000;
 const BYTES = 1 << 20;
-const WINDOW = 64;
+/** Most batches, and bytes, on their way: at 310 ms and one entry each, 3,300 entries a second need not wait for another. */
+const WINDOW = 1024;
+const WINDOW_BYTES = 64 * BYTES;
 
 export interface LineParts {
   origin: Origin;
@@ -23,7 +25,15 @@ export type Filled = { is: 'done' | 'trimmed' | 'gap' } | { is: 'skew'; ms: numb
 interface Flight {
   first: Id;
   entries: number;
+  bytes: number;
+  done: Promise<void>;
 }
+
+const bytesIn = (entries: readonly LogEntry[]): number => entries.reduce((n, e) => n + e.payload.length, 0);
+
+/** How many entries are read at once after these: large ones a few at a time. */
+export const pageAfter = (entries: readonly LogEntry[]): number =>
+  Math.min(ENTRIES, Math.max(1, Math.floor(BYTES / (bytesIn(entries) / Math.max(1, entries.length) + 1))));
 
 /** Entries in pieces that are no larger than a batch may be; one that is larger alone goes alone. */
 export function batches(entries: readonly LogEntry[]): LogEntry[][] {
@@ -48,7 +58,8 @@ export class Line {
   #page = ENTRIES;
   /** Answers come in the order of the batches. */
   readonly #flights: Flight[] = [];
-  readonly #open = new Set<Promise<void>>();
+  #bytes = 0;
+  #filling = false;
   #trouble: Exclude<Applied, { is: 'applied' }> | undefined;
   #failed: { why: unknown } | undefined;
 
@@ -66,8 +77,26 @@ export class Line {
     return this.#flights.reduce((n, f) => n + f.entries, 0);
   }
 
+  /** Sends entries that somebody else has read, all there are after `after` up to the last one; false = `fill` has to. */
+  feed(after: Id, entries: readonly LogEntry[]): boolean {
+    if (this.#filling || isAfter(after, this.#sent)) return false;
+    for (const batch of batches(entries.filter((e) => isAfter(e.id, this.#sent)))) {
+      if (this.#ended() || this.#full) return false;
+      this.#send(batch);
+    }
+    return true;
+  }
+
   /** Sends all there is and does not wait for the answers; throws when the peer is lost. After `gap`, `skew` and `trimmed` the line is of no more use. */
   async fill(): Promise<Filled> {
+    this.#filling = true;
+    try {
+      return await this.#fill();
+    } finally {
+      this.#filling = false;
+    }
+  }
+  async #fill(): Promise<Filled> {
     const { logs, origin } = this.#p;
     for (;;) {
       if (this.#ended()) return await this.drained();
@@ -76,9 +105,9 @@ export class Line {
       if (tail.entries.length === 0) return { is: 'done' };
       // Whoever adds one after that rings again.
       const all = tail.entries.length < this.#page;
-      this.#measure(tail.entries);
+      this.#page = pageAfter(tail.entries);
       for (const batch of batches(tail.entries)) {
-        while (this.#open.size >= WINDOW) await Promise.race(this.#open);
+        while (this.#full) await this.#flights[0]?.done;
         if (this.#ended()) break;
         this.#send(batch);
       }
@@ -88,7 +117,7 @@ export class Line {
 
   /** Waits for all answers. */
   async drained(): Promise<Filled> {
-    await Promise.all(this.#open);
+    await Promise.all(this.#flights.map((f) => f.done));
     if (this.#failed !== undefined) throw this.#failed.why;
     return this.#trouble ?? { is: 'done' };
   }
@@ -97,10 +126,8 @@ export class Line {
     return this.#trouble !== undefined || this.#failed !== undefined;
   }
 
-  /** Large entries are read a few at a time. */
-  #measure(entries: readonly LogEntry[]): void {
-    const bytes = entries.reduce((n, e) => n + e.payload.length, 0);
-    this.#page = Math.min(ENTRIES, Math.max(1, Math.floor(BYTES / (bytes / entries.length + 1))));
+  get #full(): boolean {
+    return this.#flights.length >= WINDOW || this.#bytes >= WINDOW_BYTES;
   }
 
   #send(batch: readonly LogEntry[]): void {
@@ -108,10 +135,9 @@ export class Line {
     if (first === undefined || last === undefined) return;
     const prev = this.#sent;
     this.#sent = last;
-    this.#flights.push({ first, entries: batch.length });
-    const flight = this.#answered(this.#p.peer.apply(this.#p.origin, prev, batch));
-    this.#open.add(flight);
-    void flight.then(() => this.#open.delete(flight));
+    const [answer, bytes] = [this.#p.peer.apply(this.#p.origin, prev, batch), bytesIn(batch)];
+    this.#bytes += bytes;
+    this.#flights.push({ first, entries: batch.length, bytes, done: this.#answered(answer) });
   }
   async #answered(answer: Promise<Applied>): Promise<void> {
     try {
@@ -121,7 +147,7 @@ export class Line {
     } catch (why) {
       this.#failed ??= { why };
     }
-    this.#flights.shift();
+    this.#bytes -= this.#flights.shift()?.bytes ?? 0;
     if (this.#ended()) this.#p.trouble();
   }
 }

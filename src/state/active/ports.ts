@@ -62,9 +62,11 @@ export interface ActiveRedis extends Logs {
   /** Ends the process; everything is on its disk. */
   end(): Promise<void>;
 
-  /** Resolves once there is an entry of that origin after `after`, or after `ms`; gives the last one. */
-  grown(origin: Origin, after: Id, ms: number): Promise<Id>;
-  /** Throws, as the two below, when another process than `run` answers: it may have less than that one had. */
+  /**
+   * The entries of that origin after `after`, at most `count` of them, as soon as there are any; none after `ms`.
+   * Throws, as the three below, when another process than `run` answers: it may have less than that one had.
+   */
+  grown(run: RunId, x: { origin: Origin; after: Id; count: number; ms: number }): Promise<Tail>;
   trim(run: RunId, origin: Origin, id: Id): Promise<void>;
   /** The id up to which a log of more than `max` entries has to go; undefined = it is short enough. */
   excess(origin: Origin, max: number): Promise<Id | undefined>;

@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../kernel/index.ts';
 import { untilTrue } from '../testing/redis-process.ts';
-import type { Id } from './ids.ts';
+import { type Id, START } from './ids.ts';
 import { batches } from './line.ts';
-import type { Peer } from './ports.ts';
+import type { LogEntry, Logs, Peer } from './ports.ts';
 import { Sender } from './sender.ts';
 import { ActiveTwin, type TwinPorts, twinActiveRedis, twinPeer } from './twin.ts';
 
 const clock = systemClock;
 
-async function pair(o: { late?: { ms: number }; wrap?: (p: Peer) => Peer } = {}) {
+async function pair(
+  o: { late?: { ms: number }; wrap?: (p: Peer) => Peer; logs?: (l: Logs) => Logs; slower?: number } = {},
+) {
   const ports: TwinPorts = new Map();
   const a = new ActiveTwin(ports, 1, () => clock.now());
   const b = new ActiveTwin(ports, 2, () => clock.now() - (o.late?.ms ?? 0));
@@ -18,12 +20,14 @@ async function pair(o: { late?: { ms: number }; wrap?: (p: Peer) => Peer } = {})
   const confirmed: Id[] = [];
   const notes: string[] = [];
   let opened = 0;
+  const logs = twinActiveRedis(a, (ms) => clock.sleep(ms));
   const sender = new Sender({
     me: 'a',
     to: 'b',
     origin: 'a.1',
-    logs: twinActiveRedis(a, (ms) => clock.sleep(ms)),
-    clock,
+    logs: o.logs?.(logs) ?? logs,
+    // Times slower: nothing happens only because time has passed.
+    clock: { ...clock, sleep: (ms, signal) => clock.sleep(ms * (o.slower ?? 1), signal) },
     connect: async () => {
       opened += 1;
       const peer = twinPeer(b, async () => undefined);
@@ -59,6 +63,35 @@ describe('sender', () => {
     expect(confirmed.at(-1)).toBe(a.vector()['a.1']);
     expect(sender.known).toEqual(b.vector());
     expect(sender.report()).toEqual({ up: true, lagMs: 0, unsent: 0 });
+    await close();
+  });
+
+  it('what it is fed goes out without a look at the log; what does not follow is read there', async () => {
+    let reads = 0;
+    const logs = (l: Logs): Logs => ({
+      ...l,
+      tail: (...of) => {
+        reads += 1;
+        return l.tail(...of);
+      },
+    });
+    const { a, b, sender, close } = await pair({ logs, slower: 1000 });
+    await untilTrue('it is up and has looked', () => sender.report().up && reads > 0);
+    const own = (): readonly LogEntry[] => a.logOf('a.1');
+    for (let i = 0; i < 4; i++) a.write(`w${i}`);
+    const before = reads;
+    sender.feed(START, own().slice(0, 2));
+    // Some of it once more, as after a look at the log.
+    sender.feed(own()[0]?.id ?? '', own().slice(1, 4));
+    expect(sender.report().unsent).toBe(4);
+    await untilTrue('all four are there', () => b.words().length === 4);
+    expect(reads).toBe(before);
+    for (let i = 4; i < 9; i++) a.write(`w${i}`);
+    // Two are left out.
+    sender.feed(own()[5]?.id ?? '', own().slice(6));
+    await untilTrue('all are there', () => b.words().length === 9);
+    expect(reads).toBeGreaterThan(before);
+    expect(b.words()).toEqual(a.words());
     await close();
   });
 

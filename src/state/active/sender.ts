@@ -3,7 +3,7 @@ import { Bell } from './bell.ts';
 import { clusterOf, type Id, idAt, isAfter, later, msOf, type Origin, type Vector } from './ids.ts';
 import { behind, type Filled, Line } from './line.ts';
 import type { PeerView } from './origin.ts';
-import type { Logs, Peer, PeerReport } from './ports.ts';
+import type { LogEntry, Logs, Peer, PeerReport } from './ports.ts';
 
 export interface SenderParts {
   me: ClusterName;
@@ -84,9 +84,13 @@ export class Sender {
     this.#bell = new Bell(parts.clock);
   }
 
-  /** The own log has grown. */
+  /** The own log has grown, by more than `feed` was given. */
   wake(): void {
     this.#bell.ring();
+  }
+  /** The own log has grown by these, which are all there are after `after` up to the last one. */
+  feed(after: Id, entries: readonly LogEntry[]): void {
+    if (this.#line?.feed(after, entries) !== true) this.wake();
   }
   /** What it was last known to have, at least while it keeps its data; undefined = never heard of. */
   get known(): Vector | undefined {

@@ -1,5 +1,6 @@
 import type { Clock, ClusterName } from '../../kernel/index.ts';
 import { type Id, idAt, isAfter, type Origin, partOf, START, type Vector } from './ids.ts';
+import { pageAfter } from './line.ts';
 import type { ActiveRedis, Peer } from './ports.ts';
 import { Sender } from './sender.ts';
 import { spare, trims } from './trim.ts';
@@ -21,6 +22,8 @@ export interface SessionParts {
 }
 
 const GROWN_MS = 1000;
+/** Entries that are read at once before it is known how large they are. */
+const PAGE = 100;
 const SWEEP_MS = 1000;
 const TRIM_MS = 5000;
 const PAUSE_MS = 100;
@@ -109,14 +112,20 @@ export class Session {
     await this.#p.clock.sleep(ms, signal).catch(() => undefined);
   }
 
+  /** Every entry is read once, for all senders; each reads by itself only what it missed. */
   async #feeds(signal: AbortSignal): Promise<void> {
-    const { origin, redis } = this.#p;
-    let last = idAt(await redis.vector(), origin);
+    const { origin, redis, run } = this.#p;
+    let after = idAt(await redis.vector(), origin);
+    let count = PAGE;
+    for (const s of this.senders.values()) s.wake();
     while (!signal.aborted) {
-      const grown = await redis.grown(origin, last, GROWN_MS);
-      if (!isAfter(grown, last)) continue;
-      last = grown;
-      for (const s of this.senders.values()) s.wake();
+      const grown = await redis.grown(run, { origin, after, count, ms: GROWN_MS });
+      if (grown.is === 'trimmed') return;
+      const last = grown.entries.at(-1);
+      if (last === undefined) continue;
+      for (const s of this.senders.values()) s.feed(after, grown.entries);
+      after = last.id;
+      count = pageAfter(grown.entries);
     }
   }
 

@@ -190,11 +190,11 @@ export function twinActiveRedis(t: ActiveTwin, sleep: (ms: number) => Promise<vo
       return t.vector();
     },
     tail: async (origin, after, count) => t.tail(origin, after, count),
-    grown: async (origin, after, ms) => {
-      t.assert();
+    grown: async (run, { origin, after, count, ms }) => {
+      t.assert(run);
       for (let waited = 0; waited < ms && !isAfter(lastOf(origin), after); waited += 25) await sleep(25);
-      t.assert();
-      return lastOf(origin);
+      t.assert(run);
+      return t.tail(origin, after, count);
     },
     trim: async (run, origin, id) => {
       t.assert(run);

@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type Clock, systemClock, within } from '../../kernel/index.ts';
 import { type Arg, type Ask, asking, meBy, Refusal, tailBy, textOf, vectorBy } from '../active/calls.ts';
-import type { Id, Origin } from '../active/ids.ts';
+import { type Id, numberOf, type Origin } from '../active/ids.ts';
 import { activeLibrary } from '../active/library/index.ts';
 import { EPOCH } from '../active/peer.ts';
-import type { ActiveLook, ActiveRedis } from '../active/ports.ts';
+import type { ActiveLook, ActiveRedis, LogEntry, Tail } from '../active/ports.ts';
 import { Upstream } from '../gateway/upstream.ts';
 import { markerLibrary } from '../marker.ts';
 import type { Done, RunId, Unconfirmed } from '../model.ts';
+import type { Value } from '../resp/values.ts';
 import { field, yes } from './info.ts';
 
 export interface ActiveRedisOptions {
@@ -71,13 +72,13 @@ class Connection {
   }
 
   /** As `use`, for that process alone. A connection ends with its process, so that it is asked once. */
-  useOf<T>(run: RunId, work: (ask: Ask) => Promise<T>): Promise<T> {
+  useOf<T>(run: RunId, work: (ask: Ask) => Promise<T>, ms?: number): Promise<T> {
     return this.use(async (ask) => {
       const { generation } = this;
       if (this.#known?.generation !== generation) this.#known = { generation, run: await runBy(ask) };
       mustBe(run, this.#known.run);
       return await work(ask);
-    });
+    }, ms);
   }
 
   /** Error replies leave the connection as it is; anything else ends it. */
@@ -190,9 +191,18 @@ async function sweepBy(ask: Ask, ms: number): Promise<number> {
   return next < 0 ? ms : Math.min(next, ms);
 }
 
-async function grownBy(ask: Ask, x: { origin: Origin; after: Id; ms: number }): Promise<Id> {
-  const more = await ask('XREAD', 'COUNT', 1, 'BLOCK', x.ms, 'STREAMS', `tw:log:${x.origin}`, x.after);
-  return more === null ? x.after : textOf(await ask('FCALL_RO', 'tw_last', 0));
+const listOf = (v: Value | undefined): readonly Value[] => (Array.isArray(v) ? v : []);
+
+/** Nothing is asked once more when there is something: what was cut from the log is said behind the entries. */
+async function grownBy(ask: Ask, x: { origin: Origin; after: Id; count: number; ms: number }): Promise<Tail> {
+  const [said, gone] = await Promise.all([
+    ask('XREAD', 'COUNT', x.count, 'BLOCK', x.ms, 'STREAMS', `tw:log:${x.origin}`, x.after),
+    ask('HGET', 'tw:gone', x.origin),
+  ]);
+  if (gone !== null && numberOf(x.after) < Number(textOf(gone))) return { is: 'trimmed' };
+  const rows = listOf(listOf(listOf(said)[0])[1]);
+  const entries = rows.map(listOf).map(([id, of]): LogEntry => ({ id: textOf(id), payload: listOf(of)[1] as Buffer }));
+  return { is: 'entries', entries };
 }
 
 /** redis-server over connections of `tw-agent`: one for what changes it, one for the logs, one that waits for news. */
@@ -232,7 +242,7 @@ export function activeRedis(o: ActiveRedisOptions): ActiveRedis & { close(): voi
     excess: (origin, max) => logs.use((ask) => excessBy(ask, origin, max)),
     acked: (run, id) => logs.useOf(run, async (ask) => void (await ask('FCALL', 'tw_acked', 0, id))),
     sweep: (run, ms) => logs.useOf(run, (ask) => sweepBy(ask, ms)),
-    grown: (origin, after, ms) => news.use((ask) => grownBy(ask, { origin, after, ms }), ms + (o.timeoutMs ?? 5000)),
+    grown: (run, x) => news.useOf(run, (ask) => grownBy(ask, x), x.ms + (o.timeoutMs ?? 5000)),
     close: () => {
       for (const line of [admin, logs, news]) line.close();
     },

@@ -101,9 +101,3 @@ function operation(op: readonly Packed[]): Operation {
 /** A beat (`b`) is about time only. */
 export const operationsIn = (payload: Buffer): Operation[] =>
   (unpacked(payload) as Packed[][]).filter(([what]) => what !== 'b').map(operation);
-
-/** The number of an id as the library counts: (ms - 1.6e12) * 4096 + seq. */
-export function numberOf(id: string): number {
-  const [ms = 0, seq = 0] = id.split('-').map(Number);
-  return (ms - 1_600_000_000_000) * 4096 + seq;
-}

@@ -24,10 +24,11 @@ export class Noted {
   redis<R extends ActiveRedis>(real: R): R {
     return {
       ...real,
-      grown: async (origin, after, ms) => {
-        const id = await real.grown(origin, after, ms);
-        if (id !== after) this.#all.seen.push([id, wall()]);
-        return id;
+      grown: async (run, x) => {
+        const tail = await real.grown(run, x);
+        const at = wall();
+        if (tail.is === 'entries') for (const e of tail.entries) this.#all.seen.push([e.id, at]);
+        return tail;
       },
     };
   }
