@@ -18,6 +18,9 @@ export const systemClock: Clock = {
   },
 };
 
+/** Given as reason, no error with a trace is made each time. */
+const ENDED = 'the work has ended';
+
 /**
  * The result of `work`, or what `late` gives (or throws) when it takes longer than `ms`. Work that is too slow goes
  * on alone; nobody hears of its end.
@@ -29,7 +32,7 @@ export async function within<T>(clock: Clock, ms: number, work: Promise<T>, late
   try {
     return await Promise.race([work, timer]);
   } finally {
-    stop.abort();
+    stop.abort(ENDED);
     work.catch(() => undefined);
   }
 }

@@ -13,14 +13,23 @@ export type Ask = (...args: readonly Arg[]) => Promise<Value>;
 /** Redis answered with an error. */
 export class Refusal extends Error {}
 
-export const asking =
-  (up: Upstream): Ask =>
-  async (...args) => {
-    const [said] = await up.send([encode(args)], 1);
-    const value = said === undefined ? null : decode(bytesOf(said));
-    if (value instanceof RespError) throw new Refusal(value.text);
-    return value;
+/** Many in one write, the replies in their order; throws Refusal when one of them is an error. */
+export type AskAll = (...commands: readonly (readonly Arg[])[]) => Promise<readonly Value[]>;
+
+export const askingAll =
+  (up: Upstream): AskAll =>
+  async (...commands) => {
+    const said = await up.send(commands.map(encode), commands.length);
+    return said.map((reply) => {
+      const value = decode(bytesOf(reply));
+      if (value instanceof RespError) throw new Refusal(value.text);
+      return value;
+    });
   };
+export const asking = (up: Upstream): Ask => {
+  const all = askingAll(up);
+  return async (...args) => (await all(args))[0] ?? null;
+};
 
 /** What a simple or bulk string, or a number, says; empty for anything else. */
 export const textOf = (v: Value | undefined): string =>

@@ -1,7 +1,17 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type Clock, systemClock, within } from '../../kernel/index.ts';
-import { type Arg, type Ask, asking, meBy, Refusal, tailBy, textOf, vectorBy } from '../active/calls.ts';
+import {
+  type Arg,
+  type Ask,
+  type AskAll,
+  askingAll,
+  meBy,
+  Refusal,
+  tailBy,
+  textOf,
+  vectorBy,
+} from '../active/calls.ts';
 import { type Id, numberOf, type Origin } from '../active/ids.ts';
 import { activeLibrary } from '../active/library/index.ts';
 import { EPOCH } from '../active/peer.ts';
@@ -72,22 +82,23 @@ class Connection {
   }
 
   /** As `use`, for that process alone. A connection ends with its process, so that it is asked once. */
-  useOf<T>(run: RunId, work: (ask: Ask) => Promise<T>, ms?: number): Promise<T> {
-    return this.use(async (ask) => {
+  useOf<T>(run: RunId, work: (ask: Ask, all: AskAll) => Promise<T>, ms?: number): Promise<T> {
+    return this.use(async (ask, all) => {
       const { generation } = this;
       if (this.#known?.generation !== generation) this.#known = { generation, run: await runBy(ask) };
       mustBe(run, this.#known.run);
-      return await work(ask);
+      return await work(ask, all);
     }, ms);
   }
 
   /** Error replies leave the connection as it is; anything else ends it. */
-  async use<T>(work: (ask: Ask) => Promise<T>, ms = this.#o.timeoutMs ?? 5000): Promise<T> {
+  async use<T>(work: (ask: Ask, all: AskAll) => Promise<T>, ms = this.#o.timeoutMs ?? 5000): Promise<T> {
     const up = await this.#connected();
-    const asked = asking(up);
+    const asked = askingAll(up);
     const clock = this.#o.clock ?? systemClock;
+    const all: AskAll = (...commands) => within(clock, ms, asked(...commands), late(String(commands[0]?.[0]), ms));
     try {
-      return await work((...args) => within(clock, ms, asked(...args), late(String(args[0]), ms)));
+      return await work(async (...args) => (await all(args))[0] ?? null, all);
     } catch (error) {
       if (!(error instanceof Refusal)) up.close();
       throw error;
@@ -194,11 +205,11 @@ async function sweepBy(ask: Ask, ms: number): Promise<number> {
 const listOf = (v: Value | undefined): readonly Value[] => (Array.isArray(v) ? v : []);
 
 /** Nothing is asked once more when there is something: what was cut from the log is said behind the entries. */
-async function grownBy(ask: Ask, x: { origin: Origin; after: Id; count: number; ms: number }): Promise<Tail> {
-  const [said, gone] = await Promise.all([
-    ask('XREAD', 'COUNT', x.count, 'BLOCK', x.ms, 'STREAMS', `tw:log:${x.origin}`, x.after),
-    ask('HGET', 'tw:gone', x.origin),
-  ]);
+async function grownBy(all: AskAll, x: { origin: Origin; after: Id; count: number; ms: number }): Promise<Tail> {
+  const [said, gone = null] = await all(
+    ['XREAD', 'COUNT', x.count, 'BLOCK', x.ms, 'STREAMS', `tw:log:${x.origin}`, x.after],
+    ['HGET', 'tw:gone', x.origin],
+  );
   if (gone !== null && numberOf(x.after) < Number(textOf(gone))) return { is: 'trimmed' };
   const rows = listOf(listOf(listOf(said)[0])[1]);
   const entries = rows.map(listOf).map(([id, of]): LogEntry => ({ id: textOf(id), payload: listOf(of)[1] as Buffer }));
@@ -242,7 +253,7 @@ export function activeRedis(o: ActiveRedisOptions): ActiveRedis & { close(): voi
     excess: (origin, max) => logs.use((ask) => excessBy(ask, origin, max)),
     acked: (run, id) => logs.useOf(run, async (ask) => void (await ask('FCALL', 'tw_acked', 0, id))),
     sweep: (run, ms) => logs.useOf(run, (ask) => sweepBy(ask, ms)),
-    grown: (run, x) => news.useOf(run, (ask) => grownBy(ask, x), x.ms + (o.timeoutMs ?? 5000)),
+    grown: (run, x) => news.useOf(run, (_, all) => grownBy(all, x), x.ms + (o.timeoutMs ?? 5000)),
     close: () => {
       for (const line of [admin, logs, news]) line.close();
     },

@@ -9,49 +9,41 @@ local function sooner(a, b)
   return before(a[2], b[2])
 end
 
--- How many elements at that end are later than e (an app may only push, so the rest of the list stays as it is).
-local function count_later(key, side, e)
+-- The elements at that end that are later than e, the latest first, with their rows as fifth (an app may only push, so
+-- the rest of the list stays as it is).
+local function later_than(key, side, e)
   local total = meta('LLEN', 'l:' .. key)
-  local count, width = 0, 1
-  while count < total do
-    local from, to = count, math.min(total, count + width) - 1
+  local found, width = {}, 1
+  while #found < total do
+    local from, to = #found, math.min(total, #found + width) - 1
     if side == 'R' then from, to = total - 1 - to, total - 1 - from end
     local rows = meta('LRANGE', 'l:' .. key, from, to)
     for k = 1, #rows do
-      local x = cmsgpack.unpack(rows[side == 'R' and #rows + 1 - k or k])
-      if x[1] ~= side or not sooner(e, x) then return count end
-      count = count + 1
+      local row = rows[side == 'R' and #rows + 1 - k or k]
+      local x = cmsgpack.unpack(row)
+      if x[1] ~= side or not sooner(e, x) then return found end
+      x[5] = row
+      found[#found + 1] = x
     end
     width = math.min(4096, width * 4)
   end
-  return count
+  return found
 end
 
 local function trim_end(run, key, side, count)
   if count == 0 then return end
   if side == 'R' then run('LTRIM', key, 0, -count - 1) else run('LTRIM', key, count, -1) end
 end
--- Takes so many elements off that end; oldest first.
-local function take_off(key, side, count)
-  local taken = {}
-  if count == 0 then return taken end
-  local from, to = 0, count - 1
-  if side == 'R' then from, to = -count, -1 end
-  for k, row in ipairs(meta('LRANGE', 'l:' .. key, from, to)) do
-    taken[side == 'R' and k or count + 1 - k] = cmsgpack.unpack(row)
-  end
-  trim_end(meta, 'l:' .. key, side, count)
-  return taken
-end
 
-local function merge(a, b)
-  local out, i, j = {}, 1, 1
-  while i <= #a or j <= #b do
-    if j > #b or (i <= #a and sooner(a[i], b[j])) then
-      out[#out + 1] = a[i]
-      i = i + 1
+-- The oldest first.
+local function merge(latest_first, coming)
+  local out, i, j = {}, #latest_first, 1
+  while i > 0 or j <= #coming do
+    if j > #coming or (i > 0 and sooner(latest_first[i], coming[j])) then
+      out[#out + 1] = latest_first[i]
+      i = i - 1
     else
-      out[#out + 1] = b[j]
+      out[#out + 1] = coming[j]
       j = j + 1
     end
   end
@@ -61,13 +53,14 @@ end
 local function merge_list(key, side, coming)
   if #coming == 0 then return end
   local kind, over = kind_seen(key)
-  local count = count_later(key, side, coming[1])
-  local rows, values = {}, {}
-  for i, e in ipairs(merge(take_off(key, side, count), coming)) do
-    rows[i] = cmsgpack.pack(e)
+  local found = later_than(key, side, coming[1])
+  local count, rows, values = #found, {}, {}
+  for i, e in ipairs(merge(found, coming)) do
+    rows[i] = e[5] or cmsgpack.pack(e)
     values[i] = e[4]
   end
   local push = side == 'R' and 'RPUSH' or 'LPUSH'
+  trim_end(meta, 'l:' .. key, side, count)
   many(meta, push, 'l:' .. key, rows)
   if over then return end
   -- A list that would be empty for a moment would lose its expiry.
