@@ -95,6 +95,32 @@ describe('sender', () => {
     await close();
   });
 
+  it('of more than may be on its way the rest waits in the log, and comes once, in order', async () => {
+    const held = Promise.withResolvers<void>();
+    let calls = 0;
+    const wrap = (p: Peer): Peer => ({
+      ...p,
+      apply: async (...of) => {
+        calls += 1;
+        await held.promise;
+        return await p.apply(...of);
+      },
+    });
+    const { a, b, sender, confirmed, close } = await pair({ wrap, slower: 1000 });
+    await untilTrue('it is up', () => sender.report().up);
+    for (let i = 0; i < 1500; i++) {
+      const after = a.vector()['a.1'] ?? START;
+      a.write(`w${i}`);
+      sender.feed(after, a.logOf('a.1').slice(-1));
+    }
+    expect(calls).toBe(1024);
+    held.resolve();
+    await untilTrue('all is there', () => b.words().length >= 1500);
+    await untilTrue('it is confirmed', () => confirmed.at(-1) === a.vector()['a.1']);
+    expect(b.words()).toEqual(a.words());
+    await close();
+  });
+
   it('goes on where the other is, on a new connection too, and nothing comes twice', async () => {
     let asked = 0;
     const wrap = (p: Peer): Peer => ({
