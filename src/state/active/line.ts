@@ -106,11 +106,7 @@ export class Line {
       // Whoever adds one after that rings again.
       const all = tail.entries.length < this.#page;
       this.#page = pageAfter(tail.entries);
-      for (const batch of batches(tail.entries)) {
-        while (this.#full) await this.#flights[0]?.done;
-        if (this.#ended()) break;
-        this.#send(batch);
-      }
+      await this.#sendAll(tail.entries);
       if (all && !this.#ended()) return { is: 'done' };
     }
   }
@@ -130,6 +126,13 @@ export class Line {
     return this.#flights.length >= WINDOW || this.#bytes >= WINDOW_BYTES;
   }
 
+  async #sendAll(entries: readonly LogEntry[]): Promise<void> {
+    for (const batch of batches(entries)) {
+      while (this.#full) await this.#flights[0]?.done;
+      if (this.#ended()) return;
+      this.#send(batch);
+    }
+  }
   #send(batch: readonly LogEntry[]): void {
     const [first, last] = [batch[0]?.id, batch.at(-1)?.id];
     if (first === undefined || last === undefined) return;
