@@ -1,41 +1,21 @@
 // Where all clusters write, on the emulated WAN (120, 205 and 310 ms): how long an entry is on its way beyond the way
-// itself, by stage (beside it: bytes alone on the same ways at the same time), and what is lost, double or different after
-// faults. Real redis-server, functions, agents and wire, each a process of its own. RATE=200 writes/s per cloud, SECS=10
-// (after WARM_S in which nothing counts), TRIALS=n each (default 1), FAULTS=Redis killed,…, SCALE=1.
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+// itself, by stage (beside it, at the same time: plain replicas of a Redis in one cloud, and bytes alone), and what is
+// lost, double or different after faults. Real redis-server, functions, agents and wire, each a process of its own.
+// RATE=200 writes/s per cloud, SECS=10 (after WARM_S in which nothing counts), TRIALS=n each (default 1),
+// FAULTS=Redis killed,…, SCALE=1.
 import { setTimeout as delay } from 'node:timers/promises';
-import { textOf } from '../src/state/active/calls.ts';
 import { msOf } from '../src/state/active/ids.ts';
 import type { RawClient } from '../src/state/testing/redis-process.ts';
 import { Fleet } from '../test/sim/state-active/fleet.ts';
 import type { Stages } from '../test/sim/state-active/stages.ts';
 import { FAULTS, type Fault, type Outcome, trial } from '../test/sim/state-active/trial.ts';
-import { CLOUDS, type Cloud, hostOf, type Wan } from '../test/sim/state-chaos/wan.ts';
+import { CLOUDS, type Cloud } from '../test/sim/state-chaos/wan.ts';
 import { cpuOf, grid, quantile } from './lib/measure.ts';
+import { atRate, bare, Copied, hears, wall } from './lib/on-the-way.ts';
 
 const number = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
-const NET = 84;
 const SCALE = number('SCALE', 1);
 const WARM_S = 2;
-const wall = (): number => performance.timeOrigin + performance.now();
-
-/** Hears of every entry of `origin` that is applied there; gives when, in milliseconds since it was written, from the entry `from` on. */
-async function hears(redis: RawClient, origin: string, o: { from(): number; over(): boolean }): Promise<number[]> {
-  const ages: number[] = [];
-  let last = '$';
-  while (!o.over()) {
-    const said = await redis.ask('XREAD', 'BLOCK', 500, 'STREAMS', `tw:log:${origin}`, last);
-    const now = wall();
-    const stream = Array.isArray(said) ? said[0] : undefined;
-    const rows = Array.isArray(stream) && Array.isArray(stream[1]) ? stream[1] : [];
-    for (const row of rows) {
-      last = textOf(Array.isArray(row) ? row[0] : row);
-      if (msOf(last) >= o.from()) ages.push(now - msOf(last));
-    }
-  }
-  return ages;
-}
 
 /** Writes at a constant rate, whatever the answers take. */
 async function writes(redis: RawClient, at: Cloud, o: { rate: number; seconds: number }): Promise<number> {
@@ -43,44 +23,6 @@ async function writes(redis: RawClient, at: Cloud, o: { rate: number; seconds: n
   await atRate(o, (n) => void answers.push(redis.ask('FCALL', 'tw_rpush', 1, 'list', `${at}-${n}`)));
   await Promise.all(answers);
   return answers.length;
-}
-
-/** Bytes alone on the same way, at the same time and rate; gives milliseconds from the call to write until they are there. */
-async function bare(
-  wan: Wan,
-  way: { from: Cloud; to: Cloud },
-  o: { rate: number; seconds: number },
-): Promise<number[]> {
-  const ages: number[] = [];
-  const server = createServer((s) =>
-    s.on('data', (bytes: Buffer) => {
-      for (let i = 0; i + 8 <= bytes.length; i += 8) ages.push(wall() - bytes.readDoubleBE(i));
-    }),
-  ).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await wan.publish(way.to, port, { net: NET });
-  const socket = connect({ host: hostOf(way.to, NET), port, localAddress: hostOf(way.from, NET) }).setNoDelay(true);
-  await once(socket, 'connect');
-  await delay(1000);
-  await atRate(o, () => {
-    const bytes = Buffer.alloc(8);
-    bytes.writeDoubleBE(wall());
-    socket.write(bytes);
-  });
-  await delay(1000);
-  socket.destroy();
-  server.close();
-  return ages;
-}
-
-async function atRate(o: { rate: number; seconds: number }, each: (n: number) => void): Promise<void> {
-  const from = performance.now();
-  for (let n = 0; n < o.rate * o.seconds; n++) {
-    const wait = from + (n * 1000) / o.rate - performance.now();
-    if (wait > 0) await delay(wait);
-    each(n);
-  }
 }
 
 type Ages = readonly number[];
@@ -122,6 +64,7 @@ function shares(fleet: Fleet): () => string {
 async function lag(): Promise<void> {
   const [rate, seconds] = [number('RATE', 200), number('SECS', 10)];
   const fleet = await Fleet.start({ scale: SCALE, stages: true });
+  const copied = await Copied.start(fleet.wan, 'sa');
   try {
     await fleet.linked();
     let [from, over] = [Number.POSITIVE_INFINITY, false];
@@ -129,14 +72,16 @@ async function lag(): Promise<void> {
     const pairs = CLOUDS.flatMap((a, i) =>
       CLOUDS.filter((to) => to !== a).map((to) => ({ from: a, to, origin: origins[i] ?? '' })),
     );
+    const hearing = { from: () => from, over: () => over };
     const ages = pairs.map(async ({ to, origin }) => {
       const redis = await fleet.of(to).login('tw-agent');
       await redis.ask('SELECT', 1);
-      return await hears(redis, origin, { from: () => from, over: () => over }).finally(() => redis.close());
+      return await hears(redis, `tw:log:${origin}`, hearing).finally(() => redis.close());
     });
+    const copies = copied.hear(hearing);
     const writers = await Promise.all(fleet.places.map((p) => p.login('tw-w')));
     const write = async (o: { rate: number; seconds: number }): Promise<unknown> =>
-      await Promise.all(writers.map((w, i) => writes(w, CLOUDS[i] ?? 'sa', o)));
+      await Promise.all([copied.writes(o), ...writers.map((w, i) => writes(w, CLOUDS[i] ?? 'sa', o))]);
     await write({ rate, seconds: WARM_S });
     from = Math.ceil(wall());
     const used = shares(fleet);
@@ -147,27 +92,28 @@ async function lag(): Promise<void> {
     await fleet.rest();
     await delay(600);
     over = true;
-    const all = await Promise.all(ages);
+    const [all, other] = [await Promise.all(ages), await copies];
     for (const w of writers) w.close();
     const stages = await Promise.all(fleet.places.map((p) => p.stages(from)));
     const way = (a: string, b: string): number => fleet.wan.rtt(a as Cloud, b as Cloud) / 2;
     const arrived = pairs.flatMap(({ from: a, to }, i) => (all[i] ?? []).map((ms) => ms - way(a, to)));
     const rows = pairs.map(({ from: a, to }, i) => {
       const ms = way(a, to);
+      const copy = a === copied.home ? beyond(other.get(to) ?? [], ms) : '-';
       return [
         `${a} to ${to}`,
         `${all[i]?.length}`,
         `${ms}`,
         beyond(all[i] ?? [], ms),
+        copy,
         beyond(bytes[i] ?? [], ms),
-        '10',
       ];
     });
-    const head = ['', 'entries', 'ms of the way', 'beyond it: p50 / p95 / max', 'bytes alone', 'goal of p95'];
-    grid(`entries on their way, ${rate} writes/s in each of three clouds`, head, rows, [share]);
+    const head = ['', 'entries', 'ms of the way', 'beyond it: p50 / p95 / max', 'replicas of Redis', 'bytes alone'];
+    grid(`entries on their way, ${rate} writes/s in each of three clouds`, head, rows, [share, 'goal: p95 ≤ 10']);
     grid('since it was written, ways taken off', ['', 'p50 / p95 / max'], byStage(stages, arrived, way));
   } finally {
-    await fleet.close();
+    await Promise.all([copied.close(), fleet.close()]);
   }
 }
 
