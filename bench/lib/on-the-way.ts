@@ -109,7 +109,7 @@ export class Copied {
     }
     const primary = await RawClient.open({ host: LOOP, port });
     const follow = async (): Promise<boolean> =>
-      String(await primary.ask('INFO', 'replication')).match(/state=online/g)?.length === all.length - 1;
+      textOf(await primary.ask('INFO', 'replication')).match(/state=online/g)?.length === all.length - 1;
     await untilTrue('the copies follow', follow, 30_000).finally(() => primary.close());
     return copied;
   }
