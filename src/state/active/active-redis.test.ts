@@ -5,7 +5,8 @@ import { systemClock } from '../../kernel/index.ts';
 import { activeRedis } from '../adapters/active-redis.ts';
 import { activeConf } from '../redisconf.ts';
 import { RespError } from '../resp/values.ts';
-import { freePortAt, programOf, RawClient, RedisProcess } from '../testing/redis-process.ts';
+import { plain } from '../testing/active.ts';
+import { freePortAt, programOf, RawClient, RedisProcess, untilTrue } from '../testing/redis-process.ts';
 import { SECRETS } from '../testing/secrets.ts';
 import { type ActiveRig, type ActiveRigRedis, activeRedisContract } from './active-redis.contract.ts';
 import { openPeer } from './peer.ts';
@@ -69,7 +70,14 @@ async function realRedis(): Promise<ActiveRigRedis & { close(): Promise<void> }>
       return peer;
     },
     words: async () => (ok(await (await as('tw-r', SECRETS.read)).ask('LRANGE', 'k', 0, -1)) as Buffer[]).map(String),
-    crash: () => process.kill(),
+    // While the disk is busy with the last second, Redis answers before it has written the next one (everysec).
+    crash: async () => {
+      const client = await as('tw-agent', SECRETS.agent);
+      const written = async (): Promise<boolean> =>
+        String(plain(await client.ask('INFO', 'persistence'))).includes('aof_buffer_length:0\r');
+      await untilTrue('its log is written', written);
+      await process.kill();
+    },
     start: async (from) => {
       const old = process;
       await old.kill();
