@@ -1,7 +1,7 @@
 import { type Clock, type ClusterName, type Lease, type Store, type Txn, within } from '../kernel/index.ts';
 import { Handover } from './handover.ts';
 import { circumstances, isAnswer, PING_MS, type Watched, watch, watching } from './machine/detect.ts';
-import { decided, foldView, HOLD, openBallot, type StateEntry } from './machine/keys.ts';
+import { decided, foldView, HOLD, openBallot, type StateEntry, votersOf } from './machine/keys.ts';
 import { type Heard, heard, lagMs } from './machine/lag.ts';
 import { started, step } from './machine/step.ts';
 import type { AgentEvent, AgentState, Ballot, Command, EpochValue, Look, Setup, StateTxn, StoreView } from './model.ts';
@@ -85,7 +85,8 @@ export class Agent implements AgentDoor {
     const { clock, setup, wire } = this.#p;
     const view = this.#view;
     const ballot = openBallot(view);
-    const rtts = setup.voters.flatMap((v) => (wire.rtt(v) === undefined ? [] : [[v, wire.rtt(v) ?? 0] as const]));
+    const voters = votersOf(view, setup);
+    const rtts = voters.flatMap((v) => (wire.rtt(v) === undefined ? [] : [[v, wire.rtt(v) ?? 0] as const]));
     return {
       cluster: setup.me,
       ...(this.#look === undefined ? {} : { look: this.#look }),
@@ -94,6 +95,7 @@ export class Agent implements AgentDoor {
       ...(view.ballot === undefined ? {} : { last: view.ballot }),
       ...(view.epoch === undefined ? {} : { epoch: view.epoch.value }),
       ...(ballot === undefined ? {} : { ballot: { n: ballot.n, by: ballot.by, why: ballot.why } }),
+      voters,
       fences: view.fences,
       gone: Object.keys(view.opinions).filter((c) => view.opinions[c]?.gone === true),
       rtts: Object.fromEntries(rtts),
@@ -133,11 +135,18 @@ export class Agent implements AgentDoor {
     const rtt = primary === setup.me ? 0 : wire.rtt(primary);
     const handing = await this.#givesAway(view, now);
     const level = await this.#level(view);
+    const { voters } = view.hold ?? {};
+    const change = level === undefined || voters === undefined ? {} : { voters };
     const { next, effects } = step(this.#state, {
       is: 'see',
       view,
       look: this.#look,
-      seen: { ...circumstances(this.#watched, now, rtt), handing, ...(level === undefined ? {} : { level }) },
+      seen: {
+        ...circumstances(this.#watched, now, rtt),
+        handing,
+        ...(level === undefined ? {} : { level }),
+        ...change,
+      },
     });
     this.#state = next;
     const [command] = effects;
@@ -163,7 +172,7 @@ export class Agent implements AgentDoor {
     const { setup, wire } = this.#p;
     if (this.#state.leaving !== 'asked') return false;
     if (this.#gave !== undefined) return view.hold?.by === setup.me && now - this.#gave < GIVE_MS;
-    const [to] = setup.voters
+    const [to] = votersOf(view, setup)
       .filter((v) => v !== setup.me && wire.rtt(v) !== undefined)
       .toSorted((a, b) => (wire.rtt(a) ?? 0) - (wire.rtt(b) ?? 0));
     if (to === undefined || this.#reign(view) === undefined) return false;
@@ -211,7 +220,7 @@ export class Agent implements AgentDoor {
       case 'promote':
         return { is: 'done', of: 'promote', result: await this.#inTime(this.#p.redis.promote(c.v, c.run)) };
       case 'follow':
-        return await this.#follow(c.v, c.run);
+        return await this.#follow(c);
       case 'measure':
         return { is: 'done', of: 'measure', offset: await this.#measure(c) };
       case 'txn':
@@ -261,11 +270,11 @@ export class Agent implements AgentDoor {
     return foldView(entries, { revision: all.revision, fresh });
   }
 
-  async #follow(v: EpochValue, run: string): Promise<Done> {
+  async #follow({ v, run, from, counts }: Extract<Command, { do: 'follow' }>): Promise<Done> {
     const { redis, wire } = this.#p;
     try {
       await this.#closeTunnel();
-      const tunnel = await wire.tunnel(v.primary, v.epoch);
+      const tunnel = await wire.tunnel(from, v.epoch, counts);
       this.#tunnel = tunnel;
       const result = await this.#inTime(redis.follow(v, run, tunnel.port));
       return { is: 'done', of: 'follow', result };
@@ -356,7 +365,7 @@ export class Agent implements AgentDoor {
     const { clock, setup } = this.#p;
     while (!signal.aborted) {
       const home = decided(this.#view)?.primary;
-      const others = setup.voters.filter((v) => v !== setup.me && v !== home);
+      const others = votersOf(this.#view, setup).filter((v) => v !== setup.me && v !== home);
       await Promise.all(others.map((v) => this.#ask(v, MEASURE_MS)));
       await clock.sleep(OTHERS_MS, signal).catch(() => undefined);
     }

@@ -29,10 +29,14 @@ export class Handover {
     this.#p = parts;
   }
 
-  /** The target, once it has all that was ever acknowledged here; asked in every round while home is this cluster. */
+  /**
+   * The target, once it (and whoever else shall have a copy) has all that was ever acknowledged here; asked in every
+   * round while home is this cluster.
+   */
   async ready(hold: Hold | undefined, epoch: Ballot): Promise<ClusterName | undefined> {
     const now = this.#p.clock.monotonic();
-    const name = hold === undefined ? '' : `${hold.to} ${hold.by} ${epoch}`;
+    const all = hold === undefined ? [] : [hold.to, ...(hold.voters ?? [])];
+    const name = hold === undefined ? '' : `${all.join()} ${hold.by} ${epoch}`;
     if (hold === undefined || name !== this.#seen?.hold) {
       this.#seen = hold === undefined ? undefined : { hold: name, at: now, tried: false };
       await this.resume();
@@ -42,19 +46,19 @@ export class Handover {
     this.#seen.tried = true;
     this.#paused = true;
     await this.#p.redis.pause(PAUSE_MS);
-    if (await this.#level(hold.to, epoch)) return hold.to;
+    if (await this.#level(all, epoch)) return hold.to;
     await this.resume();
     await this.#p.release();
     return undefined;
   }
 
-  async #level(to: ClusterName, epoch: Ballot): Promise<boolean> {
+  async #level(all: readonly ClusterName[], epoch: Ballot): Promise<boolean> {
     const { clock, redis, ask } = this.#p;
     const { offset } = await redis.look();
     const end = clock.monotonic() + LEVEL_MS;
     for (;;) {
-      const there = await ask(to);
-      if (there?.epoch === epoch && there.role === 'replica' && there.offset >= offset) return true;
+      const there = await Promise.all(all.map((c) => ask(c)));
+      if (there.every((p) => p?.epoch === epoch && p.role !== 'fenced' && p.offset >= offset)) return true;
       if (clock.monotonic() >= end) return false;
       await clock.sleep(AGAIN_MS);
     }

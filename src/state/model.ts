@@ -24,6 +24,8 @@ export interface EpochValue {
   copies: readonly ClusterName[];
   /** Acknowledgements beside the primary's own copy that a write needs. */
   w: number;
+  /** Clusters whose copy counts from this epoch on; absent: those that the agents were told. */
+  voters?: readonly ClusterName[];
   /** The snapshot whose data took the place of all that was there; what was proved for this ballot proves nothing. */
   restored?: string;
 }
@@ -44,6 +46,8 @@ export interface BallotView {
   by: ClusterName;
   why: string;
   prefer?: ClusterName;
+  /** Who shall have the copies that count, if all of them turn out to have everything. */
+  voters?: readonly ClusterName[];
 }
 /** What one cluster thinks of the primary of `epoch`; leased, decides only when to try. */
 export interface Opinion {
@@ -54,6 +58,8 @@ export interface Opinion {
 export interface Hold {
   by: ClusterName;
   to: ClusterName;
+  /** Who shall have the copies that count; `to` stays home, or becomes it. */
+  voters?: readonly ClusterName[];
   /** The snapshot that is being restored: nobody decides the ballot that waits but whoever restores. */
   restore?: string;
 }
@@ -113,7 +119,7 @@ export interface StateTxn {
 /** Who the agent is; fixed while it runs. */
 export interface Setup {
   me: ClusterName;
-  /** Data clusters whose copy counts: 2, 3 or 5, sorted. */
+  /** Data clusters whose copy counts: 2, 3 or 5, sorted; until an epoch names others. */
   voters: readonly ClusterName[];
   /** Whose opinions open a ballot: the voters, or the store's members where there are two voters. */
   judges: readonly ClusterName[];
@@ -151,7 +157,8 @@ export type Command =
   | { do: 'read' }
   | { do: 'fence'; ballot: Ballot }
   | { do: 'promote'; v: EpochValue; run: RunId }
-  | { do: 'follow'; v: EpochValue; run: RunId }
+  /** The first of `from` that lets it in; `counts`: its acknowledgements are those of a voter. */
+  | { do: 'follow'; v: EpochValue; run: RunId; from: readonly ClusterName[]; counts: boolean }
   /** Asks the primary of `epoch` for its offset. */
   | { do: 'measure'; primary: ClusterName; epoch: Ballot }
   | { do: 'txn'; why: TxnKind; txn: StateTxn }
@@ -182,6 +189,8 @@ export interface Circumstances {
   hung: boolean;
   /** A planned move: writes are paused here, and this cluster has all of them. */
   level?: ClusterName;
+  /** The same for a change of the voters: all of these have all writes, and `level` is the next home. */
+  voters?: readonly ClusterName[];
   /** An orderly stop of home gives it away first. */
   handing?: boolean;
 }

@@ -52,7 +52,8 @@ export interface Tunnel {
 export interface Wire {
   /** Throws when no way opens, or when the other door refuses the epoch. */
   open(to: ClusterName, kind: 'data' | 'repl', h: StreamHeader): Promise<Duplex>;
-  tunnel(to: ClusterName, epoch: Ballot): Promise<Tunnel>;
+  /** Leads to the first of `to` that lets it in; unless `counts`, nothing that goes through acknowledges a write. */
+  tunnel(to: readonly ClusterName[], epoch: Ballot, counts: boolean): Promise<Tunnel>;
   /** Throws when there is no answer. */
   ping(to: ClusterName, signal: AbortSignal): Promise<Pong>;
   /** p50 to that cluster in milliseconds; undefined = not measured yet. */
@@ -81,6 +82,8 @@ export interface AgentReport {
   epoch?: EpochValue;
   /** The ballot that is open. */
   ballot?: { n: Ballot; by: ClusterName; why: string };
+  /** Whose copies count, as it knows it; absent: an agent of before this could change. */
+  voters?: readonly ClusterName[];
   fences: Readonly<Record<ClusterName, FenceReport>>;
   gone: readonly ClusterName[];
   /** p50 to the others, milliseconds. */

@@ -1,5 +1,5 @@
 /**
- * Every state of the state protocol over the real `step`, and twelve wrong designs that must fail.
+ * Every state of the state protocol over the real `step`, and sixteen wrong designs that must fail.
  * `TW_REGENERATE=1 npx vitest run test/sim/state-check.test.ts` writes the transcripts anew; `TW_WORLDS=all` searches
  * the large worlds too.
  */
@@ -32,8 +32,8 @@ describe('every state of a failover', () => {
 });
 
 describe('wrong designs are found', () => {
-  it('there are twelve', () => {
-    expect(MUTANTS).toHaveLength(12);
+  it('there are sixteen', () => {
+    expect(MUTANTS).toHaveLength(16);
   });
 
   it.each(MUTANTS)('$name', { timeout: 300_000 }, (mutant) => {

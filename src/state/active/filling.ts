@@ -28,7 +28,7 @@ export class Filling {
   /** `done`, or why it is not; Redis follows nobody afterwards, if it answers. */
   async run(): Promise<string> {
     const { from, redis, run, wire } = this.#p;
-    const tunnel = await wire.tunnel(from, EPOCH);
+    const tunnel = await wire.tunnel([from], EPOCH, true);
     try {
       const following = await redis.follow(run, tunnel.port);
       if (following.is !== 'done') return following.why;

@@ -1,7 +1,7 @@
 // TLS streams to peers: one line each way, then bytes.
 import { once } from 'node:events';
 import { connect as tcp } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Transform } from 'node:stream';
 import { type TLSSocket, connect as tls } from 'node:tls';
 import type { ClusterName } from '../../kernel/index.ts';
 import { ALPN, type Header, headerLine, LINE, wireHost } from '../wire/header.ts';
@@ -103,14 +103,30 @@ export function firstBytes(stream: Duplex): Promise<Buffer> {
   });
 }
 
-/** Joins two streams until one of them ends. */
-export function join(a: Duplex, b: Duplex): void {
+/** Joins two streams until one of them ends; `said` makes something else of what comes from `a`, and ends both by a throw. */
+export function join(a: Duplex, b: Duplex, said?: (chunk: Buffer) => Buffer): void {
   for (const [from, to] of [
     [a, b],
     [b, a],
   ] as const) {
     from.on('error', () => to.destroy());
     from.on('close', () => to.destroy());
-    from.pipe(to);
+    if (from === b || said === undefined) from.pipe(to);
+    else
+      from
+        .pipe(changed(said))
+        .on('error', () => from.destroy())
+        .pipe(to);
   }
 }
+
+const changed = (how: (chunk: Buffer) => Buffer): Transform =>
+  new Transform({
+    transform(chunk: Buffer, _, done) {
+      try {
+        done(null, how(chunk));
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+  });

@@ -135,7 +135,7 @@ describe('wire', () => {
   });
 
   it('a tunnel is a local port of one epoch, and closing it ends what goes through', async () => {
-    const tunnel = await sites.ca.wire.tunnel('sa', 7);
+    const tunnel = await sites.ca.wire.tunnel(['sa'], 7, true);
     const { connect } = await import('node:net');
     const inside = connect(tunnel.port, '127.0.0.1');
     inside.write('repl');
@@ -144,6 +144,18 @@ describe('wire', () => {
     const closed = once(inside, 'close');
     await tunnel.close();
     await closed;
+  });
+
+  it('a tunnel leads to the first cluster that lets it in', async () => {
+    wan.isolate('au');
+    const tunnel = await sites.ca.wire.tunnel(['au', 'sa'], 7, false);
+    const { connect } = await import('node:net');
+    const inside = connect(tunnel.port, '127.0.0.1');
+    inside.write('PING\r\n');
+    const [first] = (await once(inside, 'data')) as [Buffer];
+    expect(String(first)).toMatch(/^sa:/);
+    await tunnel.close();
+    wan.heal();
   });
 
   it('a certificate of another cluster, or of no cluster of the fleet, opens nothing', async () => {

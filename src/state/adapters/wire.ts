@@ -15,6 +15,7 @@ import {
   type StreamKind,
   wireHost,
 } from '../wire/header.ts';
+import { quieted } from '../wire/quiet.ts';
 import { Pinger } from './wire-ping.ts';
 import {
   type Address,
@@ -312,16 +313,16 @@ class TlsWire implements OpenWire {
     return won;
   }
 
-  async tunnel(to: ClusterName, epoch: number): Promise<Tunnel> {
+  async tunnel(to: readonly ClusterName[], epoch: number, counts: boolean): Promise<Tunnel> {
     const inside = new Set<Socket>();
     const server = tcpServer((s) => {
       inside.add(s);
       s.on('error', () => undefined);
       s.once('close', () => inside.delete(s));
       this.#patiently(to, epoch, s).then(
-        (out) => (s.destroyed ? out.destroy() : join(s, out)),
+        (out) => (s.destroyed ? out.destroy() : join(s, out, counts ? undefined : quieted())),
         (error: unknown) => {
-          this.#o.log?.(`repl to ${to}: ${reason(error)}`);
+          this.#o.log?.(`repl to ${to.join(', ')}: ${reason(error)}`);
           s.destroy();
         },
       );
@@ -338,15 +339,15 @@ class TlsWire implements OpenWire {
     };
   }
 
-  /** Redis itself would try again a second later. */
-  async #patiently(to: ClusterName, epoch: number, s: Socket): Promise<Duplex> {
+  /** One after the other, and again: Redis itself would try a second later. */
+  async #patiently(to: readonly ClusterName[], epoch: number, s: Socket): Promise<Duplex> {
     const end = this.#clock.monotonic() + PATIENT_MS;
     const ping = await firstBytes(s);
-    for (;;) {
+    for (let n = 0; ; n++) {
       try {
-        return await this.open(to, 'repl', { epoch, hop: 0 }, ping);
+        return await this.open(to[n % to.length] ?? '', 'repl', { epoch, hop: 0 }, ping);
       } catch (error) {
-        if (s.destroyed || this.#clock.monotonic() >= end) throw error;
+        if (s.destroyed || (n + 1 >= to.length && this.#clock.monotonic() >= end)) throw error;
         await this.#clock.sleep(AGAIN_MS);
       }
     }

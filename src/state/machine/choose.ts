@@ -1,5 +1,6 @@
 import type { ClusterName } from '../../kernel/index.ts';
 import type { BallotView, EpochValue, Position, Setup, StoreView } from '../model.ts';
+import { carried, votersOf } from './keys.ts';
 import { compare } from './position.ts';
 
 interface Report {
@@ -23,19 +24,37 @@ const better = (ballot: BallotView, a: Report, b: Report): number =>
  */
 export function choose(view: StoreView, ballot: BallotView, setup: Setup): Choice {
   const base = view.epoch?.value;
-  const copies = base?.copies ?? setup.voters;
-  const answered = setup.voters.filter((c) => view.fences[c]?.ballot === ballot.n);
-  const reports = answered.flatMap((cluster) => {
-    const at = view.fences[cluster]?.at ?? 'none';
-    return at === 'none' ? [] : [{ cluster, at }];
-  });
+  const voters = votersOf(view, setup);
+  const copies = base?.copies ?? voters;
+  const told = reportsOf(view, ballot);
+  const reports = told.filter((r) => voters.includes(r.cluster));
   const missing = copies.filter((c) => !reports.some((r) => r.cluster === c));
   const best = reports.toSorted((a, b) => better(ballot, a, b))[0];
   const few = missing.length > (base?.w ?? 0);
   if (best === undefined || (few && !isRestorer(base, best))) return { is: 'wait', missing };
-  const whole = answered.length === setup.voters.length;
-  const value = epochOf(ballot, best, reports, setup);
+  const whole = [...voters, ...(ballot.voters ?? [])].every((c) => view.fences[c]?.ballot === ballot.n);
+  const changed = whole && !few ? changeOf(ballot, best, told) : undefined;
+  const value = changed ?? { ...epochOf(ballot, best, reports, voters), ...carried(base) };
   return { is: 'epoch', value: few ? { ...value, ...restoredAs(base) } : value, whole };
+}
+
+const reportsOf = (view: StoreView, ballot: BallotView): Report[] =>
+  Object.entries(view.fences).flatMap(([cluster, f]) =>
+    f.ballot === ballot.n && f.at !== 'none' ? [{ cluster, at: f.at }] : [],
+  );
+
+/**
+ * The new set that the ballot wishes for, if each of its members has reported the greatest position: then any of them has
+ * everything that was ever acknowledged. The others are fenced too, and un-fence only in an epoch that leaves them out.
+ */
+function changeOf(ballot: BallotView, best: Report, told: readonly Report[]): EpochValue | undefined {
+  const { voters } = ballot;
+  if (voters === undefined || voters.length < 2) return undefined;
+  const level = told.filter((r) => voters.includes(r.cluster) && compare(r.at, best.at) === 0);
+  const first = level.toSorted((a, b) => better(ballot, a, b))[0];
+  if (first === undefined || level.length < voters.length) return undefined;
+  const w = Math.floor(voters.length / 2);
+  return { epoch: ballot.n, primary: first.cluster, from: first.at, copies: voters, voters, w };
 }
 
 /** Others still prove nothing in an epoch that home went on to alone. */
@@ -50,14 +69,19 @@ const isRestorer = (base: EpochValue | undefined, best: Report): boolean =>
   base?.restored !== undefined && best.cluster === base.primary && best.at.run === base.from.run;
 
 /** Rule 7: of two voters only equal logs count as copies; of three and more all do, because a choice needs a majority. */
-function epochOf(ballot: BallotView, best: Report, reports: readonly Report[], setup: Setup): EpochValue {
+function epochOf(
+  ballot: BallotView,
+  best: Report,
+  reports: readonly Report[],
+  voters: readonly ClusterName[],
+): EpochValue {
   const equal = reports.filter((r) => compare(r.at, best.at) === 0).map((r) => r.cluster);
-  const two = setup.voters.length === 2;
+  const two = voters.length === 2;
   return {
     epoch: ballot.n,
     primary: best.cluster,
     from: best.at,
-    copies: two ? equal : setup.voters,
-    w: two ? equal.length - 1 : Math.floor(setup.voters.length / 2),
+    copies: two ? equal : voters,
+    w: two ? equal.length - 1 : Math.floor(voters.length / 2),
   };
 }

@@ -1,6 +1,6 @@
 import type { ClusterName } from '../../kernel/index.ts';
 import type { EpochValue, Look, Setup, StateTxn, StoreView } from '../model.ts';
-import { openBallot } from './keys.ts';
+import { carried, openBallot, votersOf } from './keys.ts';
 import { decideTxn } from './txns.ts';
 
 export type Forced =
@@ -33,12 +33,14 @@ export function forced(view: StoreView, setup: Pick<Setup, 'voters'>, x: { to: C
   const why = restore === undefined ? refusal(view, x) : `a restore of ${restore} is under way`;
   if (why !== undefined) return { is: 'refused', why };
   const { look } = x;
+  const voters = votersOf(view, setup);
   const value: EpochValue = {
     epoch: openBallot(view)?.n ?? 0,
     primary: x.to,
     from: { epoch: look.marker?.epoch ?? 0, offset: look.offset, run: look.run },
-    copies: setup.voters,
-    w: Math.floor(setup.voters.length / 2),
+    copies: voters,
+    w: Math.floor(voters.length / 2),
+    ...carried(view.epoch?.value),
   };
-  return { is: 'epoch', value, txn: decideTxn(view, value).txn, behind: setup.voters.map((v) => lastOf(view, v)) };
+  return { is: 'epoch', value, txn: decideTxn(view, value).txn, behind: voters.map((v) => lastOf(view, v)) };
 }

@@ -1,5 +1,5 @@
 import type { ClusterName, Json } from '../../kernel/index.ts';
-import type { BallotView, EpochValue, FenceReport, Hold, Opinion, StoreView, ValidRun } from '../model.ts';
+import type { BallotView, EpochValue, FenceReport, Hold, Opinion, Setup, StoreView, ValidRun } from '../model.ts';
 
 export const EPOCH = 'epoch';
 export const BALLOT = 'ballot';
@@ -41,4 +41,16 @@ export function openBallot(view: StoreView): BallotView | undefined {
 /** The epoch, when no newer ballot is open. */
 export function decided(view: StoreView): EpochValue | undefined {
   return openBallot(view) === undefined ? view.epoch?.value : undefined;
+}
+
+/** Whose copies count: what the last epoch says, else what the agents were told. */
+export const votersOf = (view: Pick<StoreView, 'epoch'>, told: Pick<Setup, 'voters'>): readonly ClusterName[] =>
+  view.epoch?.value.voters ?? told.voters;
+/** Later epochs count as this one does. */
+export const carried = (v: EpochValue | undefined): Pick<EpochValue, 'voters'> =>
+  v?.voters === undefined ? {} : { voters: v.voters };
+/** Whose opinions open a ballot. */
+export function judgesOf(view: Pick<StoreView, 'epoch'>, setup: Setup): readonly ClusterName[] {
+  const { voters } = view.epoch?.value ?? {};
+  return voters === undefined || voters.length === 2 ? setup.judges : voters;
 }

@@ -1,6 +1,6 @@
-import type { ClusterName } from '../../kernel/index.ts';
+import { type ClusterName, toJson } from '../../kernel/index.ts';
 import type { Ballot, EpochValue, Look, Put, StateTxn, StoreView } from '../model.ts';
-import { BALLOT, EPOCH, HOLD, openBallot, runKey } from './keys.ts';
+import { BALLOT, carried, EPOCH, HOLD, openBallot, runKey, votersOf } from './keys.ts';
 
 /** A snapshot that takes the place of the data, and where its file is put. */
 export interface RestoreWish {
@@ -57,12 +57,13 @@ function refusal(view: StoreView, x: { ballot: Ballot; look: Look }): string | u
  */
 export function restoredEpoch(
   view: StoreView,
-  voters: readonly ClusterName[],
+  told: readonly ClusterName[],
   x: RestoreWish & { ballot: Ballot; look: Look },
 ): { is: 'epoch'; value: EpochValue; txn: StateTxn } | Refused {
   const why = refusal(view, x);
   if (why !== undefined) return { is: 'refused', why };
   const { look } = x;
+  const voters = votersOf(view, { voters: told });
   const value: EpochValue = {
     epoch: x.ballot,
     primary: x.home,
@@ -70,6 +71,7 @@ export function restoredEpoch(
     copies: voters,
     w: Math.floor(voters.length / 2),
     restored: x.snapshot,
+    ...carried(view.epoch?.value),
   };
   return {
     is: 'epoch',
@@ -81,7 +83,7 @@ export function restoredEpoch(
         ...voters.map((c) => guard(runKey(c), view.runs[c]?.revision)),
       ],
       put: [
-        { key: EPOCH, value: { ...value, from: { ...value.from }, copies: [...voters] } },
+        { key: EPOCH, value: toJson(value) },
         ...voters.map((c) => ({
           key: runKey(c),
           value: c === x.home ? { run: look.run, epoch: x.ballot } : { run: '', epoch: 0 },

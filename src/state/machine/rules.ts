@@ -13,7 +13,7 @@ import type {
   ValidRun,
 } from '../model.ts';
 import { choose } from './choose.ts';
-import { decided, openBallot } from './keys.ts';
+import { decided, judgesOf, openBallot, votersOf } from './keys.ts';
 import { isSealed, positionOf } from './position.ts';
 import { claimTxn, decideTxn, openTxn, opinionTxn, reportTxn, runTxn, sealTxn } from './txns.ts';
 
@@ -27,6 +27,8 @@ export interface Sight {
 export type Rule = (x: Sight) => Command | undefined;
 
 const me = (x: Sight): ClusterName => x.s.setup.me;
+/** Whoever is no voter copies, fences and reports like the others, but opens and decides nothing. */
+const isVoter = (x: Sight): boolean => votersOf(x.view, x.s.setup).includes(me(x));
 
 /** Rule 3: whoever sees a ballot newer than its last fence fences, decided or not. */
 const fence: Rule = ({ s, view, look, seen }) => {
@@ -94,11 +96,11 @@ const decidable = (view: StoreView): BallotView | undefined =>
 const decide: Rule = (x) => {
   const { s, view, seen } = x;
   const ballot = decidable(view);
-  if (ballot === undefined || s.fenced !== ballot.n) return undefined;
+  if (ballot === undefined || s.fenced !== ballot.n || !isVoter(x)) return undefined;
   if (ballot.by !== me(x) && !seen.stuck) return undefined;
   const choice = choose(view, ballot, s.setup);
   if (choice.is === 'wait') return undefined;
-  const patient = s.setup.voters.length === 2 || ballot.prefer !== undefined;
+  const patient = votersOf(view, s.setup).length === 2 || ballot.prefer !== undefined;
   return choice.whole || !patient || seen.stuck ? decideTxn(view, choice.value) : undefined;
 };
 
@@ -115,7 +117,16 @@ const apply: Rule = (x) => {
     return openTxn(view, me(x), { why: `the Redis of ${me(x)} is not the one that was chosen` });
   const claimed = claim(x);
   if (claimed !== undefined) return claimed;
-  return { do: v.primary === me(x) ? 'promote' : 'follow', v, run: s.stood.run };
+  const { run } = s.stood;
+  if (v.primary === me(x)) return { do: 'promote', v, run };
+  // Rule 9: WAIT counts whoever follows home itself.
+  const followers = v.copies.filter((c) => c !== v.primary && c !== me(x));
+  return {
+    do: 'follow',
+    v,
+    run,
+    ...(isVoter(x) ? { from: [v.primary], counts: true } : { from: followers, counts: false }),
+  };
 };
 
 /** The position counts again once the data reaches what the primary had after the link was up. */
@@ -142,7 +153,7 @@ const opine: Rule = (x) => {
 /** Rule 2: a majority of the judges misses the primary, or there never was one. */
 const open: Rule = (x) => {
   // A cluster whose Redis is gone cannot fence, so it could not decide what it opens.
-  if (x.look === undefined) return undefined;
+  if (x.look === undefined || !isVoter(x)) return undefined;
   const { s, view, seen } = x;
   if (view.ballot === undefined) {
     const first = s.setup.home ?? s.setup.voters[0];
@@ -151,8 +162,9 @@ const open: Rule = (x) => {
   }
   const v = decided(view);
   if (v === undefined) return undefined;
-  const gone = missed(view, v, s.setup.judges);
-  return gone.length * 2 > s.setup.judges.length
+  const judges = judgesOf(view, s.setup);
+  const gone = missed(view, v, judges);
+  return gone.length * 2 > judges.length
     ? openTxn(view, me(x), { why: `${v.primary} is gone for ${gone.join(', ')}` })
     : undefined;
 };
@@ -162,7 +174,9 @@ const handOver: Rule = (x) => {
   const { s, view, seen } = x;
   const v = decided(view);
   if (seen.level === undefined || v?.primary !== me(x) || s.applied !== v.epoch) return undefined;
-  return openTxn(view, me(x), { why: `a planned move to ${seen.level}`, prefer: seen.level });
+  const { level: prefer, voters } = seen;
+  if (voters === undefined) return openTxn(view, me(x), { why: `a planned move to ${prefer}`, prefer });
+  return openTxn(view, me(x), { why: `copies in ${voters.join(', ')}`, prefer, voters });
 };
 
 /** Judges that miss the primary of this epoch. */

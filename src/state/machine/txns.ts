@@ -11,7 +11,8 @@ const txn = (why: TxnKind, guards: readonly Guard[], put: Put): Command => ({
   txn: { if: guards, put: [put] },
 });
 
-export const openTxn = (v: StoreView, by: ClusterName, x: { why: string; prefer?: ClusterName | undefined }): Command =>
+type Wish = { why: string; prefer?: ClusterName | undefined; voters?: readonly ClusterName[] };
+export const openTxn = (v: StoreView, by: ClusterName, x: Wish): Command =>
   txn('ballot', [ballotGuard(v), epochGuard(v)], { key: BALLOT, value: toJson({ by, ...x }) });
 
 export const reportTxn = (v: StoreView, me: ClusterName, report: FenceReport): Command =>

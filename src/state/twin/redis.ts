@@ -42,6 +42,9 @@ export class TwinNet {
   }
 }
 
+/** At a port so much higher the same Redis answers, and hears no acknowledgement. */
+export const QUIET = 1000;
+
 export class TwinRedis {
   readonly net: TwinNet;
   readonly port: number;
@@ -59,6 +62,7 @@ export class TwinRedis {
   pausedUntil: Promise<void> | undefined;
   unpause: () => void = () => undefined;
   #master = 0;
+  #quiet = false;
   readonly clients: Set<TwinConnection> = new Set<TwinConnection>();
   readonly agents: Set<TwinConnection> = new Set<TwinConnection>();
 
@@ -151,13 +155,14 @@ export class TwinRedis {
   }
 
   acks(on: TwinConnection): number {
-    return this.replicas().filter((r) => !r.syncing && r.offset >= on.wrote).length;
+    return this.replicas().filter((r) => !r.#quiet && !r.syncing && r.offset >= on.wrote).length;
   }
 
   follow(port: number): void {
     this.#unlink();
     this.role = 'replica';
-    this.#master = port;
+    this.#master = port % QUIET;
+    this.#quiet = port > QUIET;
     this.writers = false;
     this.net.poke();
   }
@@ -219,6 +224,7 @@ export class TwinRedis {
 
   #unlink(): void {
     this.#master = 0;
+    this.#quiet = false;
     this.linked = false;
     this.syncing = false;
   }

@@ -98,7 +98,7 @@ export class Rig {
   #wire(p: Place): Wire {
     return {
       open: () => Promise.reject(new Error('not used')),
-      tunnel: async (to) => {
+      tunnel: async ([to = '']) => {
         const there = await this.#there(p.name, to);
         if (there.agent?.epoch() !== 1) throw new Error('fenced');
         return { port: there.redis.port, close: async () => undefined };

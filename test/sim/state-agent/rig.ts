@@ -10,7 +10,7 @@ import { Agent } from '../../../src/state/agent.ts';
 import type { Command } from '../../../src/state/model.ts';
 import type { Pong, Wire } from '../../../src/state/ports.ts';
 import { twinLocalRedis } from '../../../src/state/twin/local-redis.ts';
-import { TwinNet, TwinRedis } from '../../../src/state/twin/redis.ts';
+import { QUIET, TwinNet, TwinRedis } from '../../../src/state/twin/redis.ts';
 import { dice, SimClock } from '../release-shell/time.ts';
 
 export interface Place {
@@ -107,10 +107,10 @@ export class Rig {
       open: async () => {
         throw new Error('no streams here');
       },
-      tunnel: async (to, epoch) => {
-        const there = reach(to);
-        if (there.agent?.epoch() !== epoch) throw new Error(`${to} is not of epoch ${epoch}`);
-        return { port: there.redis.port, close: async () => undefined };
+      tunnel: async (all, epoch, counts) => {
+        const open = all.map((to) => this.place(to)).find((q) => !p.cut && !q.cut && q.agent?.epoch() === epoch);
+        if (open === undefined) throw new Error(`none of ${all.join(', ')} is of epoch ${epoch}`);
+        return { port: open.redis.port + (counts ? 0 : QUIET), close: async () => undefined };
       },
       ping: async (to): Promise<Pong> => {
         await this.clock.sleep(50 + this.roll() * 200);

@@ -21,6 +21,8 @@ export interface Bend extends RedisBend {
   anyProcess?: true;
   /** WAIT counts a replica that is no voter. */
   observer?: true;
+  /** The acknowledgements of a newcomer are not silenced. */
+  loud?: true;
   /** A restore leaves standing what copies could prove before. */
   keepProofs?: true;
   /** A restore does not wait until enough copies are fenced. */
@@ -189,7 +191,7 @@ export class Actors {
   }
 
   #followed(s: State, v: Voter, c: Of<'follow'>): true {
-    command(s, v, `F${c.v.epoch}${index(c.v.primary)}`);
+    command(s, v, followOf(c, v));
     setAgent(s, v, step(agentOf(s, v).s, { is: 'done', of: 'follow', result: { is: 'done' } }).next);
     return true;
   }
@@ -262,7 +264,7 @@ export class Actors {
     }
   }
   #wishes(s: State, v: Voter, x: { view: StoreView; prefer: string }): boolean {
-    const ballot = { n: ballotOf(s.store), by: 'nobody', why: '', prefer: x.prefer };
+    const ballot = { n: ballotOf(s.store), by: 'nobody', why: '', ...x.view.ballot, prefer: x.prefer };
     const e = this.#bent({ is: 'see', view: { ...x.view, ballot }, look: lookAt(s, v), seen: STUCK });
     const { next, effects } = step(agentOf(s, v).s, e);
     const [c] = effects;
@@ -335,9 +337,13 @@ const NOTHING: StoreView = { revision: 0, fresh: false, fences: {}, opinions: {}
 
 const viewWithRuns = (view: StoreView, store: Store): StoreView => ({ ...view, fresh: false, runs: store.runs });
 
+/** Whom nobody lets in follows itself: nothing comes of it. */
+const followOf = (c: Of<'follow'>, me: Voter): string =>
+  `${c.counts ? 'F' : 'Q'}${c.v.epoch}${c.from[0] === undefined ? me : index(c.from[0])}`;
+
 function lateOf(a: Agent): string {
   const c = a.s.busy;
-  if (c?.do === 'follow') return `F${c.v.epoch}${index(c.v.primary)}`;
+  if (c?.do === 'follow') return followOf(c, index(a.s.setup.me));
   if (c?.do !== 'promote') return '';
   return ['A', 'M', 'O']
     .slice(a.at)

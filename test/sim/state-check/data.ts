@@ -8,10 +8,10 @@ export interface Send {
   send(s: State, say: () => string, law?: string): void;
 }
 
-/** Replication and acknowledgements of one replica. */
-export function replicate(s: State, v: Voter, out: Send): void {
+/** Replication and acknowledgements of one replica; `loud`: wrong design, also of a newcomer. */
+export function replicate(s: State, v: Voter, out: Send, loud: boolean): void {
   const r = redisOf(s, v);
-  if (r.role !== 1) return;
+  if (r.role !== 1 || r.target === v) return;
   const t = r.target;
   const to = redisOf(s, t);
   if (!r.attached) {
@@ -24,7 +24,7 @@ export function replicate(s: State, v: Voter, out: Send): void {
     setRedis(next, v, { log: to.log.slice(0, r.log.length + 1) });
     out.send(next, () => `Redis ${v} receives ${to.log[r.log.length]} from ${t}`);
   }
-  if (ackOf(s.acks, t, v) < r.log.length) {
+  if ((loud || !r.quiet) && ackOf(s.acks, t, v) < r.log.length) {
     const next = out.begin();
     next.acks = withAck(next.acks, { to: t, from: v }, r.log.length);
     out.send(next, () => `Redis ${t} hears from ${v}: ${r.log.length}`);

@@ -15,7 +15,10 @@
 export type Voter = number;
 
 export interface Size {
+  /** Places with a Redis and an agent. */
   voters: 2 | 3;
+  /** A change of the voters: the first `from` places have copies that count; a ballot may wish for `to`. */
+  change?: { from: number; to: readonly string[]; newcomer: 'empty' | 'follows' };
   /** Ballots after the first epoch. */
   ballots: number;
   writes: number;
@@ -28,10 +31,15 @@ export interface Size {
   seals: number;
   /** Restores of what was there at the start, into voter 0. */
   restores?: number;
-  /** `run`: epoch 1 is at work. `decided`: ballot 2 is decided and nobody has applied it. `virgin`: nothing yet. */
-  start: 'run' | 'decided' | 'virgin';
+  /**
+   * `run`: epoch 1 is at work. `called`: ballot 2 wishes for the change. `decided`: ballot 2 is decided and nobody has
+   * applied it. `virgin`: nothing yet.
+   */
+  start: 'run' | 'called' | 'decided' | 'virgin';
+  /** Of `called` and `decided`: who is fenced for ballot 2; absent = all. */
+  fenced?: readonly string[];
   /** Of `decided`: another past than an empty one. Writes in the logs are of unknown fate. */
-  past?: { logs: readonly string[]; primary: Voter; copies: readonly string[]; w: number };
+  past?: { logs: readonly string[]; primary: Voter; copies: readonly string[]; w: number; voters?: readonly string[] };
   /** Voter that faults hit; absent = any. */
   faultsAt?: number;
 }
@@ -49,6 +57,8 @@ export interface Redis {
   epoch: number;
   /** Whom it follows, -1 = nobody. */
   target: number;
+  /** Its acknowledgements are of offset 0. */
+  quiet: boolean;
   attached: boolean;
   /** Commands of a dead agent that may still arrive. */
   late: string;

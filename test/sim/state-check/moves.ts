@@ -36,7 +36,7 @@ export class Moves {
     this.#store(base, out);
     this.#actors.from(base, row, out);
     for (let v = 0; v < base.redises.length; v++) {
-      replicate(base, v, out);
+      replicate(base, v, out, this.#bend.loud === true);
       this.#late(base, v, out);
     }
     clients(base, out, this.#bend.observer === true);
@@ -46,10 +46,11 @@ export class Moves {
   #store(base: State, out: Send): void {
     const { size } = this.#world;
     const most = size.ballots + (size.start === 'virgin' ? 0 : 1);
-    if (ballotOf(base.store) < most) {
+    for (const wish of ballotOf(base.store) < most ? new Set([undefined, size.change?.to]) : []) {
       const s = out.begin();
-      s.store = opened(s.store);
-      out.send(s, () => `ballot ${ballotOf(s.store)} is opened`);
+      s.store = opened(s.store, wish);
+      const why = wish === undefined ? '' : `, for copies in ${wish.join(', ')}`;
+      out.send(s, () => `ballot ${ballotOf(s.store)} is opened${why}`);
     }
     for (const t of base.flights) {
       if (!canLand(base.store, t)) continue;

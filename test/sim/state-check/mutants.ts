@@ -16,6 +16,9 @@ export interface Mutant {
 }
 
 const CALM = { ...(WORLDS['3 voters, 2 ballots, 1 write'] as Size), ballots: 1 };
+const SWAPS = WORLDS['another second voter, 2 ballots, 1 write'] as Size;
+const WISHED = WORLDS['another second voter is wished for, 1 ballot, 1 write'] as Size;
+const SWAPPED = WORLDS['another second voter, decided, 1 ballot, 1 write'] as Size & Required<Pick<Size, 'past'>>;
 const seeing = (change: (view: StoreView, look: Look) => { view?: StoreView; look?: Look }) => ({
   see: (e: See): See => (e.look === undefined ? e : { ...e, ...change(e.view, e.look) }),
 });
@@ -149,6 +152,61 @@ export const MUTANTS: readonly Mutant[] = [
           return { ...value, copies, w: copies.length - 1 };
         }),
     },
+  },
+  {
+    name: 'change-unequal',
+    about: 'ADR 0034: the new set is decided though not all of it has everything',
+    breaks: 'I3',
+    page: 0,
+    size: { ...SWAPS, start: 'called', fenced: ['au'] },
+    bend: {
+      effect: (c, _, { view }) =>
+        decideWith(c, (value) => {
+          const wish = view.ballot?.voters ?? [];
+          const there = wish.every((v) => view.fences[v]?.ballot === view.ballot?.n && view.fences[v]?.at !== 'none');
+          if (!there || !wish.includes(value['primary'] as string)) return value;
+          return { ...value, copies: wish, voters: wish, w: 1 };
+        }),
+    },
+  },
+  {
+    name: 'newcomer-counts',
+    about: 'ADR 0034: what a newcomer acknowledges counts before an epoch says so',
+    breaks: 'I3',
+    page: 0,
+    // Home has moved to the follower from which it copies.
+    size: {
+      ...SWAPS,
+      start: 'decided',
+      fenced: ['ca', 'sa'],
+      past: { logs: ['1', '1', '1'], primary: 1, copies: ['ca', 'sa'], w: 1 },
+    },
+    bend: { loud: true },
+  },
+  {
+    name: 'leaver-unfenced',
+    about: 'ADR 0034: the new set is decided though the one who leaves has not fenced',
+    breaks: 'I3',
+    page: 0,
+    size: WISHED,
+    bend: seeing((view) => {
+      const { ballot } = view;
+      if (ballot?.voters === undefined || view.fences['sa']?.ballot === ballot.n) return {};
+      return { view: { ...view, fences: { ...view.fences, sa: { ballot: ballot.n, at: 'none' } } } };
+    }),
+  },
+  {
+    name: 'pinned-voters',
+    about: 'ADR 0034: who counts is read from the file that the agents were told',
+    breaks: 'I3',
+    page: 0,
+    // The newcomer is home, and the one who stayed follows it.
+    size: { ...SWAPPED, past: { ...SWAPPED.past, primary: 2 } },
+    bend: seeing((view) => {
+      if (view.epoch?.value.voters === undefined) return {};
+      const { voters: _, ...value } = view.epoch.value;
+      return { view: { ...view, epoch: { ...view.epoch, value: { ...value, copies: ['ca', 'sa'] } } } };
+    }),
   },
   {
     name: 'restore-keeps-proofs',

@@ -46,12 +46,12 @@ function killClients(s: State, v: Voter): void {
 
 export function fenceRedis(s: State, v: Voter, bend: RedisBend): void {
   const late = bend.keepAgents === true ? redisOf(s, v).late : '';
-  setRedis(s, v, { role: 0, epoch: 0, target: -1, attached: false, late });
+  setRedis(s, v, { role: 0, epoch: 0, target: -1, quiet: false, attached: false, late });
   dropReplicas(s, v);
   if (bend.keepClients !== true) killClients(s, v);
 }
 
-/** `A<e>` REPLICAOF NO ONE, `M<e>` marker, `O<e>` writes on, `F<e><t>` REPLICAOF t. */
+/** `A<e>` REPLICAOF NO ONE, `M<e>` marker, `O<e>` writes on, `F<e><t>` REPLICAOF t, `Q<e><t>` the same as no voter. */
 export function command(s: State, v: Voter, c: string): void {
   const r = redisOf(s, v);
   const epoch = Number(c[1]);
@@ -63,7 +63,7 @@ export function command(s: State, v: Voter, c: string): void {
   } else if (c[0] === 'O') {
     if (r.role >= 2) setRedis(s, v, { role: 3 });
   } else {
-    setRedis(s, v, { role: 1, epoch, target: Number(c[2]), attached: false });
+    setRedis(s, v, { role: 1, epoch, target: Number(c[2]), quiet: c[0] === 'Q', attached: false });
     dropReplicas(s, v);
   }
 }

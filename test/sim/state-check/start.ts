@@ -4,18 +4,29 @@ import { LETTERS, NAMES, type Redis, type Size, type Voter } from './layout.ts';
 import { lookOf } from './redis.ts';
 import type { State, World } from './world.ts';
 
-const REDIS: Redis = { run: 0, log: '1', role: 0, epoch: 0, target: -1, attached: false, late: '', disk: '' };
+const REDIS: Redis = {
+  run: 0,
+  log: '1',
+  role: 0,
+  epoch: 0,
+  target: -1,
+  quiet: false,
+  attached: false,
+  late: '',
+  disk: '',
+};
 
 /** The first state of a world. */
 export function firstState(world: World): State {
   const { size, setups } = world;
   const names = setups.map((s) => s.me);
+  const voters = setups[0]?.voters ?? [];
   const virgin = size.start === 'virgin';
   const first: EpochValue = {
     epoch: 1,
     primary: 'ca',
     from: { epoch: 0, offset: 0, run: 'r0' },
-    copies: names.toSorted(),
+    copies: voters,
     w: 1,
   };
   const valid = (): { value: ValidRun; revision: number } => ({ value: { run: 'r0', epoch: 1 }, revision: 1 });
@@ -25,11 +36,10 @@ export function firstState(world: World): State {
     acks: 0,
     store: {
       versions: versions(first, size),
-      fences:
-        size.start === 'decided'
-          ? Object.fromEntries(names.map((n, v) => [n, { ballot: 2, at: stoodAt(logOf(size, v)) }]))
-          : {},
-      runs: virgin ? {} : Object.fromEntries(names.map((n) => [n, valid()])),
+      fences: Object.fromEntries(
+        names.flatMap((n, v) => (stands(v, size) ? [[n, { ballot: 2, at: stoodAt(logOf(size, v)) }]] : [])),
+      ),
+      runs: virgin ? {} : Object.fromEntries(names.flatMap((n, v) => (isEmpty(v, size) ? [] : [[n, valid()]]))),
     },
     flights: [],
     writes: Array.from({ length: size.writes }, (_, i) => ({
@@ -44,13 +54,22 @@ export function firstState(world: World): State {
   };
 }
 
+/** It has fenced for ballot 2. */
+const stands = (v: Voter, { start, fenced }: Size): boolean =>
+  (start === 'called' || start === 'decided') && fenced?.includes(NAMES[v] as string) !== false;
+const isEmpty = (v: Voter, { change }: Size): boolean => change?.newcomer === 'empty' && v >= change.from;
 const logOf = (size: Size, v: Voter): string => size.past?.logs[v] ?? '1';
 const stoodAt = (log: string): Position => ({ epoch: 1, offset: log.length, run: 'r0' });
 
 function versions(first: EpochValue, size: Size): State['store']['versions'] {
   if (size.start === 'virgin') return [{ ballot: 0, epoch: null }];
   if (size.start === 'run') return [{ ballot: 1, epoch: first }];
-  const { past } = size;
+  const { change, past } = size;
+  if (size.start === 'called')
+    return [
+      { ballot: 1, epoch: first },
+      { ballot: 2, epoch: first, ...(change === undefined ? {} : { wish: change.to }) },
+    ];
   const primary = past?.primary ?? 0;
   const second: EpochValue = {
     epoch: 2,
@@ -58,6 +77,7 @@ function versions(first: EpochValue, size: Size): State['store']['versions'] {
     from: stoodAt(logOf(size, primary)),
     copies: past?.copies ?? first.copies,
     w: past?.w ?? 1,
+    ...(past?.voters === undefined ? {} : { voters: past.voters }),
   };
   return [
     { ballot: 2, epoch: first },
@@ -66,14 +86,16 @@ function versions(first: EpochValue, size: Size): State['store']['versions'] {
 }
 
 function agent(setup: Setup, v: Voter, size: Size): AgentState {
-  if (size.start === 'virgin') return started(setup);
+  if (size.start === 'virgin' || isEmpty(v, size)) return started(setup);
   const known = { ...started(setup), run: 'r0', least: 1, claimed: true };
-  if (size.start === 'run') return { ...known, fenced: 1, applied: 1 };
+  if (!stands(v, size)) return { ...known, fenced: 1, applied: 1 };
   return { ...known, fenced: 2, stood: lookOf({ ...REDIS, log: logOf(size, v) }) };
 }
 
 function redis(v: Voter, size: Size): Redis {
-  if (size.start === 'virgin') return { ...REDIS, log: '' };
-  if (size.start === 'decided') return { ...REDIS, log: logOf(size, v) };
-  return { ...REDIS, epoch: 1, role: v === 0 ? 3 : 1, target: v === 0 ? -1 : 0, attached: v !== 0 };
+  if (size.start === 'virgin' || isEmpty(v, size)) return { ...REDIS, log: '' };
+  if (stands(v, size)) return { ...REDIS, log: logOf(size, v) };
+  if (v === 0) return { ...REDIS, epoch: 1, role: 3 };
+  const newcomer = v >= (size.change?.from ?? size.voters);
+  return { ...REDIS, epoch: 1, role: 1, target: newcomer ? 1 : 0, quiet: newcomer, attached: size.start === 'run' };
 }

@@ -5,6 +5,8 @@ import type { EpochValue, FenceReport, StateTxn, StoreView, ValidRun } from '../
 interface Version {
   ballot: number;
   epoch: EpochValue | null;
+  /** Whom the ballot wishes for. */
+  wish?: readonly string[];
 }
 /** The store of the world. Revision of `ballot` = its number, of `epoch` = number of the version that brought it + 100. */
 export interface Store {
@@ -29,9 +31,10 @@ const HOLD = { by: 'ca', to: 'ca', restore: 's' };
 
 /** Epoch and ballot as of `version`, everything else as it is now. */
 export function viewOf(s: Store, version: number, fresh: boolean): StoreView {
-  const { ballot, epoch } = s.versions[version] as Version;
+  const { ballot, epoch, wish } = s.versions[version] as Version;
+  const by = { by: 'nobody', why: '', ...(wish === undefined ? {} : { voters: [...wish] }) };
   const entries = [
-    ...(ballot === 0 ? [] : [{ key: 'ballot', value: { by: 'nobody', why: '' }, revision: ballot }]),
+    ...(ballot === 0 ? [] : [{ key: 'ballot', value: by, revision: ballot }]),
     ...(epoch === null ? [] : [{ key: 'epoch', value: epoch as never, revision: epochRevision(s, version) }]),
     ...Object.entries(s.fences).map(([c, f]) => ({ key: `fence/${c}`, value: f as never, revision: 1 })),
     ...Object.entries(s.runs).map(([c, r]) => ({ key: `run/${c}`, value: r.value as never, revision: r.revision })),
@@ -51,8 +54,9 @@ export const canLand = (s: Store, t: StateTxn): boolean => t.if.every((g) => rev
 export const isSpent = (s: Store, t: StateTxn): boolean =>
   !canLand(s, t) || (t.put[0]?.key.startsWith('fence/') === true && epochOf(s)?.epoch === ballotOf(s));
 
-export function opened(s: Store): Store {
-  return { ...s, versions: [...s.versions, { ballot: ballotOf(s) + 1, epoch: epochOf(s) }] };
+export function opened(s: Store, wish?: readonly string[]): Store {
+  const version = { ballot: ballotOf(s) + 1, epoch: epochOf(s), ...(wish === undefined ? {} : { wish }) };
+  return { ...s, versions: [...s.versions, version] };
 }
 
 /** The hold goes: whoever restores has died, or the ballot is decided. */

@@ -50,11 +50,11 @@ function mirrorAcks(acks: number): number {
 }
 
 const redisText = (r: Redis): string =>
-  `${r.run}|${r.log}|${r.role}|${r.epoch}|${r.target}|${r.attached}|${r.late}|${r.disk}`;
+  `${r.run}|${r.log}|${r.role}|${r.epoch}|${r.target}|${r.quiet}|${r.attached}|${r.late}|${r.disk}`;
 const mirrorRedis = (r: Redis): Redis => ({
   ...r,
   target: mirror(r.target),
-  late: r.late.replace(/F(.)(.)/g, (_, e: string, t: string) => `F${e}${mirror(Number(t))}`),
+  late: r.late.replace(/([FQ])(.)(.)/g, (_, c: string, e: string, t: string) => `${c}${e}${mirror(Number(t))}`),
 });
 const agentText = (a: Agent): string => {
   const { setup: _, ...rest } = a.s;
@@ -93,7 +93,7 @@ export class World {
     this.words = wordsOf(size);
     this.#at = at(size);
     this.#other = new Uint32Array(this.words);
-    const voters = NAMES.slice(0, size.voters).toSorted();
+    const voters = NAMES.slice(0, size.change?.from ?? size.voters).toSorted();
     this.setups = NAMES.slice(0, size.voters).map((me) => ({ me, voters, judges: voters }));
   }
 
@@ -142,7 +142,7 @@ export class World {
 
   /** The lesser of a state and its mirror image, in place. */
   canonical(row: Uint32Array): void {
-    if (this.size.voters !== 3 || (this.size.faultsAt ?? 0) !== 0) return;
+    if (this.size.voters !== 3 || this.size.change !== undefined || (this.size.faultsAt ?? 0) !== 0) return;
     const o = this.#other;
     for (let v = 0; v < 3; v++) {
       o[mirror(v)] = this.agents.swapped(row[v] as number);
