@@ -18,6 +18,8 @@ const LEVEL_MS = 2000;
 /** The pause ends by itself, whatever becomes of this process. */
 const PAUSE_MS = 4000;
 const AGAIN_MS = 20;
+/** By then a try has ended, and its pause with it. */
+const AFRESH_MS = SETTLE_MS + LEVEL_MS + PAUSE_MS;
 
 /** Rule 6, at home: waits for what is under way, pauses writes and sees that the target has everything. */
 export class Handover {
@@ -42,6 +44,8 @@ export class Handover {
       await this.resume();
       return undefined;
     }
+    // A ballot that the store never heard of leaves the hold where it is.
+    if (this.#seen.tried && now - this.#seen.at > AFRESH_MS) this.#seen = { hold: name, at: now, tried: false };
     if (this.#seen.tried || now - this.#seen.at < SETTLE_MS) return undefined;
     this.#seen.tried = true;
     this.#paused = true;

@@ -74,16 +74,6 @@ const TROUBLES: readonly [string, Trouble][] = [
   ],
 ];
 
-/** Everybody has the same words, and one home takes writes. */
-const settled = (rig: Rig): boolean => {
-  const homes = rig.places.filter((p) => p.redis.role === 'primary' && p.redis.writers);
-  const words = rig.places.map((p) => p.redis.words.join());
-  const valid = rig.world.view('state/app/run/').entries;
-  const whole = rig.places.every((p) => valid.some((e) => e.key.endsWith(p.name) && runOf(e.value) === p.redis.run));
-  return homes.length === 1 && new Set(words).size === 1 && whole;
-};
-const runOf = (value: unknown): string | undefined => (value as { run?: string }).run;
-
 async function life(
   seed: number,
   names: readonly string[],
@@ -95,7 +85,7 @@ async function life(
   let troubles = 0;
   const writing = clients.map((c) => c.run(() => ended));
   const story = (async () => {
-    while (!settled(rig)) await rig.clock.sleep(100);
+    while (!rig.settled()) await rig.clock.sleep(100);
     for (let i = 0; i < 5; i++) {
       const [what, trouble] = TROUBLES[Math.floor(rig.roll() * TROUBLES.length)] as (typeof TROUBLES)[number];
       const p = rig.places[Math.floor(rig.roll() * rig.places.length)] as Place;
@@ -105,11 +95,11 @@ async function life(
       // The next one may hit while this one is not over, as long as its data is whole again.
       const whole = !what.startsWith('redis') && !what.startsWith('orderly');
       if (whole && rig.roll() < 0.5) await pause(rig, 100, 3000);
-      else while (!settled(rig)) await rig.clock.sleep(100);
+      else while (!rig.settled()) await rig.clock.sleep(100);
     }
     ended = true;
     await Promise.all(writing);
-    while (!settled(rig)) await rig.clock.sleep(100);
+    while (!rig.settled()) await rig.clock.sleep(100);
     for (const q of rig.places) q.stop.abort();
     await Promise.all(rig.places.map((q) => q.ended));
     calm = true;
@@ -167,7 +157,7 @@ it('the first home is cut off before anybody could follow it: another one is ele
     rig.isolate(first, true);
     while (epochOf(rig)?.primary === first.name) await rig.clock.sleep(50);
     rig.isolate(first, false);
-    while (!settled(rig)) await rig.clock.sleep(100);
+    while (!rig.settled()) await rig.clock.sleep(100);
   });
 });
 
@@ -178,7 +168,7 @@ const whyOf = (rig: Rig): string =>
 it('home that is stopped in order is given away first: nobody has to miss it', async () => {
   const rig = new Rig(2);
   await told(rig, async () => {
-    while (!settled(rig)) await rig.clock.sleep(100);
+    while (!rig.settled()) await rig.clock.sleep(100);
     const home = rig.place(epochOf(rig)?.primary ?? '');
     home.agent?.leave();
     await home.ended;
@@ -192,7 +182,7 @@ it('home that is stopped in order is given away first: nobody has to miss it', a
 it('a move to a cluster that is too far behind is given up, and home goes on', async () => {
   const rig = new Rig(3);
   await told(rig, async () => {
-    while (!settled(rig)) await rig.clock.sleep(100);
+    while (!rig.settled()) await rig.clock.sleep(100);
     const before = epochOf(rig)?.primary ?? '';
     const to = rig.places.find((p) => p.name !== before) as Place;
     rig.isolate(to, true);

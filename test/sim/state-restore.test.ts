@@ -17,14 +17,6 @@ interface Epoch {
 }
 const epochOf = (rig: Rig): Epoch | undefined =>
   rig.world.view(`${PREFIX}epoch`).entries[0]?.value as unknown as Epoch | undefined;
-const runOf = (value: unknown): string | undefined => (value as { run?: string }).run;
-const settled = (rig: Rig): boolean => {
-  const homes = rig.places.filter((p) => p.redis.role === 'primary' && p.redis.writers);
-  const words = rig.places.map((p) => p.redis.words.join());
-  const valid = rig.world.view(`${PREFIX}run/`).entries;
-  const whole = rig.places.every((p) => valid.some((e) => e.key.endsWith(p.name) && runOf(e.value) === p.redis.run));
-  return homes.length === 1 && new Set(words).size === 1 && whole;
-};
 const until = async (rig: Rig, done: () => boolean): Promise<void> => {
   while (!done()) await rig.clock.sleep(50);
 };
@@ -120,7 +112,7 @@ async function life(seed: number): Promise<Story> {
   let last = 0;
   const run = (async () => {
     const writing = story.clients.map((c) => c.run(() => ended));
-    await until(rig, () => settled(rig) && story.clients.every((c) => c.acked.length > 5));
+    await until(rig, () => rig.settled() && story.clients.every((c) => c.acked.length > 5));
     const copy = rig.places.find((p) => p.name !== epochOf(rig)?.primary) as Place;
     const entries = [...copy.redis.log];
     story.snapshot = [...copy.redis.words];
@@ -128,13 +120,13 @@ async function life(seed: number): Promise<Story> {
     story.end = await restoring(rig, entries);
     rig.say(`== ${story.end}`);
     // Home was lost with the only copy of the snapshot: it is restored once more, from where snapshots lie.
-    for (let i = 0; i < 600 && !settled(rig); i++) await rig.clock.sleep(100);
-    if (!settled(rig)) story.end = await restoring(rig, entries, true);
-    await until(rig, () => settled(rig));
+    for (let i = 0; i < 600 && !rig.settled(); i++) await rig.clock.sleep(100);
+    if (!rig.settled()) story.end = await restoring(rig, entries, true);
+    await until(rig, () => rig.settled());
     await rig.clock.sleep(1000);
     ended = true;
     await Promise.all(writing);
-    await until(rig, () => settled(rig));
+    await until(rig, () => rig.settled());
     for (const q of rig.places) q.stop.abort();
     await Promise.all(rig.places.map((q) => q.ended));
     calm = true;

@@ -120,7 +120,7 @@ const apply: Rule = (x) => {
   const { run } = s.stood;
   if (v.primary === me(x)) return { do: 'promote', v, run };
   // Rule 9: WAIT counts whoever follows home itself.
-  const followers = v.copies.filter((c) => c !== v.primary && c !== me(x));
+  const followers = votersOf(view, s.setup).filter((c) => c !== v.primary && c !== me(x));
   return {
     do: 'follow',
     v,

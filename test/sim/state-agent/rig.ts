@@ -32,13 +32,14 @@ export class Rig {
   /** Share of store calls whose answer is lost. */
   lossy = 0;
   broken: string | undefined;
-  readonly #names: readonly ClusterName[];
+  readonly #voters: readonly ClusterName[];
 
-  constructor(seed: number, names: readonly ClusterName[] = ['au', 'ca', 'sa']) {
+  /** `voters`: what the agents are told; the others of `names` are no voters at first. */
+  constructor(seed: number, names: readonly ClusterName[] = ['au', 'ca', 'sa'], voters = names) {
     this.roll = dice(seed);
     this.clock = new SimClock(this.roll);
     this.world = new StoreWorld(this.clock);
-    this.#names = names;
+    this.#voters = voters;
     this.places = names.map((name, i) => ({
       name,
       redis: new TwinRedis(this.net, i + 1),
@@ -61,7 +62,7 @@ export class Rig {
     const { clock } = this;
     p.stop = new AbortController();
     p.agent = new Agent({
-      setup: { me: p.name, voters: this.#names, judges: this.#names, home: 'ca' },
+      setup: { me: p.name, voters: this.#voters, judges: this.places.map((q) => q.name), home: 'ca' },
       prefix: 'state/app/',
       clock,
       store: memoryStore((call) => this.#fault(p, call), this.world),
@@ -120,6 +121,16 @@ export class Rig {
       },
       rtt: () => 200,
     };
+  }
+
+  /** Everybody has the same words, provably, and one home takes writes. */
+  settled(): boolean {
+    const homes = this.places.filter((p) => p.redis.role === 'primary' && p.redis.writers);
+    const words = this.places.map((p) => p.redis.words.join());
+    const valid = this.world.view('state/app/run/').entries;
+    const runOf = (p: Place) => valid.find((e) => e.key.endsWith(`/${p.name}`))?.value as { run?: string } | undefined;
+    const whole = this.places.every((p) => runOf(p)?.run === p.redis.run);
+    return homes.length === 1 && new Set(words).size === 1 && whole;
   }
 
   /** At every moment: of one epoch there is one primary that takes writes. */
