@@ -21,6 +21,7 @@ import {
   gatewaysHost,
   PORTS,
   peerHost,
+  peersIn,
   prefixOf,
   readTold,
   redisHost,
@@ -60,7 +61,9 @@ async function leaderElsewhere(s: Settings, keys: DataKeys, x: { home(): boolean
 
 const peersOf = (s: Settings): Record<ClusterName, { host: string; port: number }> =>
   Object.fromEntries(
-    s.voters.filter((v) => v !== s.cluster).map((v) => [v, { host: peerHost(s.app, v), port: PORTS.wire }]),
+    peersIn(s)
+      .filter((v) => v !== s.cluster)
+      .map((v) => [v, { host: peerHost(s.app, v), port: PORTS.wire }]),
   );
 
 /** `/healthz`, and `/status` as JSON. */

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { AppConfig, ClusterConfig, Config } from '../config/index.ts';
 import { CLIENT_HOST, PORTS as STORE_PORTS, peerHost as storePeerHost } from '../coordination/index.ts';
-import { balancerNotes, dictOf, type FleetApp, placedOn, textOf } from '../fleet/index.ts';
+import { balancerNotes, dictOf, type FleetApp, placedOn } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type ClusterName, estimatedRtt, fault, type Problem, type Store } from '../kernel/index.ts';
 import {
@@ -10,17 +10,18 @@ import {
   KEYS,
   namespaceOf,
   type RedisSecrets,
-  SETTINGS,
   type Settings,
   type SharedState,
   type StateInput,
   type StatePlan,
+  sameSet,
   stateApp,
   statePlan,
   wireHost,
 } from '../state/index.ts';
 import { certificateIn, certificateOf, type Issuer, secretIn } from './certificates.ts';
 import { type CoordinationWiring, clientCertificate, externalPems, issuerOf } from './coordination.ts';
+import { type Pinned, pinnedOf } from './state-told.ts';
 
 export interface StateWiring extends CoordinationWiring {
   /** Hex; passwords are derived from it. */
@@ -29,8 +30,8 @@ export interface StateWiring extends CoordinationWiring {
   image: string;
   /** Where the agents agree. */
   store: Store;
-  /** By app, once it was read. */
-  pinned: Map<string, Pinned>;
+  /** By app, and when it was read. */
+  pinned: Map<string, { is: Pinned; at: number }>;
 }
 
 export type SharedApp = AppConfig & { state: SharedState };
@@ -78,19 +79,13 @@ export function planOf(config: Config, app: AppConfig, pinned?: Pinned): StatePl
   return leaving.length === 0 ? plan : { ...plan, faults: [...plan.faults, needed(app, leaving, plan.voters)] };
 }
 
-/** Where copies are, and who was to be home first, as the clusters were told when the state began. */
-export interface Pinned {
-  mode: Settings['mode'];
-  voters: readonly ClusterName[];
-  home?: ClusterName;
-}
-
 /** Copies stay where they are: another cluster in the config, or another estimate, moves no data. */
 function decidedOf(app: AppConfig, pinned: Pinned): StateInput['decided'] {
   // Where all clusters write, each one that has the app has the data.
   if (app.state.mode !== 'single-writer' || pinned.mode !== 'single-writer') return undefined;
   const { voters, home } = pinned;
-  const wish = app.state.home === 'auto' ? home : app.state.home;
+  const first = home !== undefined && voters.includes(home) ? home : undefined;
+  const wish = app.state.home === 'auto' ? first : app.state.home;
   return { voters, ...(wish === undefined ? {} : { home: wish }) };
 }
 
@@ -107,40 +102,26 @@ const otherMode = (app: AppConfig, pinned: Pinned): Problem =>
 const needed = (app: AppConfig, leaving: readonly ClusterName[], voters: readonly ClusterName[]): Problem =>
   fault('TW5150', {
     value: leaving.join(', '),
-    why: [`it has one of the copies of ${app.name}: ${voters.join(', ')}`, 'copies are not moved by this version'],
-    fix: [{ say: 'Leave the cluster in the config, with the app on it.' }],
+    why: [`it has one of the copies of ${app.name}: ${voters.join(', ')}`],
+    fix: [
+      { say: 'Leave the cluster in the config, with the app on it.' },
+      {
+        say: 'Or leave it there until another cluster has its copy, and take it out then:',
+        command: `tw state add-voter <cluster> --instead-of ${leaving[0] ?? ''} --app ${app.name}`,
+      },
+    ],
   }).problem;
-
-function pinnedIn(text: string | undefined): Pinned | undefined {
-  try {
-    const { voters, home, mode = 'single-writer' } = JSON.parse(text ?? '{}') as Partial<Settings>;
-    return voters === undefined || voters.length === 0
-      ? undefined
-      : { mode, voters, ...(home === undefined ? {} : { home }) };
-  } catch {
-    return undefined;
-  }
-}
-
-/** What the first cluster that answers was told; undefined: the state has not begun, or nobody answers. */
-async function readPinned(w: StateWiring, app: AppConfig, outputs: Outputs): Promise<Pinned | undefined> {
-  const ref = { group: '', kind: 'ConfigMap', namespace: namespaceOf(app.name), name: SETTINGS };
-  for (const cluster of w.config.clusters) {
-    const found = await w
-      .kube(cluster.name, outputs)
-      ?.get(ref)
-      .catch(() => undefined);
-    const pinned = pinnedIn(textOf(dictOf(found?.['data'])[FILES.settings]));
-    if (pinned !== undefined) return pinned;
-  }
-  return undefined;
-}
 
 /** The plan with the copies that are there. */
 export async function planNow(w: StateWiring, app: AppConfig, outputs: Outputs): Promise<StatePlan> {
-  const known = w.pinned.get(app.name) ?? (await readPinned(w, app, outputs));
-  if (known !== undefined) w.pinned.set(app.name, known);
-  return planOf(w.config, app, known);
+  return planOf(w.config, app, await pinnedOf(w, app, outputs));
+}
+
+/** Clusters with a Redis: those of the plan, and who is on the way to be one. */
+export async function peersOf(w: StateWiring, app: AppConfig, outputs: Outputs): Promise<readonly ClusterName[]> {
+  const { mode, voters } = await planNow(w, app, outputs);
+  const pinned = mode === 'single-writer' ? await pinnedOf(w, app, outputs) : undefined;
+  return pinned?.peers ?? voters;
 }
 
 /** The same with the round trips that agents measured, and with the home of now. */
@@ -181,7 +162,12 @@ function endpointsFor(config: Config, me: ClusterName): Settings['store']['endpo
     .map((m) => ({ name: m, url: url(m) }));
 }
 
-function settingsOf(w: StateWiring, app: SharedApp, plan: StatePlan, me: ClusterName): Settings {
+function settingsOf(
+  w: StateWiring,
+  app: SharedApp,
+  x: { plan: StatePlan; peers: readonly ClusterName[]; me: ClusterName },
+): Settings {
+  const { me, peers, plan } = x;
   return {
     fleet: w.config.fleet,
     app: app.name,
@@ -189,6 +175,7 @@ function settingsOf(w: StateWiring, app: SharedApp, plan: StatePlan, me: Cluster
     mode: app.state.mode,
     ack: app.state.ack,
     voters: plan.voters,
+    ...(sameSet(peers, plan.voters) ? {} : { peers }),
     judges: plan.voters.length > 2 ? plan.voters : membersOf(w.config),
     ...(plan.home === undefined ? {} : { home: plan.home }),
     holdMs: app.state.hold ?? holdOf(app, plan),
@@ -254,6 +241,7 @@ async function storeKeys(w: StateWiring, outputs: Outputs, issuer: Issuer): Prom
 export async function appOf(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<FleetApp> {
   const clusters = placedOn(app, w.config.clusters);
   const plan = await planNow(w, app, outputs);
+  const peers = await peersOf(w, app, outputs);
   const keys = await keysOf(w, app, { issuer: issuerOf(w), outputs, clusters });
   return stateApp({
     app,
@@ -266,7 +254,7 @@ export async function appOf(w: StateWiring, app: SharedApp, outputs: Outputs): P
             {
               cluster,
               keys: own,
-              settings: settingsOf(w, app, plan, cluster.name),
+              settings: settingsOf(w, app, { plan, peers, me: cluster.name }),
               balancer: balancerNotes(cluster.cloud),
             },
           ];

@@ -22,7 +22,7 @@ import {
   settled,
   WIRE,
 } from '../state/index.ts';
-import { planNow, pricedOf, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { peersOf, planNow, pricedOf, type SharedApp, type StateWiring } from './state-deploy.ts';
 
 const POLL_MS = 500;
 const ASK_MS = 4000;
@@ -30,7 +30,12 @@ const ASK_MS = 4000;
 /** What one agent says, or why nothing was heard. */
 type Answer<R> = { cluster: ClusterName; report: R } | { cluster: ClusterName; why: string };
 
-async function ask<R>(w: StateWiring, app: AppConfig, cluster: ClusterName, outputs: Outputs): Promise<Answer<R>> {
+export async function ask<R>(
+  w: StateWiring,
+  app: AppConfig,
+  cluster: ClusterName,
+  outputs: Outputs,
+): Promise<Answer<R>> {
   const api = w.kube(cluster, outputs);
   if (api === undefined) return { cluster, why: 'nothing is known of this cluster' };
   const at = { namespace: namespaceOf(app.name), pod: AGENT_POD, port: PORTS.http };
@@ -63,7 +68,7 @@ const isActive = (app: SharedApp): boolean => app.state.mode === 'active-active'
 async function meetingOf(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<MeetInput> {
   const namespace = namespaceOf(app.name);
   return {
-    from: (await planNow(w, app, outputs)).voters,
+    from: await peersOf(w, app, outputs),
     to: placedOn(app, w.config.clusters).map((c) => c.name),
     at: { namespace, name: WIRE },
     nameOf: (peer) => ({

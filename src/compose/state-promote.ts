@@ -1,15 +1,8 @@
 import type { Outputs } from '../infra/index.ts';
 import { fault } from '../kernel/index.ts';
-import { type Forced, foldView, forced, prefixOf, type StoreView } from '../state/index.ts';
+import { type Forced, forced, prefixOf, viewIn } from '../state/index.ts';
 import { planNow, type SharedApp, type StateWiring } from './state-deploy.ts';
 import { askAll } from './state-look.ts';
-
-async function viewOf(w: StateWiring, app: string): Promise<StoreView> {
-  const prefix = prefixOf(app);
-  const { revision, entries } = await w.store.range(prefix);
-  const own = entries.map((e) => ({ ...e, key: e.key.slice(prefix.length) }));
-  return foldView(own, { revision, fresh: true });
-}
 
 const refused = (to: string, why: string) =>
   fault('TW5140', { value: to, why: [why], fix: [{ say: 'See how it stands:', command: 'tw state status' }] });
@@ -27,7 +20,7 @@ async function wanted(
   if (heard === undefined || 'why' in heard) throw refused(x.to, `its agent does not answer: ${heard?.why ?? ''}`);
   const { look } = heard.report;
   if (look === undefined) throw refused(x.to, 'its Redis does not answer');
-  const f = forced(await viewOf(w, x.app.name), { voters }, { to: x.to, look });
+  const f = forced(await viewIn(w.store, prefixOf(x.app.name)), { voters }, { to: x.to, look });
   if (f.is === 'refused') throw refused(x.to, f.why);
   return f;
 }

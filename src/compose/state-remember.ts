@@ -1,6 +1,6 @@
 import type { Outputs } from '../infra/index.ts';
-import type { Store } from '../kernel/index.ts';
-import { type AgentReport, foldView, prefixOf } from '../state/index.ts';
+import { type Store, toJson } from '../kernel/index.ts';
+import { type AgentReport, prefixOf, viewIn } from '../state/index.ts';
 import type { RecoverParts } from './coordination-recover.ts';
 import { isShared, type SharedApp, type StateWiring } from './state-deploy.ts';
 import { askAll } from './state-look.ts';
@@ -13,18 +13,14 @@ async function rememberApp(w: StateWiring, x: { app: SharedApp; store: Store; ou
   const reports = heard.flatMap((h) => ('report' in h ? [h.report] : []));
   const known = newestOf(reports);
   const prefix = prefixOf(x.app.name);
-  const { revision, entries } = await x.store.range(prefix);
-  const view = foldView(
-    entries.map((e) => ({ ...e, key: e.key.slice(prefix.length) })),
-    { revision, fresh: true },
-  );
+  const view = await viewIn(x.store, prefix);
   const ballots = reports.flatMap((r) => [r.last?.n ?? 0, r.ballot?.n ?? 0]);
   const newest = Math.max(0, known?.epoch ?? 0, ...ballots);
   if (known === undefined || known.epoch <= (view.epoch?.value.epoch ?? 0)) return { newest, say: [] };
   const at = `${prefix}epoch`;
   await x.store.txn({
     if: [],
-    put: [{ key: at, value: { ...known, from: { ...known.from }, copies: [...known.copies] } }],
+    put: [{ key: at, value: toJson(known) }],
   });
   return { newest, say: [`${x.app.name}: epoch ${known.epoch}, home ${known.primary}, as the agents know it`] };
 }

@@ -3,7 +3,7 @@ import { dictOf, type KubeApi, textOf } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import type { ClusterName } from '../kernel/index.ts';
 import { AGENT_POD, namespaceOf, REDIS, roll } from '../state/index.ts';
-import { planNow, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { peersOf, planNow, type SharedApp, type StateWiring } from './state-deploy.ts';
 import { factsFor } from './state-look.ts';
 
 const WHOLE_MS = 180_000;
@@ -44,9 +44,10 @@ export async function* rollCopies(
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
   const { voters } = await planNow(w, app, outputs);
+  const all = await peersOf(w, app, outputs);
   // A copy that is away already is one too many.
-  if (voters.some((c) => w.kube(c, outputs) === undefined)) return;
-  const apis = voters.flatMap((c) => {
+  if (all.some((c) => w.kube(c, outputs) === undefined)) return;
+  const apis = all.flatMap((c) => {
     const api = w.kube(c, outputs);
     return api === undefined ? [] : [[c, api] as const];
   });

@@ -4,6 +4,7 @@ export { type ActiveHeard, activeFacts, activeGate, activeSettled } from './acti
 export { Agent, type AgentParts } from './agent.ts';
 export type { Manifest as SnapshotManifest } from './backup/model.ts';
 export { isDue, lastVerified } from './backup/plan.ts';
+export { busy, ChangeRefused, changeVoters, sameSet, viewIn } from './change.ts';
 export { type SharedState, type StateAppInput, stateApp, stateNames } from './deploy/app.ts';
 export {
   AGENT_POD,
@@ -20,11 +21,11 @@ export {
   WIRE,
 } from './deploy/names.ts';
 export { readTold } from './deploy/read.ts';
-export { type DataKeys, FILES, type Settings } from './deploy/settings.ts';
+export { type DataKeys, FILES, peersIn, type Settings } from './deploy/settings.ts';
 export { type ActiveGatewayParts, activeGateway } from './gateway/active.ts';
 export { clusterGateway } from './gateway/run.ts';
 export { type Forced, forced } from './machine/force.ts';
-export { foldView, HOLD as HOLD_KEY } from './machine/keys.ts';
+export { HOLD as HOLD_KEY, JOINING as JOINING_KEY } from './machine/keys.ts';
 export type { StoreView } from './model.ts';
 export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts';
 export type { AgentDoor, AgentNote, AgentReport } from './ports.ts';

@@ -1,5 +1,6 @@
 import type { Clock, ClusterName, Lease, Store } from '../../kernel/index.ts';
-import { foldView, openBallot } from '../machine/keys.ts';
+import { viewIn } from '../change.ts';
+import { openBallot } from '../machine/keys.ts';
 import { isStill, restoreBallot, restoredEpoch } from '../machine/restore.ts';
 import type { Ballot, Look, RunId, StateTxn, StoreView } from '../model.ts';
 
@@ -35,13 +36,7 @@ export class RestoreRefused extends Error {
   override readonly name = 'RestoreRefused';
 }
 
-async function viewOf(p: RestoreParts): Promise<StoreView> {
-  const { revision, entries } = await p.store.range(p.prefix);
-  return foldView(
-    entries.map((e) => ({ ...e, key: e.key.slice(p.prefix.length) })),
-    { revision, fresh: true },
-  );
-}
+const viewOf = (p: RestoreParts): Promise<StoreView> => viewIn(p.store, p.prefix);
 
 /** Throws RestoreRefused unless it was certainly taken. */
 async function written(p: RestoreParts, t: StateTxn): Promise<void> {

@@ -14,7 +14,7 @@ import {
   WIRE,
   WRITE_SERVICE,
 } from './names.ts';
-import { type DataKeys, FILES, type Settings } from './settings.ts';
+import { type DataKeys, FILES, peersIn, type Settings } from './settings.ts';
 
 const REDIS_VERSION = '7.4';
 const REDIS_IMAGE = `docker.io/library/redis:${REDIS_VERSION}`;
@@ -54,8 +54,8 @@ class Objects {
     return { name, namespace, labels: labels(name), ...(Object.keys(annotations).length > 0 ? { annotations } : {}) };
   }
 
-  get isVoter(): boolean {
-    return this.#c.settings.voters.includes(this.#c.cluster.name);
+  get hasRedis(): boolean {
+    return peersIn(this.#c.settings).includes(this.#c.cluster.name);
   }
 
   files(): KubeObject[] {
@@ -128,7 +128,7 @@ class Objects {
         spec: { type: 'ClusterIP', ports: [{ ...port(target, PORTS.redis), name: 'redis' }] },
       });
     return [
-      ...(this.isVoter ? own : []),
+      ...(this.hasRedis ? own : []),
       door(WRITE_SERVICE, 'write'),
       door(READ_SERVICE, 'read'),
       this.#service(GATEWAY_PEERS, {
@@ -138,8 +138,13 @@ class Objects {
     ];
   }
 
-  /** Changes when a process must be started anew to work by what it is told. */
-  #stamp(of: unknown): Record<string, string> {
+  /**
+   * Changes when a process must be started anew to work by what it is told. Who counts and who is home it hears from the
+   * store.
+   */
+  #stamp(more: unknown): Record<string, string> {
+    const { voters: _, judges: __, home: ___, holdMs: ____, ...settings } = this.#c.settings;
+    const of = [{ ...settings, peers: peersIn(this.#c.settings).toSorted() }, more];
     return { [`${LABEL_PREFIX}/told`]: digest(toJson(of)).slice(7, 23) };
   }
   #process(name: string, verb: string, ports: Record<string, number>): Record<string, unknown> {
@@ -169,7 +174,6 @@ class Objects {
    */
   redis(): KubeObject {
     const { state } = this.#x.app;
-    const { holdMs: _gateways, ...settings } = this.#c.settings;
     const redis = {
       name: 'redis',
       image: REDIS_IMAGE,
@@ -187,7 +191,7 @@ class Objects {
       metadata: { name: 'data' },
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '4Gi' } } },
     };
-    const told = { ...settings, keys: this.#c.keys, conf: this.#conf() };
+    const told = { keys: this.#c.keys, conf: this.#conf() };
     return {
       apiVersion: 'apps/v1',
       kind: 'StatefulSet',
@@ -216,6 +220,7 @@ class Objects {
   gateways(): KubeObject {
     const ports = { write: PORTS.write, read: PORTS.read, peers: PORTS.peers, http: PORTS.http };
     const { users, wire, store } = this.#c.keys;
+    const { holdMs } = this.#c.settings;
     return {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
@@ -225,7 +230,7 @@ class Objects {
         strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
         selector: { matchLabels: select(GATEWAY) },
         template: {
-          metadata: { labels: labels(GATEWAY), annotations: this.#stamp([this.#c.settings, users, wire, store]) },
+          metadata: { labels: labels(GATEWAY), annotations: this.#stamp([users, wire, store, holdMs]) },
           spec: {
             ...this.#pod,
             terminationGracePeriodSeconds: 30,
@@ -252,7 +257,7 @@ class Objects {
   }
 
   all(): KubeObject[] {
-    return [...this.files(), ...this.services(), ...(this.isVoter ? [this.redis()] : []), this.gateways()];
+    return [...this.files(), ...this.services(), ...(this.hasRedis ? [this.redis()] : []), this.gateways()];
   }
 }
 

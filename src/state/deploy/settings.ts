@@ -11,6 +11,8 @@ export interface Settings {
   ack: 'quorum' | 'local';
   /** Clusters that have the data. */
   voters: readonly ClusterName[];
+  /** Clusters with a Redis, while not only the voters have one; absent: the voters. */
+  peers?: readonly ClusterName[];
   judges: Setup['judges'];
   /** Preferred first home. */
   home?: ClusterName;
@@ -19,6 +21,9 @@ export interface Settings {
   /** Where the store is asked, the nearest member first; nobody where all clusters write. */
   store: { root: string; endpoints: readonly { name: string; url: string }[] };
 }
+
+/** Who has a Redis: the voters, and who is on the way to be one. */
+export const peersIn = (s: Pick<Settings, 'voters' | 'peers'>): readonly ClusterName[] => s.peers ?? s.voters;
 
 /** Files of the processes' Secret. */
 export const FILES = {

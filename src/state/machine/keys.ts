@@ -4,6 +4,8 @@ import type { BallotView, EpochValue, FenceReport, Hold, Opinion, Setup, StoreVi
 export const EPOCH = 'epoch';
 export const BALLOT = 'ballot';
 export const HOLD = 'hold';
+/** A change of the voters that was begun: what is deployed follows it. */
+export const JOINING = 'joining';
 export const fenceKey = (c: ClusterName): string => `fence/${c}`;
 export const opinionKey = (c: ClusterName): string => `opinion/${c}`;
 export const runKey = (c: ClusterName): string => `run/${c}`;
