@@ -54,6 +54,8 @@ interface FleetScope {
   born?: boolean;
   /** Id of the fleet plan whose deletions were confirmed. */
   deletes?: string;
+  /** Apps by name; all when absent. */
+  apps?: readonly string[];
   /** What the switches say runs where; asked for when absent. */
   live?: Live;
 }
@@ -86,6 +88,7 @@ export async function planFleet(
       apps: await allApps(e, outputs, versions),
       clusters,
       complete: true,
+      ...(scope.apps === undefined ? {} : { only: scope.apps }),
       ...(scope.born === true ? {} : { identities: identities(e) }),
       ...(scope.deletes === undefined ? {} : { allow: { deletes: scope.deletes } }),
     },
@@ -104,6 +107,13 @@ function expected(e: Engine, outputs: Outputs): Presences {
   return Object.fromEntries(
     e.config.clusters.filter((c) => c.cloud !== 'existing').map((c) => [c.name, built(c.name)]),
   );
+}
+
+/** The plan of a few apps in the clusters that stand, with what has to go there. */
+export async function planApps(e: Engine, outputs: Outputs, apps: readonly string[]): Promise<FleetPlan> {
+  const presence = expected(e, outputs);
+  const plan = await planFleet(e, outputs, presence, { apps });
+  return withheld(plan) ? await planFleet(e, outputs, presence, { apps, deletes: plan.id }) : plan;
 }
 
 /** Starts a part whose failure is told when its turn comes, not while others still work. */

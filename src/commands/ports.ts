@@ -4,7 +4,7 @@ import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
 import type { ExitCode, Json, MemberState, Problem } from '../kernel/index.ts';
 import type { Evidence, ReleasePorts } from '../release/index.ts';
-import type { SnapshotManifest, StatePlan } from '../state/index.ts';
+import type { SnapshotManifest, StatePlan, VoterWish } from '../state/index.ts';
 import type { WorldMap } from '../traffic/index.ts';
 
 /** Progress of one step of a long verb. */
@@ -218,6 +218,17 @@ export interface StateDoor {
   look(outputs: Outputs): Promise<StateFacts[]>;
   /** Makes `to` home. Throws TW5002, TW5114, TW5140, TW5141, TW1020. */
   move(x: { app: string; to: string }, outputs: Outputs, signal: AbortSignal): Promise<{ from: string; ms: number }>;
+  /**
+   * A change of who has a copy that counts, in three steps that each look first whether they are done; after the first
+   * and before the last what is deployed has to follow. Throws TW5006, TW5114, TW5151, TW5152, TW1020.
+   */
+  begin(x: { app: string; wish: VoterWish }, outputs: Outputs): Promise<void>;
+  decide(
+    x: { app: string; wish: VoterWish; show(say: string): void },
+    outputs: Outputs,
+    signal: AbortSignal,
+  ): Promise<{ voters: readonly string[]; epoch: number; ms: number }>;
+  end(x: { app: string; wish: VoterWish }): Promise<void>;
   /**
    * Makes `to` home although nobody can prove that it has everything; `sure` hears what is known of each copy. Throws
    * TW5002, TW5140, TW6005, TW1020.

@@ -154,6 +154,7 @@ describe('run log', () => {
       'retire',
       'coordination recover',
       'state move',
+      'state add-voter',
       'state promote',
       'state backup',
       'state restore',

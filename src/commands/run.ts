@@ -75,6 +75,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     await (await import('./coordination-recover.ts')).coordinationRecover(c, args, io),
   'state status': async (c, { args }) => await (await import('./state.ts')).stateStatus(c, args),
   'state move': async (c, { args }, io) => await (await import('./state.ts')).stateMove(c, args, io),
+  'state add-voter': async (c, { args }, io) => await (await import('./state-voter.ts')).stateAddVoter(c, args, io),
   'state promote': async (c, { args }, io) => await (await import('./state.ts')).statePromote(c, args, io),
   'state backup': async (c, { args }, io) => await (await import('./state-backup.ts')).stateBackup(c, args, io),
   'state backups': async (c, { args }) => await (await import('./state-backup.ts')).stateBackups(c, args),

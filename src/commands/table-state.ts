@@ -31,6 +31,30 @@ export const STATE_COMMANDS: readonly CommandSpec[] = [
     result: 'StateMove',
   },
   {
+    verb: 'state add-voter',
+    summary: 'give another cluster a copy that counts, or move one there; loses nothing, writes wait a moment',
+    kind: 'forward',
+    args: [
+      {
+        name: 'cluster',
+        help: 'cluster of the app that gets a copy',
+        type: needed,
+        position: 'one',
+        from: 'cluster',
+      },
+      {
+        name: 'insteadOf',
+        help: 'cluster whose copy goes when the other one counts',
+        type: text,
+        from: 'cluster',
+        value: '<cluster>',
+      },
+      { name: 'app', help: 'name of the app', type: text, value: '<app>', from: 'app' },
+    ],
+    examples: ['tw state add-voter vir', 'tw state add-voter vir --instead-of syd'],
+    result: 'StateVoters',
+  },
+  {
     verb: 'state promote',
     summary: 'make a copy home that cannot prove to have every confirmed write; what it lacks is lost',
     kind: 'forward',

@@ -2,7 +2,17 @@ import type { AppConfig } from '../config/index.ts';
 import { dictOf, textOf } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type ClusterName, within } from '../kernel/index.ts';
-import { FILES, JOINING_KEY, namespaceOf, peersIn, prefixOf, SETTINGS, type Settings, viewIn } from '../state/index.ts';
+import {
+  FILES,
+  JOINING_KEY,
+  namespaceOf,
+  peersIn,
+  prefixOf,
+  SETTINGS,
+  type Settings,
+  type VoterWish,
+  viewIn,
+} from '../state/index.ts';
 import type { StateWiring } from './state-deploy.ts';
 
 /** Where copies are, and who was to be home first. */
@@ -12,11 +22,6 @@ export interface Pinned {
   home?: ClusterName;
   /** Who has a Redis: the voters, and who is on the way to be one. */
   peers: readonly ClusterName[];
-}
-/** A change of the voters that was begun and is not told to everybody yet. */
-export interface Joining {
-  add: ClusterName;
-  leave?: ClusterName;
 }
 
 const STORE_MS = 4000;
@@ -50,11 +55,13 @@ async function toldOf(w: StateWiring, app: string, outputs: Outputs): Promise<Pi
 }
 
 /** The change that is under way. */
-export async function joiningOf(w: StateWiring, app: string): Promise<{ value?: Joining; revision: number }> {
+export async function joiningOf(w: StateWiring, app: string): Promise<{ value?: VoterWish; revision: number }> {
   const key = prefixOf(app) + JOINING_KEY;
   const { entries } = await w.store.range(key);
   const found = entries.find((e) => e.key === key);
-  return found === undefined ? { revision: 0 } : { value: found.value as unknown as Joining, revision: found.revision };
+  return found === undefined
+    ? { revision: 0 }
+    : { value: found.value as unknown as VoterWish, revision: found.revision };
 }
 
 /** The store has the last word on who counts, and on who is on the way. */

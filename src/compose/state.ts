@@ -10,6 +10,7 @@ import { moveHome } from './state-move.ts';
 import { promoteForced } from './state-promote.ts';
 import { restoreBackup } from './state-restore.ts';
 import { rollCopies } from './state-roll.ts';
+import { beginChange, decideChange, endChange } from './state-voters.ts';
 
 function named(apps: readonly SharedApp[], name: string): SharedApp {
   const app = apps.find((a) => a.name === name);
@@ -39,6 +40,9 @@ export function stateDoor(w: StateWiring): StateDoor {
     },
     look: async (outputs) => await Promise.all(apps.map((a) => factsFor(w, a, outputs))),
     move: async (x, outputs, signal) => await moveHome(w, { app: homed(apps, x.app), to: x.to, signal }, outputs),
+    begin: async (x, outputs) => await beginChange(w, { app: homed(apps, x.app), wish: x.wish }, outputs),
+    decide: async (x, outputs, signal) => await decideChange(w, { ...x, app: homed(apps, x.app), signal }, outputs),
+    end: async (x) => await endChange(w, { app: homed(apps, x.app), wish: x.wish }),
     promote: async (x, outputs) => await promoteForced(w, { ...x, app: homed(apps, x.app) }, outputs),
     backup: async (x, outputs, signal) => {
       const app = named(apps, x.app);

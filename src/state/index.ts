@@ -32,4 +32,5 @@ export type { AgentDoor, AgentNote, AgentReport } from './ports.ts';
 export { type ActiveConf, activeConf, type RedisSecrets } from './redisconf.ts';
 export { roll } from './roll.ts';
 export { type Facts, factsOf, gateOf, type Heard, settled } from './view.ts';
+export { refusedChange, type VoterWish, votersAfter } from './voters.ts';
 export { wireHost } from './wire/header.ts';

@@ -19,5 +19,7 @@ export const TW5 = {
   TW5140: { title: 'a planned move is not possible now', kind: 'transient', exit: 7 },
   TW5141: { title: 'the target of a move is too far behind', kind: 'transient', exit: 4 },
   TW5150: { title: 'this cluster has a copy of the state that is needed', kind: 'user', exit: 4 },
+  TW5151: { title: 'this cluster cannot get a copy so', kind: 'user', exit: 2 },
+  TW5152: { title: 'the copies of the state cannot be changed now', kind: 'transient', exit: 7 },
   TW5160: { title: 'a process of the state was not told what it needs', kind: 'user', exit: 2 },
 } as const satisfies Block;
