@@ -1,8 +1,10 @@
 /** The shipped agent, wire and gateway with real redis-server on the emulated WAN: nothing that was acknowledged is lost. */
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { programOf } from '../../../src/state/testing/redis-process.ts';
 import { tradewindSubject } from './ours.ts';
 import { type Fault, trial } from './trial.ts';
+import type { Cloud } from './wan.ts';
 
 const missing = programOf('redis-server') === undefined;
 const CLEAN = {
@@ -15,6 +17,36 @@ const CLEAN = {
   isolatedAcks: 0,
   moved: false,
 };
+
+describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'a change of the copies under load', () => {
+  it.each<[string, Cloud[]]>([
+    ['a third copy', ['au', 'ca', 'sa']],
+    ['another second copy', ['au', 'ca']],
+  ])(
+    '%s, then home is killed: the new copy counts',
+    async (_, to) => {
+      const s = await tradewindSubject('ca', 0.2, ['ca', 'sa']);
+      try {
+        let epoch = 0;
+        const before = async (): Promise<void> => {
+          // It comes with nothing, and copies all of it from a follower.
+          await s.restartEmpty('au');
+          while (!(await s.whole())) await setTimeout(100);
+          epoch = await s.change(to);
+          await setTimeout(3000);
+        };
+        const out = await trial(s, { fault: 'kill', seed: 1, clients: 2, patience: 60_000, after: 2000, before });
+        expect(out).toMatchObject({ ...CLEAN, home: 'ca' });
+        expect(epoch).toBeGreaterThan(0);
+        expect(out.acked).toBeGreaterThan(100);
+        expect(out.rto).toBeDefined();
+      } finally {
+        await s.close();
+      }
+    },
+    180_000,
+  );
+});
 
 describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'the data plane under faults', () => {
   it.each<[Fault, number]>([

@@ -4,6 +4,7 @@ import { memoryStore, type Store, systemClock } from '../../../src/kernel/index.
 import { localRedis } from '../../../src/state/adapters/local-redis.ts';
 import { type OpenWire, outboundWire, tlsWire } from '../../../src/state/adapters/wire.ts';
 import { Agent } from '../../../src/state/agent.ts';
+import { changeVoters } from '../../../src/state/change.ts';
 import { type ClusterGateway, clusterGateway } from '../../../src/state/gateway/run.ts';
 import { decided, foldView } from '../../../src/state/machine/keys.ts';
 import type { Look } from '../../../src/state/model.ts';
@@ -38,13 +39,16 @@ class Place {
   gates: readonly ClusterGateway[] = [];
   readonly notes: string[] = [];
   readonly #plans: Readonly<Record<string, Plan>>;
+  /** Whose copies count at first. */
+  readonly #told: readonly Cloud[];
   #agent: Agent | undefined;
   #stop = new AbortController();
   #run: Promise<unknown> = Promise.resolve();
 
-  constructor(at: Cloud, plans: Readonly<Record<string, Plan>>) {
+  constructor(at: Cloud, plans: Readonly<Record<string, Plan>>, told: readonly Cloud[]) {
     this.at = at;
     this.#plans = plans;
+    this.#told = told;
     this.redis = new RedisProcess({ host: LOOP, port: this.plan.redis });
     this.local = localRedis({ host: LOOP, port: this.plan.redis, password: SECRETS.agent });
   }
@@ -102,7 +106,7 @@ class Place {
   #works(store: Store, home: Cloud): void {
     this.#stop = new AbortController();
     this.#agent = new Agent({
-      setup: { me: this.at, voters: [...CLOUDS].sort(), judges: [...CLOUDS].sort(), home },
+      setup: { me: this.at, voters: [...this.#told].sort(), judges: [...CLOUDS].sort(), home },
       prefix: PREFIX,
       clock: systemClock,
       store,
@@ -185,26 +189,36 @@ class PodClient implements AppClient {
   }
 }
 
+export interface TradewindSubject extends Subject {
+  notes(): string[];
+  /** Only the copies of these clouds count from now on; the epoch that says so. */
+  change(to: readonly Cloud[]): Promise<number>;
+}
+
 /**
  * A new fleet whose home is `home`. A first home that is missed before anybody has followed it leaves a fleet that
  * waits for a person; these trials are about what comes later, so such a start is made anew.
  */
-export async function tradewindSubject(home: Cloud = 'ca', scale = 1): Promise<Subject & { notes(): string[] }> {
+export async function tradewindSubject(
+  home: Cloud = 'ca',
+  scale = 1,
+  told: readonly Cloud[] = CLOUDS,
+): Promise<TradewindSubject> {
   for (let left = 2; ; left--) {
     try {
-      return await started(home, scale);
+      return await started(home, scale, told);
     } catch (error) {
       if (left === 0) throw error;
     }
   }
 }
 
-async function started(home: Cloud, scale: number): Promise<Subject & { notes(): string[] }> {
+async function started(home: Cloud, scale: number, told: readonly Cloud[]): Promise<TradewindSubject> {
   const wan = new Wan(scale);
   const plans: Record<string, Plan> = {};
   const port = (): Promise<number> => freePortAt(LOOP);
   for (const c of CLOUDS) plans[c] = { redis: await port(), wire: await port(), peers: [await port(), await port()] };
-  const places = CLOUDS.map((c) => new Place(c, plans));
+  const places = CLOUDS.map((c) => new Place(c, plans, told));
   const of = (c: Cloud): Place => places[CLOUDS.indexOf(c)] as Place;
   const store = memoryStore();
   for (const c of CLOUDS) await wan.publish(c, plans[c]?.wire ?? 0, { net: NET });
@@ -262,6 +276,13 @@ async function started(home: Cloud, scale: number): Promise<Subject & { notes():
     agreement: (lost) => {
       for (const c of CLOUDS) if (c !== home && lost) deadMembers.add(c);
       if (!lost) deadMembers.clear();
+    },
+    change: async (to) => {
+      const lease = await store.lease(30_000);
+      const { signal } = new AbortController();
+      const parts = { clock: systemClock, store, prefix: PREFIX, lease, show: () => undefined, signal };
+      const { epoch } = await changeVoters(parts, to).finally(() => lease.close());
+      return epoch;
     },
     settle: async () => {
       for (const c of dead) await of(c).boot();

@@ -59,6 +59,8 @@ export interface TrialOptions {
   patience?: number;
   after?: number;
   cut?: number;
+  /** What happens under load before the fault. */
+  before?(): Promise<void>;
 }
 
 export interface Outcome extends Verdict {
@@ -147,7 +149,7 @@ function watched(fault: Fault, home: Cloud, seed: number): Cloud[] {
   return fault === 'all stopped in order' || fault === 'agreement lost' ? [...CLOUDS] : others;
 }
 
-type Strike = (s: Subject, home: Cloud, o: Required<TrialOptions>) => Promise<void> | void;
+type Strike = (s: Subject, home: Cloud, o: Required<Omit<TrialOptions, 'before'>>) => Promise<void> | void;
 const STRIKES: Readonly<Record<Fault, Strike>> = {
   kill: (s, home) => s.kill(home),
   'empty restart': (s, home) => s.restartEmpty(home),
@@ -186,6 +188,7 @@ export async function trial(s: Subject, options: TrialOptions): Promise<Outcome>
   load.start(s, o.clients);
   await until(() => load.warm, 20_000);
   await delay(1000 + rnd() * 300);
+  await o.before?.();
   const home = await s.home();
   const clouds = watched(o.fault, home, o.seed);
   const at = now();
