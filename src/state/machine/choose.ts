@@ -26,31 +26,31 @@ export function choose(view: StoreView, ballot: BallotView, setup: Setup): Choic
   const base = view.epoch?.value;
   const voters = votersOf(view, setup);
   const copies = base?.copies ?? voters;
-  const told = reportsOf(view, ballot);
-  const reports = told.filter((r) => voters.includes(r.cluster));
+  const reports = reportsOf(view, ballot, voters);
   const missing = copies.filter((c) => !reports.some((r) => r.cluster === c));
   const best = reports.toSorted((a, b) => better(ballot, a, b))[0];
   const few = missing.length > (base?.w ?? 0);
   if (best === undefined || (few && !isRestorer(base, best))) return { is: 'wait', missing };
   const whole = [...voters, ...(ballot.voters ?? [])].every((c) => view.fences[c]?.ballot === ballot.n);
-  const changed = whole && !few ? changeOf(ballot, best, told) : undefined;
+  const changed = whole && !few ? changeOf(view, ballot, best) : undefined;
   const value = changed ?? { ...epochOf(ballot, best, reports, voters), ...carried(base) };
   return { is: 'epoch', value: few ? { ...value, ...restoredAs(base) } : value, whole };
 }
 
-const reportsOf = (view: StoreView, ballot: BallotView): Report[] =>
-  Object.entries(view.fences).flatMap(([cluster, f]) =>
-    f.ballot === ballot.n && f.at !== 'none' ? [{ cluster, at: f.at }] : [],
-  );
+const reportsOf = (view: StoreView, ballot: BallotView, of: readonly ClusterName[]): Report[] =>
+  of.flatMap((cluster) => {
+    const { ballot: n = 0, at = 'none' } = view.fences[cluster] ?? {};
+    return n === ballot.n && at !== 'none' ? [{ cluster, at }] : [];
+  });
 
 /**
  * The new set that the ballot wishes for, if each of its members has reported the greatest position: then any of them has
  * everything that was ever acknowledged. The others are fenced too, and un-fence only in an epoch that leaves them out.
  */
-function changeOf(ballot: BallotView, best: Report, told: readonly Report[]): EpochValue | undefined {
+function changeOf(view: StoreView, ballot: BallotView, best: Report): EpochValue | undefined {
   const { voters } = ballot;
-  if (voters === undefined || voters.length < 2) return undefined;
-  const level = told.filter((r) => voters.includes(r.cluster) && compare(r.at, best.at) === 0);
+  if (voters === undefined || voters.length < 2 || new Set(voters).size < voters.length) return undefined;
+  const level = reportsOf(view, ballot, voters).filter((r) => compare(r.at, best.at) === 0);
   const first = level.toSorted((a, b) => better(ballot, a, b))[0];
   if (first === undefined || level.length < voters.length) return undefined;
   const w = Math.floor(voters.length / 2);

@@ -62,7 +62,12 @@ export class Rig {
     const { clock } = this;
     p.stop = new AbortController();
     p.agent = new Agent({
-      setup: { me: p.name, voters: this.#voters, judges: this.places.map((q) => q.name), home: 'ca' },
+      setup: {
+        me: p.name,
+        voters: this.#voters,
+        judges: this.places.map((q) => q.name),
+        home: this.#voters.find((v) => v === 'ca') ?? this.#voters[0] ?? '',
+      },
       prefix: 'state/app/',
       clock,
       store: memoryStore((call) => this.#fault(p, call), this.world),
