@@ -114,9 +114,19 @@ export async function stateGate(
 export async function factsFor(w: StateWiring, app: SharedApp, outputs: Outputs): Promise<Facts> {
   const plan = await planNow(w, app, outputs);
   if (isActive(app)) return activeFacts(plan, await askActive(w, app, outputs));
+  const peers = await peersOf(w, app, outputs);
   const gateways = placedOn(app, w.config.clusters).map((c) => c.name);
-  const without = gateways.filter((c) => !plan.voters.includes(c));
-  return factsOf(plan, await askAll(w, app, outputs), without);
+  const facts = factsOf(
+    plan,
+    await askAll(w, app, outputs),
+    gateways.filter((c) => !peers.includes(c)),
+  );
+  const why = 'its copy does not count yet';
+  const joining = peers.filter((c) => !plan.voters.includes(c));
+  return {
+    ...facts,
+    clusters: [...facts.clusters, ...joining.map((name) => ({ name, role: 'catching up' as const, why }))],
+  };
 }
 
 const wanted = (app: SharedApp): string => (isActive(app) ? 'writes' : 'home');

@@ -59,11 +59,11 @@ const usersIn = (app: FleetApp | undefined, cluster: string): Record<string, str
   >;
 
 /** What a cluster has that was told who has a copy. */
-async function told(voters: readonly string[]): Promise<KubeTwin> {
+async function told(voters: readonly string[], more: object = {}): Promise<KubeTwin> {
   const twin = new KubeTwin();
   await twin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'state-shop' } }, 'cloud');
   const metadata = { name: 'state-settings', namespace: 'state-shop' };
-  const data = { 'settings.json': JSON.stringify({ voters, home: 'sao' }) };
+  const data = { 'settings.json': JSON.stringify({ voters, home: 'sao', ...more }) };
   await twin.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data }, 'tw');
   return twin;
 }
@@ -167,6 +167,48 @@ describe('copies stay where they are', () => {
     const door = stateDoor(wiring(without, (c) => (c === 'sao' ? twin : undefined)));
     const [plan] = await door.plans({});
     expect(plan?.faults).toMatchObject([{ code: 'TW5150', value: 'syd' }]);
+    expect(plan?.faults[0]?.fix.map((f) => f.command)).toContain(
+      'tw state add-voter <cluster> --instead-of syd --app shop',
+    );
+  });
+
+  it('the store says who has a copy, whatever the clusters were told; a home that left is no wish any more', async () => {
+    const twin = await told(['mtl', 'sao', 'syd']);
+    const w = wiring(configOf([...FOUR]), () => twin);
+    const copies = ['mtl', 'syd', 'vir'];
+    const value = { epoch: 9, primary: 'mtl', from: { epoch: 4, offset: 1, run: 'r' }, copies, voters: copies, w: 1 };
+    await w.store.txn({ if: [], put: [{ key: 'state/shop/epoch', value }] });
+    const door = stateDoor(w);
+    expect(await door.plans({})).toMatchObject([{ voters: copies, home: 'vir', faults: [] }]);
+    const [app] = await door.systemApps({});
+    expect(FOUR.filter((c) => find(app, c, 'StatefulSet', 'redis') !== undefined)).toEqual(['mtl', 'syd', 'vir']);
+  });
+
+  it('of a change that is half told nobody loses its Redis while the store cannot be asked', async () => {
+    const [sao, mtl] = [await told(['mtl', 'sao']), await told(['mtl', 'sao'], { peers: ['mtl', 'sao', 'vir'] })];
+    const w = wiring(configOf([...FOUR]), (c) => ({ sao, mtl })[c]);
+    const door = stateDoor({ ...w, store: memoryStore(() => 'refused') });
+    const [app] = await door.systemApps({});
+    expect(FOUR.filter((c) => find(app, c, 'StatefulSet', 'redis') !== undefined)).toEqual(['sao', 'mtl', 'vir']);
+    expect(await door.plans({})).toMatchObject([{ voters: ['mtl', 'sao'] }]);
+  });
+
+  it('nothing is renewed because others count or home first elsewhere; another wire is a reason', async () => {
+    const stamps = async (voters: string[], more: object = {}) => {
+      const twin = await told(voters, more);
+      const [app] = await stateDoor({
+        ...wiring(configOf([...FOUR]), () => twin),
+        store: memoryStore(() => 'refused'),
+      }).systemApps({});
+      const spec = dictOf(find(app, 'sao', 'StatefulSet', 'redis')?.['spec']);
+      return dictOf(dictOf(dictOf(spec['template'])['metadata'])['annotations'])['tradewind.dev/told'];
+    };
+    const peers = ['mtl', 'sao', 'vir'];
+    const joining = await stamps(['mtl', 'sao'], { peers });
+    expect(joining).toMatch(/^[0-9a-f]{16}$/);
+    expect(await stamps(peers)).toBe(joining);
+    expect(await stamps(peers, { home: 'mtl' })).toBe(joining);
+    expect(await stamps(['mtl', 'sao'])).not.toBe(joining);
   });
 
   it('a wish for another first home is heard, and moves nothing either', async () => {
