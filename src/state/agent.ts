@@ -1,5 +1,5 @@
-import { type Clock, type ClusterName, type Lease, type Store, type Txn, within } from '../kernel/index.ts';
-import { Handover } from './handover.ts';
+import { type Clock, type Lease, type Store, type Txn, within } from '../kernel/index.ts';
+import { Handover, type Level } from './handover.ts';
 import { circumstances, isAnswer, PING_MS, type Watched, watch, watching } from './machine/detect.ts';
 import { decided, foldView, HOLD, openBallot, type StateEntry, votersOf } from './machine/keys.ts';
 import { type Heard, heard, lagMs } from './machine/lag.ts';
@@ -135,8 +135,6 @@ export class Agent implements AgentDoor {
     const rtt = primary === setup.me ? 0 : wire.rtt(primary);
     const handing = await this.#givesAway(view, now);
     const level = await this.#level(view);
-    const { voters } = view.hold ?? {};
-    const change = level === undefined || voters === undefined ? {} : { voters };
     const { next, effects } = step(this.#state, {
       is: 'see',
       view,
@@ -144,8 +142,7 @@ export class Agent implements AgentDoor {
       seen: {
         ...circumstances(this.#watched, now, rtt),
         handing,
-        ...(level === undefined ? {} : { level }),
-        ...change,
+        ...level,
       },
     });
     this.#state = next;
@@ -162,7 +159,7 @@ export class Agent implements AgentDoor {
     return home ? v : undefined;
   }
   /** A planned move away from here: the target, once it has everything. */
-  async #level(view: StoreView): Promise<ClusterName | undefined> {
+  async #level(view: StoreView): Promise<Level | undefined> {
     const v = this.#reign(view);
     if (v === undefined) return undefined;
     return await this.#handover.ready(view.hold, v.epoch).catch(() => undefined);

@@ -52,15 +52,16 @@ const homeIn = (v: EpochValue, to: readonly ClusterName[]): ClusterName | undefi
 /** Asks home once. Throws ChangeRefused when it certainly did not hear. */
 async function ask(p: ChangeParts, to: readonly ClusterName[]): Promise<void> {
   const view = await viewIn(p.store, p.prefix);
-  if (sameSet(view.epoch?.value.voters, to)) return;
+  const { epoch } = view;
+  if (sameSet(epoch?.value.voters, to)) return;
   const why = busy(view);
-  const home = view.epoch === undefined ? undefined : homeIn(view.epoch.value, to);
-  if (why !== undefined || home === undefined) throw new ChangeRefused(why ?? 'nobody is named');
-  const hold = { by: view.epoch?.value.primary, to: home, voters: [...to].toSorted() };
+  if (epoch === undefined || why !== undefined) throw new ChangeRefused(why ?? 'there is no home');
+  const { primary } = epoch.value;
+  const hold = { by: primary, to: homeIn(epoch.value, to) ?? primary, voters: to.toSorted() };
   const end = await p.store.txn({
     if: [
       { key: p.prefix + HOLD, revision: 0 },
-      { key: p.prefix + EPOCH, revision: view.epoch?.revision ?? 0 },
+      { key: p.prefix + EPOCH, revision: epoch.revision },
     ],
     put: [{ key: p.prefix + HOLD, value: toJson(hold), lease: p.lease.id }],
   });

@@ -1,7 +1,8 @@
 import type { Clock, ClusterName } from '../kernel/index.ts';
-import type { Ballot, Hold } from './model.ts';
+import type { Ballot, Circumstances, Hold } from './model.ts';
 import type { LocalRedis, Pong } from './ports.ts';
 
+export type Level = Pick<Circumstances, 'level' | 'voters'>;
 interface HandoverParts {
   clock: Clock;
   redis: Pick<LocalRedis, 'look' | 'pause'>;
@@ -24,7 +25,7 @@ const AFRESH_MS = SETTLE_MS + LEVEL_MS + PAUSE_MS;
 /** Rule 6, at home: waits for what is under way, pauses writes and sees that the target has everything. */
 export class Handover {
   readonly #p: HandoverParts;
-  #seen: { hold: string; at: number; tried: boolean } | undefined;
+  #seen = { hold: '', at: 0, tried: false };
   #paused = false;
 
   constructor(parts: HandoverParts) {
@@ -35,25 +36,31 @@ export class Handover {
    * The target, once it (and whoever else shall have a copy) has all that was ever acknowledged here; asked in every
    * round while home is this cluster.
    */
-  async ready(hold: Hold | undefined, epoch: Ballot): Promise<ClusterName | undefined> {
-    const now = this.#p.clock.monotonic();
-    const all = hold === undefined ? [] : [hold.to, ...(hold.voters ?? [])];
-    const name = hold === undefined ? '' : `${all.join()} ${hold.by} ${epoch}`;
-    if (hold === undefined || name !== this.#seen?.hold) {
-      this.#seen = hold === undefined ? undefined : { hold: name, at: now, tried: false };
-      await this.resume();
-      return undefined;
-    }
-    // A ballot that the store never heard of leaves the hold where it is.
-    if (this.#seen.tried && now - this.#seen.at > AFRESH_MS) this.#seen = { hold: name, at: now, tried: false };
-    if (this.#seen.tried || now - this.#seen.at < SETTLE_MS) return undefined;
-    this.#seen.tried = true;
+  async ready(hold: Hold | undefined, epoch: Ballot): Promise<Level | undefined> {
+    const { to = '', by = '', voters } = hold ?? {};
+    const all = [to, ...(voters ?? [])];
+    if (!(await this.#isDue(hold === undefined ? '' : `${all.join()} ${by} ${epoch}`))) return undefined;
     this.#paused = true;
     await this.#p.redis.pause(PAUSE_MS);
-    if (await this.#level(all, epoch)) return hold.to;
+    if (await this.#level(all, epoch)) return { level: to, ...(voters === undefined ? {} : { voters }) };
     await this.resume();
     await this.#p.release();
     return undefined;
+  }
+
+  /** The hold has stood so long that all have heard of it, and is tried now. */
+  async #isDue(hold: string): Promise<boolean> {
+    const now = this.#p.clock.monotonic();
+    const age = now - this.#seen.at;
+    // A ballot that the store never heard of leaves the hold where it is.
+    if (hold !== this.#seen.hold || (this.#seen.tried && age > AFRESH_MS)) {
+      this.#seen = { hold, at: now, tried: false };
+      await this.resume();
+      return false;
+    }
+    if (hold === '' || this.#seen.tried || age < SETTLE_MS) return false;
+    this.#seen.tried = true;
+    return true;
   }
 
   async #level(all: readonly ClusterName[], epoch: Ballot): Promise<boolean> {

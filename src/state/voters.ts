@@ -27,7 +27,7 @@ export interface VoterInput {
 export const votersAfter = (voters: readonly ClusterName[], { add, leave }: VoterWish): ClusterName[] =>
   [...new Set([...voters.filter((c) => c !== leave), add])].toSorted();
 
-export const isSame = (a: VoterWish | undefined, b: VoterWish): boolean => a?.add === b.add && a.leave === b.leave;
+const isSame = (a: VoterWish | undefined, b: VoterWish): boolean => a?.add === b.add && a.leave === b.leave;
 
 const line = ({ add, leave }: VoterWish, app: string): string =>
   `tw state add-voter ${add}${leave === undefined ? '' : ` --instead-of ${leave}`} --app ${app}`;

@@ -25,17 +25,21 @@ const better = (ballot: BallotView, a: Report, b: Report): number =>
 export function choose(view: StoreView, ballot: BallotView, setup: Setup): Choice {
   const base = view.epoch?.value;
   const voters = votersOf(view, setup);
-  const copies = base?.copies ?? voters;
+  const { copies = voters, w = 0 } = base ?? {};
   const reports = reportsOf(view, ballot, voters);
   const missing = copies.filter((c) => !reports.some((r) => r.cluster === c));
   const best = reports.toSorted((a, b) => better(ballot, a, b))[0];
-  const few = missing.length > (base?.w ?? 0);
+  const few = missing.length > w;
   if (best === undefined || (few && !isRestorer(base, best))) return { is: 'wait', missing };
-  const whole = [...voters, ...(ballot.voters ?? [])].every((c) => view.fences[c]?.ballot === ballot.n);
-  const changed = whole && !few ? changeOf(view, ballot, best) : undefined;
-  const value = changed ?? { ...epochOf(ballot, best, reports, voters), ...carried(base) };
-  return { is: 'epoch', value: few ? { ...value, ...restoredAs(base) } : value, whole };
+  const whole = isWhole(view, ballot, voters);
+  const same = { ...epochOf(ballot, best, reports, voters), ...carried(base) };
+  if (few) return { is: 'epoch', value: { ...same, ...restoredAs(base) }, whole };
+  return { is: 'epoch', value: changeOf(view, { ballot, best, whole }) ?? same, whole };
 }
+
+/** Everybody has fenced for the ballot: the voters, and whoever shall be one. */
+const isWhole = (view: StoreView, ballot: BallotView, voters: readonly ClusterName[]): boolean =>
+  [...voters, ...(ballot.voters ?? [])].every((c) => view.fences[c]?.ballot === ballot.n);
 
 const reportsOf = (view: StoreView, ballot: BallotView, of: readonly ClusterName[]): Report[] =>
   of.flatMap((cluster) => {
@@ -47,9 +51,10 @@ const reportsOf = (view: StoreView, ballot: BallotView, of: readonly ClusterName
  * The new set that the ballot wishes for, if each of its members has reported the greatest position: then any of them has
  * everything that was ever acknowledged. The others are fenced too, and un-fence only in an epoch that leaves them out.
  */
-function changeOf(view: StoreView, ballot: BallotView, best: Report): EpochValue | undefined {
-  const { voters } = ballot;
-  if (voters === undefined || voters.length < 2 || new Set(voters).size < voters.length) return undefined;
+function changeOf(view: StoreView, x: { ballot: BallotView; best: Report; whole: boolean }): EpochValue | undefined {
+  const { ballot, best } = x;
+  const { voters = [] } = ballot;
+  if (!x.whole || voters.length < 2 || new Set(voters).size < voters.length) return undefined;
   const level = reportsOf(view, ballot, voters).filter((r) => compare(r.at, best.at) === 0);
   const first = level.toSorted((a, b) => better(ballot, a, b))[0];
   if (first === undefined || level.length < voters.length) return undefined;

@@ -64,6 +64,8 @@ export function restoredEpoch(
   if (why !== undefined) return { is: 'refused', why };
   const { look } = x;
   const voters = votersOf(view, { voters: told });
+  // Of whoever is no voter too: it may become one.
+  const all = [...new Set([...voters, ...Object.keys(view.runs)])];
   const value: EpochValue = {
     epoch: x.ballot,
     primary: x.home,
@@ -80,11 +82,11 @@ export function restoredEpoch(
       if: [
         guard(BALLOT, view.ballot?.n),
         guard(EPOCH, view.epoch?.revision),
-        ...voters.map((c) => guard(runKey(c), view.runs[c]?.revision)),
+        ...all.map((c) => guard(runKey(c), view.runs[c]?.revision)),
       ],
       put: [
         { key: EPOCH, value: toJson(value) },
-        ...voters.map((c) => ({
+        ...all.map((c) => ({
           key: runKey(c),
           value: c === x.home ? { run: look.run, epoch: x.ballot } : { run: '', epoch: 0 },
         })),

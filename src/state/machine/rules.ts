@@ -89,6 +89,9 @@ const leave: Rule = (x) => {
 const decidable = (view: StoreView): BallotView | undefined =>
   view.hold?.restore === undefined ? openBallot(view) : undefined;
 
+const isPatient = (x: Sight, { prefer }: BallotView): boolean =>
+  !x.seen.stuck && (prefer !== undefined || votersOf(x.view, x.s.setup).length === 2);
+
 /**
  * Rules 4 and 5: who opened it decides; anybody once it does not move. Two voters and a wish wait for all reports. What
  * a restore opened is its own, while it lives.
@@ -99,9 +102,8 @@ const decide: Rule = (x) => {
   if (ballot === undefined || s.fenced !== ballot.n || !isVoter(x)) return undefined;
   if (ballot.by !== me(x) && !seen.stuck) return undefined;
   const choice = choose(view, ballot, s.setup);
-  if (choice.is === 'wait') return undefined;
-  const patient = votersOf(view, s.setup).length === 2 || ballot.prefer !== undefined;
-  return choice.whole || !patient || seen.stuck ? decideTxn(view, choice.value) : undefined;
+  if (choice.is === 'wait' || (isPatient(x, ballot) && !choice.whole)) return undefined;
+  return decideTxn(view, choice.value);
 };
 
 /** Exactly the process that was chosen, and nothing happened to it since but its own promotion. */

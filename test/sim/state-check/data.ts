@@ -14,11 +14,7 @@ export function replicate(s: State, v: Voter, out: Send, loud: boolean): void {
   if (r.role !== 1 || r.target === v) return;
   const t = r.target;
   const to = redisOf(s, t);
-  if (!r.attached) {
-    const serves = to.role >= 2 || (to.role === 1 && to.attached && to.target !== v);
-    if (serves) attach(out, v, t);
-    return;
-  }
+  if (!r.attached) return attach(out, v, t);
   if (r.log.length < to.log.length) {
     const next = out.begin();
     setRedis(next, v, { log: to.log.slice(0, r.log.length + 1) });
@@ -34,6 +30,8 @@ export function replicate(s: State, v: Voter, out: Send, loud: boolean): void {
 /** A log that goes on where it ended is continued; else everything is copied. */
 function attach(out: Send, v: Voter, t: Voter): void {
   const s = out.begin();
+  const to = redisOf(s, t);
+  if (to.role === 0 || (to.role === 1 && (!to.attached || to.target === v))) return;
   const [mine, theirs] = [redisOf(s, v).log, redisOf(s, t).log];
   const whole = mine !== '' && theirs.startsWith(mine);
   setRedis(s, v, whole ? { attached: true } : { attached: true, log: theirs });

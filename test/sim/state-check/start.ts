@@ -64,25 +64,28 @@ const stoodAt = (log: string): Position => ({ epoch: 1, offset: log.length, run:
 function versions(first: EpochValue, size: Size): State['store']['versions'] {
   if (size.start === 'virgin') return [{ ballot: 0, epoch: null }];
   if (size.start === 'run') return [{ ballot: 1, epoch: first }];
-  const { change, past } = size;
+  const { change } = size;
   if (size.start === 'called')
     return [
       { ballot: 1, epoch: first },
-      { ballot: 2, epoch: first, ...(change === undefined ? {} : { wish: change.to }) },
+      { ballot: 2, epoch: first, wish: change?.to ?? [] },
     ];
-  const primary = past?.primary ?? 0;
-  const second: EpochValue = {
+  return [
+    { ballot: 2, epoch: first },
+    { ballot: 2, epoch: secondOf(first, size) },
+  ];
+}
+
+function secondOf(first: EpochValue, size: Size): EpochValue {
+  const { primary = 0, copies = first.copies, w = 1, voters } = size.past ?? {};
+  return {
     epoch: 2,
     primary: NAMES[primary] as string,
     from: stoodAt(logOf(size, primary)),
-    copies: past?.copies ?? first.copies,
-    w: past?.w ?? 1,
-    ...(past?.voters === undefined ? {} : { voters: past.voters }),
+    copies,
+    w,
+    ...(voters === undefined ? {} : { voters }),
   };
-  return [
-    { ballot: 2, epoch: first },
-    { ballot: 2, epoch: second },
-  ];
 }
 
 function agent(setup: Setup, v: Voter, size: Size): AgentState {
