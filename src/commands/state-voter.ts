@@ -74,7 +74,7 @@ export async function stateAddVoter(c: Context, args: Args, io: Io): Promise<Out
     const f = await chosenOne(door, c, args['app'] as string | undefined);
     const leave = args['insteadOf'] as string | undefined;
     const wish: VoterWish = { add: args['cluster'] as string, ...(leave === undefined ? {} : { leave }) };
-    const b = board(io.show, c.clock.now);
+    const b = board(io.show, () => c.clock.now());
     const done = await changed({ c, e, io, b, outputs: await e.outputs(), app: f.app, wish });
     c.journal().append({ kind: 'state.voters', cluster: wish.add, data: toJson({ app: f.app, ...wish, ...done }) });
     const say = `${f.app} has copies in ${done.voters.join(', ')}; writes waited ${(done.ms / 1000).toFixed(1)} s`;

@@ -5,38 +5,16 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { stateDoor } from '../../src/compose/state.ts';
 import type { StateWiring } from '../../src/compose/state-deploy.ts';
-import { checkConfig } from '../../src/config/index.ts';
 import { KubeTwin } from '../../src/fleet/adapters/kube-twin.ts';
 import { dictOf, type FleetApp, type KubeObject } from '../../src/fleet/index.ts';
 import { memoryStore } from '../../src/kernel/index.ts';
 import type { EpochValue } from '../../src/state/model.ts';
 import { Client } from './state-agent/client.ts';
+import { configOf, NAMES } from './state-agent/config.ts';
 import { Rig } from './state-agent/rig.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-voters-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
-const CLUSTERS = {
-  au: { cloud: 'gcp', region: 'australia-southeast1' },
-  ca: { cloud: 'azure', region: 'canadacentral' },
-  sa: { cloud: 'aws', region: 'sa-east-1' },
-};
-const ACCOUNTS = {
-  aws: { account: '111122223333' },
-  azure: { subscription: '11111111-2222-4333-8444-555555555555', tenant: '99999999-8888-4777-8666-555555555555' },
-  gcp: { project: 'demo' },
-};
-const CONFIG = checkConfig(
-  {
-    fleet: 'demo',
-    accounts: ACCOUNTS,
-    clusters: CLUSTERS,
-    coordination: { etcd: { members: ['au', 'ca', 'sa'] } },
-    apps: { app: { manifests: ['./k8s'], state: { mode: 'single-writer' } } },
-  },
-  join(dir, 'tw.yaml'),
-  '',
-);
 
 /** What a cluster has of the state when the change begins, with the agent of the rig behind its pod. */
 async function cluster(rig: Rig, name: string, voters: readonly string[]): Promise<KubeTwin> {
@@ -53,7 +31,7 @@ async function cluster(rig: Rig, name: string, voters: readonly string[]): Promi
 const objectsOf = (app: FleetApp | undefined, c: string): readonly KubeObject[] =>
   app !== undefined && 'perCluster' in app.source ? (app.source.perCluster?.[c] ?? []) : [];
 const redisIn = (app: FleetApp | undefined): string[] =>
-  Object.keys(CLUSTERS).filter((c) => objectsOf(app, c).some((o) => o.kind === 'StatefulSet'));
+  NAMES.filter((c) => objectsOf(app, c).some((o) => o.kind === 'StatefulSet'));
 const toldIn = (app: FleetApp | undefined, c: string): { voters: string[]; peers?: string[] } =>
   JSON.parse(String(dictOf(objectsOf(app, c).find((o) => o.kind === 'ConfigMap')?.['data'])['settings.json'])) as never;
 
@@ -91,13 +69,13 @@ it.each(cases)(
   'copies in %s, stopped when %s: said again it ends',
   { timeout: 30_000 },
   async (_, stop, { wish, from, to }) => {
-    const rig = new Rig(7, Object.keys(CLUSTERS), from);
+    const rig = new Rig(7, NAMES, from);
     const twins = Object.fromEntries(
-      await Promise.all(Object.keys(CLUSTERS).map(async (c) => [c, await cluster(rig, c, from)] as const)),
+      await Promise.all(NAMES.map(async (c) => [c, await cluster(rig, c, from)] as const)),
     );
     const door = () => {
       const w: StateWiring = {
-        config: CONFIG,
+        config: configOf(dir),
         clock: rig.clock,
         stateDir: dir,
         kube: (c) => twins[c],
@@ -128,7 +106,7 @@ it.each(cases)(
       }
       const after = stop === 'never' ? first : await said(door, wish, 'never');
       expect(redisIn(after)).toEqual(to);
-      for (const c of Object.keys(CLUSTERS)) expect(toldIn(after, c)).toMatchObject({ voters: to });
+      for (const c of NAMES) expect(toldIn(after, c)).toMatchObject({ voters: to });
       expect(toldIn(after, 'ca').peers).toBeUndefined();
       expect(epochOf(rig)?.voters).toEqual(to);
       await expect(door().begin({ app: 'app', wish }, {})).rejects.toMatchObject({
