@@ -24,7 +24,7 @@ export interface Pinned {
   peers: readonly ClusterName[];
 }
 
-const STORE_MS = 4000;
+const STORE_MS = 3000;
 const TOLD_MS = 4000;
 /** So long the answer is taken as that of now. */
 const KEPT_MS = 5000;

@@ -31,8 +31,10 @@ const POLL_MS = 500;
 /** Behind so little, the last writes come while writers wait. */
 const NEAR_MS = 1000;
 
+const AGAIN = [{ say: 'See how it stands, then say it again:', command: 'tw state status' }];
+
 const storeFailed = (x: VoterCall, why: string): TwError =>
-  fault('TW5152', { value: x.wish.add, why: [`the store did not confirm: ${why}`] });
+  fault('TW5152', { value: x.wish.add, why: [`the store did not confirm: ${why}`], fix: AGAIN });
 
 /** Begins a change: what is deployed next has a Redis in the new cluster too. Throws TW5114, TW5151, TW5152, TW1020. */
 export async function beginChange(w: StateWiring, x: VoterCall, outputs: Outputs): Promise<void> {
@@ -92,7 +94,8 @@ async function caughtUp(w: StateWiring, x: Told, outputs: Outputs): Promise<void
     if (now.done) return;
     if (now.say !== last) x.show(now.say);
     last = now.say;
-    if (w.clock.monotonic() > end) throw fault('TW5152', { value: add, why: [`it has not caught up: ${now.say}`] });
+    if (w.clock.monotonic() > end)
+      throw fault('TW5152', { value: add, why: [`it has not caught up: ${now.say}`], fix: AGAIN });
     await w.clock.sleep(POLL_MS, x.signal);
   }
 }
@@ -101,7 +104,7 @@ const refused = (x: VoterCall, e: ChangeRefused): TwError =>
   fault('TW5152', {
     value: x.wish.add,
     why: [e.message, 'the copies of before count, and writes go on'],
-    fix: [{ say: 'See how it stands, then say it again:', command: 'tw state status' }],
+    fix: AGAIN,
   });
 
 /** Waits for the newcomer, then has its copy count. Nothing to do where it does. Throws TW5152, TW1020. */

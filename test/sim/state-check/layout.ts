@@ -16,7 +16,7 @@ export type Voter = number;
 
 export interface Size {
   /** Places with a Redis and an agent. */
-  voters: 2 | 3;
+  voters: 2 | 3 | 4;
   /** A change of the voters: the first `from` places have copies that count; a ballot may wish for `to`. */
   change?: { from: number; to: readonly string[]; newcomer: 'empty' | 'follows' };
   /** Ballots after the first epoch. */
@@ -46,7 +46,7 @@ export interface Size {
 
 /** What a restore puts in place: the log of the start. */
 export const SNAPSHOT = '1';
-export const NAMES = ['ca', 'sa', 'au'] as const;
+export const NAMES = ['ca', 'sa', 'au', 'vi'] as const;
 /** `role`: 0 fenced, 1 replica, 2 primary that takes no write yet, 3 primary. */
 export interface Redis {
   run: number;
@@ -66,12 +66,21 @@ export interface Redis {
   disk: string;
 }
 
-export const WORDS_AFTER = 5;
+export const WORDS_AFTER = 6;
 export const wordsOf = (size: Size): number => size.voters * 2 + WORDS_AFTER;
 /** Word numbers behind agents and redises. */
-export const at = (size: Size): { acks: number; store: number; flights: number; writes: number; budgets: number } => {
+interface Places {
+  /** Of the acknowledgements' low bits; `more`: the others. */
+  acks: number;
+  store: number;
+  flights: number;
+  writes: number;
+  budgets: number;
+  more: number;
+}
+export const at = (size: Size): Places => {
   const n = size.voters * 2;
-  return { acks: n, store: n + 1, flights: n + 2, writes: n + 3, budgets: n + 4 };
+  return { acks: n, store: n + 1, flights: n + 2, writes: n + 3, budgets: n + 4, more: n + 5 };
 };
 
 export const LETTERS = 'abcd';

@@ -22,7 +22,7 @@ export interface Budgets {
 export interface State {
   agents: Agent[];
   redises: Redis[];
-  /** Four bits per pair: what the primary has heard from the replica. */
+  /** Three bits per pair, so that four places have 36: what the primary has heard from the replica. */
   acks: number;
   store: Store;
   /** Transactions that may still land. */
@@ -36,10 +36,14 @@ const mirror = (v: Voter): Voter => (v < 0 ? v : (MIRROR[v] as number));
 const mirrorText = (t: string): string => t.replace(/\b(sa|au)\b/g, (n) => (n === 'sa' ? 'au' : 'sa'));
 const mirrorJson = <T>(v: T): T => JSON.parse(mirrorText(JSON.stringify(v))) as T;
 
-const slot = (to: Voter, from: Voter): number => (to * 2 + (from > to ? from - 1 : from)) * 4;
-export const ackOf = (acks: number, to: Voter, from: Voter): number => (acks >>> slot(to, from)) & 15;
-export const withAck = (acks: number, x: { to: Voter; from: Voter }, offset: number): number =>
-  ((acks & ~(15 << slot(x.to, x.from))) | (offset << slot(x.to, x.from))) >>> 0;
+const WORD = 2 ** 32;
+const SLOTS = Array.from({ length: 12 }, (_, i) => 8 ** i);
+const slot = (to: Voter, from: Voter): number => SLOTS[to * 3 + (from > to ? from - 1 : from)] as number;
+export const ackOf = (acks: number, to: Voter, from: Voter): number => Math.floor(acks / slot(to, from)) % 8;
+export function withAck(acks: number, x: { to: Voter; from: Voter }, offset: number): number {
+  if (offset > 7) throw new Error('three bits are too few for this world');
+  return acks + (offset - ackOf(acks, x.to, x.from)) * slot(x.to, x.from);
+}
 
 function mirrorAcks(acks: number): number {
   let out = 0;
@@ -86,7 +90,7 @@ export class World {
   readonly budgets = new Pool<Budgets>(stable, (b) => b);
   readonly #at: ReturnType<typeof at>;
   readonly #other: Uint32Array;
-  readonly #placed: readonly Agent[][] = [[], [], []];
+  readonly #placed: readonly Agent[][] = [[], [], [], []];
 
   constructor(size: Size) {
     this.size = size;
@@ -103,7 +107,7 @@ export class World {
     return {
       agents: this.setups.map((_, v) => this.#agent(v, word(v))),
       redises: this.setups.map((_, v) => this.redises.get(word(n + v))),
-      acks: word(this.#at.acks),
+      acks: word(this.#at.more) * WORD + word(this.#at.acks),
       store: this.stores.get(word(this.#at.store)),
       flights: this.flights.get(word(this.#at.flights)),
       writes: this.writes.get(word(this.#at.writes)),
@@ -129,8 +133,9 @@ export class World {
       row[v] = same(a, like?.s.agents[v], v, () => this.agents.put(a));
       row[n + v] = same(r, like?.s.redises[v], n + v, () => this.redises.put(r));
     }
-    const { acks, store, flights, writes, budgets } = this.#at;
-    row[acks] = s.acks;
+    const { acks, store, flights, writes, budgets, more } = this.#at;
+    row[acks] = s.acks % WORD;
+    row[more] = Math.floor(s.acks / WORD);
     row[store] = same(s.store, like?.s.store, store, () => this.stores.put(s.store));
     const changed = s.store !== like?.s.store || s.flights !== like.s.flights;
     row[flights] = changed
@@ -148,8 +153,10 @@ export class World {
       o[mirror(v)] = this.agents.swapped(row[v] as number);
       o[3 + mirror(v)] = this.redises.swapped(row[3 + v] as number);
     }
-    const { acks, store, flights, writes, budgets } = this.#at;
-    o[acks] = mirrorAcks(row[acks] as number);
+    const { acks, store, flights, writes, budgets, more } = this.#at;
+    const heard = mirrorAcks((row[more] as number) * WORD + (row[acks] as number));
+    o[acks] = heard % WORD;
+    o[more] = Math.floor(heard / WORD);
     o[store] = this.stores.swapped(row[store] as number);
     o[flights] = this.flights.swapped(row[flights] as number);
     o[writes] = this.writes.swapped(row[writes] as number);
