@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     isolate: false,
     pool: 'forks',
+    // Most of them wait for processes, round trips and timers.
+    maxWorkers: 2,
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts', 'web/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/e2e/**'],
     testTimeout: 30_000,
