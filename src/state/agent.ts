@@ -1,10 +1,23 @@
-import { type Clock, type Lease, type Store, type Txn, within } from '../kernel/index.ts';
+import { type Clock, type Store, within } from '../kernel/index.ts';
 import { Handover, type Level } from './handover.ts';
+import { Leased } from './leased.ts';
 import { circumstances, isAnswer, PING_MS, type Watched, watch, watching } from './machine/detect.ts';
 import { decided, foldView, HOLD, openBallot, type StateEntry, votersOf } from './machine/keys.ts';
 import { type Heard, heard, lagMs } from './machine/lag.ts';
 import { started, step } from './machine/step.ts';
-import type { AgentEvent, AgentState, Ballot, Command, EpochValue, Look, Setup, StateTxn, StoreView } from './model.ts';
+import type {
+  AgentEvent,
+  AgentState,
+  Ballot,
+  Command,
+  EpochValue,
+  Hold,
+  Look,
+  Setup,
+  StateTxn,
+  StoreView,
+} from './model.ts';
+import { Pair } from './pair.ts';
 import type { AgentDoor, AgentReport, LocalRedis, Pong, Tunnel, Via, Wire } from './ports.ts';
 
 export interface AgentParts {
@@ -25,7 +38,6 @@ const REDIS_MS = 5000;
 const SAVE_MS = 60_000;
 const STORE_MS = 5000;
 const MEASURE_MS = 1000;
-const LEASE_MS = 30_000;
 const PAUSE_MS = 200;
 /** Longest time an orderly stop waits for another home. */
 const GIVE_MS = 10_000;
@@ -46,11 +58,12 @@ export class Agent implements AgentDoor {
   #look: Look | undefined;
   #watched: Watched;
   #tunnel: Tunnel | undefined;
-  #lease: Lease | undefined;
   #via: Via | undefined;
   /** What the primary had when. */
   #heard: readonly Heard[] = [];
   readonly #handover: Handover;
+  readonly #pair: Pair;
+  readonly #leased: Leased;
   /** When an orderly stop began to give home away. */
   #gave: number | undefined;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers<void>();
@@ -60,6 +73,8 @@ export class Agent implements AgentDoor {
     this.#state = started(parts.setup);
     this.#watched = watching(parts.clock.monotonic());
     const { clock, redis, store, prefix } = parts;
+    this.#pair = new Pair(parts);
+    this.#leased = new Leased(parts);
     this.#handover = new Handover({
       clock,
       redis,
@@ -112,7 +127,12 @@ export class Agent implements AgentDoor {
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
-    const side = [this.#watches(both), this.#pings(both), this.#measures(both)];
+    const side = [
+      this.#watches(both),
+      this.#pings(both),
+      this.#measures(both),
+      this.#pair.beats(() => this.#view, both),
+    ];
     try {
       while (!signal.aborted && !(await this.#round(both)));
     } finally {
@@ -143,6 +163,7 @@ export class Agent implements AgentDoor {
         ...circumstances(this.#watched, now, rtt),
         handing,
         ...level,
+        ...this.#pair.lost(view, this.#watched, now),
       },
     });
     this.#state = next;
@@ -162,7 +183,9 @@ export class Agent implements AgentDoor {
   async #level(view: StoreView): Promise<Level | undefined> {
     const v = this.#reign(view);
     if (v === undefined) return undefined;
-    return await this.#handover.ready(view.hold, v.epoch).catch(() => undefined);
+    const growth = view.hold === undefined ? this.#pair.growth(view, v, this.#look?.offset ?? 0) : undefined;
+    const level = await this.#handover.ready(view.hold ?? growth, v.epoch).catch(() => undefined);
+    return level !== undefined && growth !== undefined ? { level: growth.to } : level;
   }
   /** An orderly stop of home begins with a planned move to the nearest copy; true while that is under way. */
   async #givesAway(view: StoreView, now: number): Promise<boolean> {
@@ -288,7 +311,10 @@ export class Agent implements AgentDoor {
     if (to === this.#p.setup.me) return await this.pong();
     const stop = new AbortController();
     try {
-      return await within(this.#p.clock, ms, this.#p.wire.ping(to, stop.signal), () => undefined);
+      const pong = await within(this.#p.clock, ms, this.#p.wire.ping(to, stop.signal), () => undefined);
+      const at = this.#p.clock.monotonic();
+      if (pong !== undefined) this.#pair.heard(to, pong, at);
+      return pong;
     } catch {
       return undefined;
     } finally {
@@ -299,37 +325,15 @@ export class Agent implements AgentDoor {
   async #txn(t: StateTxn): Promise<'ok' | 'stale' | 'unknown'> {
     const { clock, store } = this.#p;
     try {
-      const txn = await this.#addressed(t);
+      const txn = await this.#leased.addressed(t);
       const end = await within(clock, STORE_MS, store.txn(txn), () => ({ is: 'unknown' as const, why: 'late' }));
       if (end.is === 'ok') await this.#seenUpTo(end.revision);
       return end.is;
     } catch {
       // Certainly nothing was written; what made it so is read anew.
-      await this.#dropLease();
+      await this.#leased.drop();
       return 'stale';
     }
-  }
-  async #addressed(t: StateTxn): Promise<Txn> {
-    const { prefix } = this.#p;
-    const lease = t.put.some((p) => p.leased === true) ? await this.#leased() : undefined;
-    return {
-      if: t.if.map((g) => ({ key: prefix + g.key, revision: g.revision })),
-      put: t.put.map((p) => ({
-        key: prefix + p.key,
-        value: p.value,
-        ...(p.leased === true && lease !== undefined ? { lease: lease.id } : {}),
-      })),
-      ...(t.remove === undefined ? {} : { remove: t.remove.map((k) => prefix + k) }),
-    };
-  }
-  async #leased(): Promise<Lease> {
-    if (this.#lease === undefined || this.#lease.lost.aborted) this.#lease = await this.#p.store.lease(LEASE_MS);
-    return this.#lease;
-  }
-  async #dropLease(): Promise<void> {
-    const lease = this.#lease;
-    this.#lease = undefined;
-    await lease?.close();
   }
   /** The watch brings the own write soon; acting before that would write it again. */
   async #seenUpTo(revision: number): Promise<void> {

@@ -76,6 +76,8 @@ export interface StoreView {
   opinions: Readonly<Record<ClusterName, Opinion>>;
   runs: Readonly<Record<ClusterName, { value: ValidRun; revision: number }>>;
   hold?: Hold;
+  /** Revision of each agent's last word that it is there, where there are two voters. */
+  beats?: Readonly<Record<ClusterName, number>>;
 }
 
 /** What one connection saw of the local Redis. */
@@ -193,6 +195,8 @@ export interface Circumstances {
   voters?: readonly ClusterName[];
   /** An orderly stop of home gives it away first. */
   handing?: boolean;
+  /** Of two voters the other one: it answers nobody here, and the store, which does hear this one, does not hear it. */
+  lost?: ClusterName;
 }
 
 export interface Fenced {

@@ -90,7 +90,7 @@ describe('copies', () => {
 
   it('two voters and a third member: the survivor fails over with the third place', () => {
     const plan = statePlan(input(one, { clusters: ['sa', 'ca'], members: ['sa', 'ca', 'xx'] }));
-    expect(plan.rto.find((r) => r.lost === 'ca')?.ms).toBe(2000 + 250 + 8 * 90);
+    expect(plan.rto.find((r) => r.lost === 'ca')?.ms).toBe(2000 + 1000 + 2000 + 250 + 8 * 90);
   });
 
   it('of four clusters the three nearest to the others keep copies', () => {

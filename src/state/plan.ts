@@ -1,7 +1,7 @@
 import type { AppConfig } from '../config/index.ts';
 import { type ClusterName, fault, type Problem } from '../kernel/index.ts';
 import { CONVERGENT } from './active/commands.ts';
-import { goneAfterMs } from './machine/detect.ts';
+import { BEAT_MS, goneAfterMs, STUCK_MS } from './machine/detect.ts';
 
 /** Round trip between two clusters, p50 in milliseconds; `estimated`: from the distance, nothing measured yet. */
 export interface Rtt {
@@ -114,7 +114,9 @@ function failover(x: StateInput, lost: ClusterName, voters: readonly ClusterName
   const others = left.length > 1 ? left : [...left, ...x.members.filter((m) => m !== lost)];
   const pairs = left.flatMap((a) => others.filter((b) => b !== a).map((b) => p.rtt(a, b)));
   const detect = goneAfterMs(Math.max(...left.map((c) => p.rtt(c, lost))));
-  return detect + BACKOFF_MS + TRIPS * Math.min(...pairs);
+  // One that is left alone waits for the store to miss the other too, and for a report that does not come.
+  const alone = left.length > 1 ? 0 : BEAT_MS + STUCK_MS;
+  return detect + alone + BACKOFF_MS + TRIPS * Math.min(...pairs);
 }
 
 /** Says before anything is applied what the state of an app costs and what it survives (section 3.6 of the design page). */

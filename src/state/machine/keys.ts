@@ -8,6 +8,8 @@ export const HOLD = 'hold';
 export const JOINING = 'joining';
 export const fenceKey = (c: ClusterName): string => `fence/${c}`;
 export const opinionKey = (c: ClusterName): string => `opinion/${c}`;
+/** Written again and again where there are two voters. */
+export const beatKey = (c: ClusterName): string => `beat/${c}`;
 export const runKey = (c: ClusterName): string => `run/${c}`;
 
 /** One entry of the store below the app's prefix; `key` without the prefix. */
@@ -22,11 +24,13 @@ export function foldView(entries: readonly StateEntry[], at: { revision: number;
   const fences: Record<ClusterName, FenceReport> = {};
   const opinions: Record<ClusterName, Opinion> = {};
   const runs: Record<ClusterName, { value: ValidRun; revision: number }> = {};
-  const view: StoreView = { ...at, fences, opinions, runs };
+  const beats: Record<ClusterName, number> = {};
+  const view: StoreView = { ...at, fences, opinions, runs, beats };
   for (const { key, value, revision } of entries) {
     const [kind, cluster = ''] = key.split('/');
     if (kind === 'fence') fences[cluster] = value as unknown as FenceReport;
     if (kind === 'opinion') opinions[cluster] = value as unknown as Opinion;
+    if (kind === 'beat') beats[cluster] = revision;
     if (kind === 'run') runs[cluster] = { value: value as unknown as ValidRun, revision };
     if (key === EPOCH) view.epoch = { value: value as unknown as EpochValue, revision };
     if (key === BALLOT) view.ballot = { ...(value as unknown as Omit<BallotView, 'n'>), n: revision };

@@ -166,10 +166,16 @@ const open: Rule = (x) => {
   if (v === undefined) return undefined;
   const judges = judgesOf(view, s.setup);
   const gone = missed(view, v, judges);
-  return gone.length * 2 > judges.length
-    ? openTxn(view, me(x), { why: `${v.primary} is gone for ${gone.join(', ')}` })
-    : undefined;
+  if (gone.length * 2 > judges.length)
+    return openTxn(view, me(x), { why: `${v.primary} is gone for ${gone.join(', ')}` });
+  return isAlone(x, v) ? openTxn(view, me(x), { why: `${seen.lost} is gone, here and for the store` }) : undefined;
 };
+
+/** Rule 7: of two voters the one that is left goes on alone, as home or as the next home. */
+function isAlone({ seen, ...x }: Sight, v: EpochValue): boolean {
+  if (seen.lost === undefined) return false;
+  return v.primary === seen.lost ? seen.gone : v.primary === x.s.setup.me && v.copies.includes(seen.lost);
+}
 
 /** Rule 6: home gives itself up once the target has everything; what follows is the same ballot as ever. */
 const handOver: Rule = (x) => {

@@ -32,14 +32,26 @@ export class Rig {
   /** Share of store calls whose answer is lost. */
   lossy = 0;
   broken: string | undefined;
+  /** No way leads from one cluster to another; the store is reached. */
+  unlinked = false;
   readonly #voters: readonly ClusterName[];
+  readonly #judges: readonly ClusterName[];
 
-  /** `voters`: what the agents are told; the others of `names` are no voters at first. */
-  constructor(seed: number, names: readonly ClusterName[] = ['au', 'ca', 'sa'], voters = names) {
+  /**
+   * `voters`: what the agents are told; the others of `names` are no voters at first. `judges`: members of the store, with
+   * an agent or without.
+   */
+  constructor(
+    seed: number,
+    names: readonly ClusterName[] = ['au', 'ca', 'sa'],
+    voters = names,
+    judges: readonly ClusterName[] = names,
+  ) {
     this.roll = dice(seed);
     this.clock = new SimClock(this.roll);
     this.world = new StoreWorld(this.clock);
     this.#voters = voters;
+    this.#judges = judges;
     this.places = names.map((name, i) => ({
       name,
       redis: new TwinRedis(this.net, i + 1),
@@ -65,7 +77,7 @@ export class Rig {
       setup: {
         me: p.name,
         voters: this.#voters,
-        judges: this.places.map((q) => q.name),
+        judges: this.#judges,
         home: this.#voters.find((v) => v === 'ca') ?? this.#voters[0] ?? '',
       },
       prefix: 'state/app/',
@@ -106,7 +118,7 @@ export class Rig {
   #wire(p: Place): Wire {
     const reach = (to: ClusterName): Place => {
       const there = this.place(to);
-      if (p.cut || there.cut || there.agent === undefined) throw new Error(`${to} does not answer`);
+      if (p.cut || there.cut || this.unlinked || there.agent === undefined) throw new Error(`${to} does not answer`);
       return there;
     };
     return {
