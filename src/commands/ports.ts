@@ -136,6 +136,8 @@ export interface ServeWish {
   port: number;
   host: string;
   publicUrl?: string;
+  /** It ends when the sandbox of this project is gone. */
+  withSandbox?: boolean;
 }
 
 /** The control plane as commands see it. */

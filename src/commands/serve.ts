@@ -37,7 +37,8 @@ export async function serve(c: Context, args: Args, io: Io): Promise<Outcome> {
     io.show({ at: c.clock.now(), rows: [...open, row('api', `API: ${url}/api/v1`)] });
   };
   const door = await c.server();
-  const wish = { port: args['port'] as number, host: args['host'] as string };
+  const [port, host] = [args['port'] as number, args['host'] as string];
+  const wish = { port, host, withSandbox: args['withSandbox'] === true };
   await door.serve({ ...wish, ...(publicUrl === undefined ? {} : { publicUrl }) }, ready, io.signal);
   const stopped: Row = { key: 'end', tone: 'ok', label: [text(`stopped serving ${address}`)], cells: {}, kids: [] };
   return { data: { url: address }, view: { at: c.clock.now(), rows: [stopped] } };

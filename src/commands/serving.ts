@@ -33,6 +33,12 @@ export function servingAt(stateDir: string): Serving | undefined {
   }
 }
 
+/** Address of the dashboard for whoever asks; that of a pod's own loopback is nobody's but its own. */
+export function dashboardOf(c: Pick<Context, 'stateDir' | 'standsAt'>): string | null {
+  const url = servingAt(c.stateDir)?.url ?? null;
+  return c.standsAt !== undefined && url?.startsWith('https:') !== true ? null : url;
+}
+
 /** Says where this process serves; the returned function takes it back. */
 export function announce(stateDir: string, url: string): () => void {
   const me: Serving = { url, ...thisProcess() };

@@ -7,7 +7,7 @@ import type { Args, Missing, Outcome } from './model.ts';
 import { holdingData, holdingRows, holdings } from './release/holdings.ts';
 import { liveVersions } from './release/live.ts';
 import { selectClusters } from './select.ts';
-import { servingAt } from './serving.ts';
+import { dashboardOf } from './serving.ts';
 import { stateRow } from './state.ts';
 
 function appTone(a: AppStatus): Tone {
@@ -99,7 +99,7 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
     .map((s) => ({ cluster: s.name, why: s.problem?.why[0] ?? 'not built' }));
   const data: Json = {
     fleet: config.fleet,
-    dashboard: servingAt(c.stateDir)?.url ?? null,
+    dashboard: dashboardOf(c),
     clusters: all.map((s) => ({
       name: s.name,
       ...placeData(placeOf(s.name)),

@@ -35,6 +35,7 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
         type: text,
         value: '<url>',
       },
+      flag('withSandbox', 'end when the sandbox is taken down'),
     ],
     examples: ['tw serve', 'tw serve --port 8080'],
     result: 'Serve',

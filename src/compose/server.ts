@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
@@ -48,11 +49,20 @@ async function watched(c: Context, keeper: ConfigKeeper, signal: AbortSignal): P
   }
 }
 
+/** Ends with the world that it serves. */
+async function whileSandbox(c: Context, signal: AbortSignal): Promise<void> {
+  const id = join(sandboxDir(c.stateDir, process.env), 'id');
+  while (!signal.aborted && existsSync(id)) await c.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+}
+
 /** The server over this project; each command gets a context as a terminal would. */
 export function serverDoor(c: Context, config: string | undefined, engine: Engine): ServerDoor {
   const named = (call: Invocation): Invocation => (config === undefined ? call : { ...call, config });
   return {
-    serve: async (wish, ready, signal) => {
+    serve: async (wish, ready, asked) => {
+      const over = new AbortController();
+      const signal = AbortSignal.any([asked, over.signal]);
+      if (wish.withSandbox === true) void whileSandbox(c, signal).then(() => over.abort());
       const log = (line: string): void => void process.stderr.write(`${line}\n`);
       const place = (): 'sandbox' | 'real' | undefined => readProject(c.stateDir)?.place;
       const keeper = keeperOf(c, config, log);
