@@ -5,18 +5,7 @@ import { circumstances, isAnswer, PING_MS, type Watched, watch, watching } from 
 import { decided, foldView, HOLD, openBallot, type StateEntry, votersOf } from './machine/keys.ts';
 import { type Heard, heard, lagMs } from './machine/lag.ts';
 import { started, step } from './machine/step.ts';
-import type {
-  AgentEvent,
-  AgentState,
-  Ballot,
-  Command,
-  EpochValue,
-  Hold,
-  Look,
-  Setup,
-  StateTxn,
-  StoreView,
-} from './model.ts';
+import type { AgentEvent, AgentState, Ballot, Command, EpochValue, Look, Setup, StateTxn, StoreView } from './model.ts';
 import { Pair } from './pair.ts';
 import type { AgentDoor, AgentReport, LocalRedis, Pong, Tunnel, Via, Wire } from './ports.ts';
 
