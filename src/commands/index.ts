@@ -30,7 +30,8 @@ export {
 } from './ports.ts';
 export type { StandingApp } from './release/watch.ts';
 export type { Waiter } from './rule/queue.ts';
-export { lineNow, releaseWatch, runCommand } from './run.ts';
+export type { Pending } from './rule/vote.ts';
+export { approvalsNow, lineNow, releaseWatch, runCommand } from './run.ts';
 export { runJournal } from './runjournal.ts';
 export { scheduledBackups } from './schedule.ts';
 export { redactorOf } from './secrets.ts';

@@ -3,6 +3,7 @@ import type { Context, Invocation, Io } from './context.ts';
 import type { Outcome } from './model.ts';
 import type { StandingApp } from './release/watch.ts';
 import type { Waiter } from './rule/queue.ts';
+import type { Pending } from './rule/vote.ts';
 import { isRun } from './table.ts';
 
 type Handler = (c: Context, call: Invocation, io: Io) => Promise<Outcome>;
@@ -112,6 +113,11 @@ export async function runCommand(context: Context, call: Invocation, io: Io): Pr
 /** The line of commands, for a door that shows it live. Throws TW1020. */
 export async function lineNow(c: Context): Promise<Waiter[]> {
   return await (await import('./rule/queue.ts')).lineNow(c);
+}
+
+/** Approvals that are not over, for a door that shows them live. Throws TW1020. */
+export async function approvalsNow(c: Context): Promise<Pending[]> {
+  return await (await import('./rule/vote.ts')).approvalsNow(c);
 }
 
 /** Looks at every released app again and again, for a door that shows them live. Throws what `tw versions` throws. */

@@ -14,7 +14,7 @@ export interface Person {
 }
 
 /** Live views of the running system; each is whole, the newest wins. */
-export const TOPICS = ['fleet', 'map', 'releases', 'runs', 'line', 'config', 'lab'] as const;
+export const TOPICS = ['fleet', 'map', 'releases', 'runs', 'line', 'approvals', 'config', 'lab'] as const;
 export type Topic = (typeof TOPICS)[number];
 
 export interface TopicView {

@@ -354,10 +354,10 @@ describe('streams', () => {
     expect(text).not.toContain('"n":1');
   });
 
-  it('the line of commands is a topic, for whoever may look', async () => {
-    expect((await get('/api/v1/views/line', HOST)).status).toBe(401);
-    const r = await get('/api/v1/views/line', await bearer('look'));
-    expect([r.status, await r.json()]).toMatchObject([200, { topic: 'line', data: { line: [] } }]);
+  it.each(['line', 'approvals'])('%s is a topic, for whoever may look', async (topic) => {
+    expect((await get(`/api/v1/views/${topic}`, HOST)).status).toBe(401);
+    const r = await get(`/api/v1/views/${topic}`, await bearer('look'));
+    expect([r.status, await r.json()]).toMatchObject([200, { topic, data: { [topic]: [] } }]);
   });
 
   it('a topic comes whole, and a command is seen in it while it runs', async () => {

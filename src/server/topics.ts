@@ -1,4 +1,4 @@
-import { type Context, type Io, lineNow, releaseWatch, runCommand } from '../commands/index.ts';
+import { approvalsNow, type Context, type Io, lineNow, releaseWatch, runCommand } from '../commands/index.ts';
 import { type Fact, type Json, type Problem, type ProcessId, problemOf, toJson } from '../kernel/index.ts';
 import type { LookContexts } from './contexts.ts';
 import { type Runs, runsOf } from './machine.ts';
@@ -65,6 +65,13 @@ export interface SourceDeps {
 const FAST_MS = 1000;
 const SLOW_MS = 3000;
 
+/** What moves with every command. */
+const ofCommands = (read: Source['read']): Source => ({
+  read,
+  everyMs: () => FAST_MS,
+  wants: (f) => f.kind.startsWith('command.') || f.kind.startsWith('http.'),
+});
+
 export function sourcesOf(d: SourceDeps): Record<Topic, Source> {
   const busy = (): boolean => runsOf(d.fold(), d.alive).some((r) => r.state === 'running');
   const world = (f: Fact): boolean =>
@@ -77,16 +84,9 @@ export function sourcesOf(d: SourceDeps): Record<Topic, Source> {
       everyMs: () => (busy() ? FAST_MS / 2 : FAST_MS * 2),
       wants: (f) => f.kind.startsWith('release.'),
     },
-    runs: {
-      read: async () => ({ runs: toJson(mergedRuns(runsOf(d.fold(), d.alive), d.runs.all())) }),
-      everyMs: () => FAST_MS,
-      wants: (f) => f.kind.startsWith('command.') || f.kind.startsWith('http.'),
-    },
-    line: {
-      read: async () => ({ line: toJson(await lineNow(await d.contexts.get())) }),
-      everyMs: () => FAST_MS,
-      wants: (f) => f.kind.startsWith('command.') || f.kind.startsWith('http.'),
-    },
+    runs: ofCommands(async () => ({ runs: toJson(mergedRuns(runsOf(d.fold(), d.alive), d.runs.all())) })),
+    line: ofCommands(async () => ({ line: toJson(await lineNow(await d.contexts.get())) })),
+    approvals: ofCommands(async () => ({ approvals: toJson(await approvalsNow(await d.contexts.get())) })),
     config: {
       read: async () => {
         // Whoever asks first reads it; what is wrong with it is part of the answer.

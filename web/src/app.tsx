@@ -13,7 +13,8 @@ import { Traffic } from './pages/traffic.tsx';
 import { ConfigAlarm } from './parts/config-alarm.tsx';
 import { Running } from './parts/running.tsx';
 import { TopBar } from './parts/topbar.tsx';
-import { follow, me, spoken } from './store.ts';
+import { go, path } from './route.ts';
+import { approvals, follow, me, spoken } from './store.ts';
 
 interface Page {
   path: string;
@@ -21,7 +22,7 @@ interface Page {
   topics: readonly Topic[];
   show: ComponentType;
 }
-const ALWAYS: readonly Topic[] = ['releases', 'runs', 'line', 'config'];
+const ALWAYS: readonly Topic[] = ['releases', 'runs', 'line', 'approvals', 'config'];
 /** These come with files of their own, when they are looked at. */
 const State = later('State', async () => (await import('./pages/state.tsx')).State);
 const PAGES: readonly Page[] = [
@@ -49,20 +50,11 @@ function later(title: string, load: () => Promise<ComponentType>): ComponentType
   };
 }
 
-const path = signal(location.pathname);
 const page = computed(() => [...PAGES, LAB].find((p) => p.path === path.value) ?? (PAGES[0] as Page));
 /** The lab is there for whom it is open, and for whoever asks why not. */
 const pages = computed(() =>
   page.value === LAB || (typeof me.value === 'object' && me.value.lab) ? [...PAGES, LAB] : PAGES,
 );
-
-function go(to: string): void {
-  if (to === path.value) return;
-  history.pushState(null, '', to);
-  path.value = to;
-  document.getElementById('main')?.focus();
-}
-addEventListener('popstate', () => (path.value = location.pathname));
 
 /** 1 to 8, and 9 for the lab, open the pages, for those who do not leave the keyboard. */
 function onKey(e: KeyboardEvent): void {
@@ -70,6 +62,17 @@ function onKey(e: KeyboardEvent): void {
   if (typing || e.ctrlKey || e.metaKey || e.altKey || document.querySelector('dialog[open]') !== null) return;
   const wanted = pages.value[Number(e.key) - 1];
   if (wanted !== undefined) go(wanted.path);
+}
+
+/** How many questions wait on the page where they are answered. */
+function Open() {
+  const open = approvals.value.data?.approvals.filter((a) => a.state === 'open').length ?? 0;
+  if (open === 0) return null;
+  return (
+    <span class="tag">
+      {open} <span class="unseen">waiting for approval</span>
+    </span>
+  );
 }
 
 function Nav() {
@@ -86,7 +89,7 @@ function Nav() {
             go(p.path);
           }}
         >
-          {p.name} <kbd aria-hidden="true">{i + 1}</kbd>
+          {p.name} {p.show === PlanPage && <Open />} <kbd aria-hidden="true">{i + 1}</kbd>
         </a>
       ))}
     </nav>
@@ -103,7 +106,8 @@ export function App() {
     document.title = `${name} · Tradewind`;
     follow(topics);
     document.querySelector('nav [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
-  }, [name]);
+    // The pages are there once it is known who looks.
+  }, [name, typeof me.value]);
   if (me.value === 'unknown') return <p class="center">Connecting…</p>;
   if (me.value === undefined) return <SignIn />;
   return (

@@ -3,7 +3,7 @@ import type { LabView } from '../../src/chat/index.ts';
 import type { Problem } from '../../src/kernel/index.ts';
 import type { ConfigState, SessionInfo, Topic, TopicView } from '../../src/server/model.ts';
 import { session as askSession } from './api.ts';
-import type { FleetData, LineData, MapData, ReleasesData, RunsData } from './types.ts';
+import type { ApprovalsData, FleetData, LineData, MapData, ReleasesData, RunsData } from './types.ts';
 
 export interface Seen<T> {
   data: T | undefined;
@@ -18,6 +18,7 @@ export const map = signal<Seen<MapData>>(nothing);
 export const releases = signal<Seen<ReleasesData>>(nothing);
 export const runs = signal<Seen<RunsData>>(nothing);
 export const line = signal<Seen<LineData>>(nothing);
+export const approvals = signal<Seen<ApprovalsData>>(nothing);
 export const config = signal<Seen<ConfigState>>(nothing);
 export const lab = signal<Seen<LabView>>(nothing);
 export const me = signal<SessionInfo | undefined | 'unknown'>('unknown');
@@ -32,7 +33,7 @@ export const spoken = signal('');
 
 setInterval(() => (now.value = Date.now()), 1000);
 
-const SIGNALS = { fleet, map, releases, runs, line, config, lab };
+const SIGNALS = { fleet, map, releases, runs, line, approvals, config, lab };
 
 function take(v: TopicView): void {
   const target = SIGNALS[v.topic] as unknown as typeof fleet;
@@ -40,6 +41,8 @@ function take(v: TopicView): void {
   const data = v.data === undefined ? old.data : (v.data as unknown as FleetData);
   if (v.topic === 'releases' && v.data !== undefined) announce(v.data as unknown as ReleasesData);
   if (v.topic === 'line' && v.data !== undefined) announceLine(line.value.data, v.data as unknown as LineData);
+  if (v.topic === 'approvals' && v.data !== undefined)
+    announceApprovals(approvals.value.data, v.data as unknown as ApprovalsData);
   target.value = { data, at: v.problem === undefined ? v.at : old.at, problem: v.problem };
   if (v.problem === undefined) skew.value = v.at - Date.now();
 }
@@ -64,6 +67,14 @@ function announceLine(before: LineData | undefined, now: LineData): void {
     if (stateOf(before, p.id) !== p.state) spoken.value = `${p.id}, tw ${p.what} by ${p.by}, ${p.state}`;
   for (const p of before.line)
     if (p.state === 'waits' && stateOf(now, p.id) === undefined) spoken.value = `${p.id}, tw ${p.what}, waits no more`;
+}
+
+function announceApprovals(before: ApprovalsData | undefined, now: ApprovalsData): void {
+  if (before === undefined) return;
+  for (const a of now.approvals)
+    if (before.approvals.find((o) => o.id === a.id)?.state !== a.state)
+      spoken.value =
+        a.state === 'open' ? `${a.requester} asks for approval of tw ${a.what}` : `tw ${a.what} is approved`;
 }
 
 let source: EventSource | undefined;

@@ -1,4 +1,4 @@
-import type { StandingApp, Waiter } from '../../src/commands/index.ts';
+import type { Pending, StandingApp, Waiter } from '../../src/commands/index.ts';
 import type { RunInfo } from '../../src/server/model.ts';
 
 interface Answer {
@@ -57,4 +57,7 @@ export interface RunsData {
 }
 export interface LineData {
   line: Waiter[];
+}
+export interface ApprovalsData {
+  approvals: Pending[];
 }

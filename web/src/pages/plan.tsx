@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import type { Problem } from '../../../src/kernel/index.ts';
 import { look } from '../api.ts';
 import { Act } from '../parts/act.tsx';
+import { Approvals } from '../parts/approvals.tsx';
 import { Card, Mark, Trouble } from '../parts/bits.tsx';
 
 interface PlanData {
@@ -136,6 +137,7 @@ export function PlanPage() {
   return (
     <>
       <h1>Plan</h1>
+      <Approvals />
       <Card title="Clouds, clusters, DNS" wide>
         <div class="buttons">
           <button type="button" class="forward" disabled={asking.value} onClick={() => void ask()}>

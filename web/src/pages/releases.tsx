@@ -108,7 +108,7 @@ function Begin({ app }: { app: StandingApp }) {
           strong
           denied={refused.length === 0 ? undefined : refused.map((x) => `${x.code} ${x.say}`).join('; ')}
           changes={p.members.map((c) => ({ cluster: c, from: p.blue[c] ?? '?', to: p.green }))}
-          onSaid={() => (preview.value = undefined)}
+          onSaid={(s) => s.is !== 'no' && (preview.value = undefined)}
         />
       )}
       {problem.value !== undefined && <Trouble problem={problem.value} />}

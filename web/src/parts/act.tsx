@@ -22,6 +22,10 @@ export interface ActProps {
   /** Why it cannot be done now. */
   denied?: string | undefined;
   strong?: boolean;
+  /** It asks why, and says it with the command. */
+  reason?: boolean;
+  /** It hears that the question is open, and that it is not any more. */
+  onAsk?: (open: boolean) => void;
   /** It hears the answer; else only a refusal is shown. */
   onSaid?: (s: Said) => void;
 }
@@ -67,32 +71,45 @@ interface QuestionProps extends ActProps {
 function Question(p: QuestionProps) {
   const busy = useSignal(false);
   const problem = useSignal<Problem | undefined>(undefined);
-  const send = async (): Promise<void> => {
+  const because = useSignal('');
+  const send = async (e: Event): Promise<void> => {
+    e.preventDefault();
     busy.value = true;
-    const said = await act(p.verb, p.args);
+    const said = await act(p.verb, p.reason === true ? { ...p.args, because: because.value.trim() } : p.args);
     busy.value = false;
     problem.value = said.is === 'no' ? said.problem : undefined;
     if (said.is !== 'no') p.close();
     p.onSaid?.(said);
   };
   return (
-    <>
+    <form onSubmit={(e) => void send(e)}>
       <h2>{p.label}?</h2>
       {p.note !== undefined && <p>{p.note}</p>}
       {p.changes !== undefined && <Changes of={p.changes} />}
       <p class="muted">
         The same in a terminal: <code>{p.command}</code>
       </p>
+      {p.reason === true && (
+        <label class="reason">
+          Why{' '}
+          <input
+            required
+            pattern=".*\S.*"
+            value={because.value}
+            onInput={(e) => (because.value = e.currentTarget.value)}
+          />
+        </label>
+      )}
       {problem.value !== undefined && <Trouble problem={problem.value} />}
       <div class="buttons">
-        <button type="button" class={`${p.tone} strong`} disabled={busy.value} onClick={() => void send()}>
+        <button type="submit" class={`${p.tone} strong`} disabled={busy.value}>
           {busy.value ? 'Sent…' : p.label}
         </button>
         <button type="button" onClick={p.close}>
           Leave it
         </button>
       </div>
-    </>
+    </form>
   );
 }
 
@@ -108,12 +125,15 @@ export function Act(p: ActProps) {
         class={p.strong === true ? `${tone} strong` : tone}
         disabled={denied !== undefined}
         title={denied ?? p.command}
-        onClick={() => dialog.current?.showModal()}
+        onClick={() => {
+          p.onAsk?.(true);
+          dialog.current?.showModal();
+        }}
       >
         {p.label}
       </button>
       {denied !== undefined && <span class="denied">{denied}</span>}
-      <dialog ref={dialog} aria-label={p.label}>
+      <dialog ref={dialog} aria-label={p.label} onClose={() => p.onAsk?.(false)}>
         <Question {...p} tone={tone} close={() => dialog.current?.close()} />
       </dialog>
     </span>

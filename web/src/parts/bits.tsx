@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { Problem, Row, Span, Tone, View } from '../../../src/kernel/index.ts';
+import { go } from '../route.ts';
 import { type Seen, serverNow } from '../store.ts';
 
 const SIGN: Readonly<Record<Tone, string>> = {
@@ -68,6 +69,26 @@ export function Tree({ view }: { view: View }) {
   return <Rows rows={view.rows} />;
 }
 
+/** These leave a question to other persons. */
+const ASKED: ReadonlySet<string> = new Set(['TW6110', 'TW6115']);
+
+/** Leads there, where one of these codes asked somebody. */
+export function ToApprovals({ codes }: { codes: readonly string[] }) {
+  if (!codes.some((c) => ASKED.has(c))) return null;
+  const there = (e: MouseEvent): void => {
+    if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+    e.preventDefault();
+    go('/plan', 'approvals');
+  };
+  return (
+    <p>
+      <a href="/plan" onClick={there}>
+        See who has to agree
+      </a>
+    </p>
+  );
+}
+
 /** A problem as the terminal tells it: code, value, where, innermost cause, fix. */
 export function Trouble({ problem: p }: { problem: Problem }) {
   const where = p.where.map((w) => [w.cluster, w.resource, w.file, w.path].filter(Boolean).join(' ')).filter(Boolean);
@@ -86,6 +107,7 @@ export function Trouble({ problem: p }: { problem: Problem }) {
           {f.say} {f.command !== undefined && <code>{f.command}</code>}
         </div>
       ))}
+      <ToApprovals codes={[p.code]} />
     </div>
   );
 }

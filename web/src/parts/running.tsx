@@ -1,6 +1,6 @@
 import type { RunInfo } from '../../../src/server/model.ts';
 import { runs, serverNow } from '../store.ts';
-import { duration, Mark, Tree } from './bits.tsx';
+import { duration, Mark, ToApprovals, Tree } from './bits.tsx';
 
 const RECENT_MS = 15_000;
 
@@ -31,6 +31,7 @@ export function Running() {
             </span>
           </summary>
           {r.view === null ? <p class="muted">{blank(r)}</p> : <Tree view={r.view} />}
+          <ToApprovals codes={r.problems} />
         </details>
       ))}
     </aside>
