@@ -7,7 +7,7 @@ import { fault, problemOf, within } from '../kernel/index.ts';
 import { checkHost, checkWrite, SECURITY_HEADERS } from './guard.ts';
 import { labHandler } from './lab.ts';
 import { type SessionInfo, TOPICS, type Topic, type TopicView } from './model.ts';
-import { type AppParts, type Env, type Http1, MOST_BYTES, need, problemAnswer } from './parts.ts';
+import { type AppParts, type Env, type Http1, MOST_BYTES, need, problemAnswer, shortBody } from './parts.ts';
 import { routesOf } from './plan.ts';
 import type { WebFile } from './ports.ts';
 import { COOKIE, IDLE_MS } from './session.ts';
@@ -24,11 +24,7 @@ function guards(p: AppParts): (c: Http1, next: Next) => Promise<void> {
     if (c.req.path.startsWith(HOOKS)) return await next();
     const bearer = bearerOf(c);
     const writes = !['GET', 'HEAD'].includes(c.req.method);
-    if (writes) {
-      checkWrite((n) => c.req.header(n), p.allowed, bearer !== undefined);
-      if (Number(c.req.header('content-length') ?? 0) > MOST_BYTES)
-        throw fault('TW8025', { value: 'body', why: [`${MOST_BYTES / 1024} KiB at most`] });
-    }
+    if (writes) checkWrite((n) => c.req.header(n), p.allowed, bearer !== undefined);
     const cookie = getCookie(c, COOKIE);
     c.set('person', p.identity.who(bearer, cookie));
     await next();
@@ -178,6 +174,7 @@ export function createApp(p: AppParts): Hono<Env> {
   const app = new Hono<Env>();
   app.use('*', (c, next) => timed(c, next, p));
   app.use('*', guards(p));
+  app.use('/api/*', shortBody);
   app.use('/api/*', async (c, next) => {
     await next();
     if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store');

@@ -1,4 +1,5 @@
 import type { Context as Http } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { fault, type Problem } from '../kernel/index.ts';
 import type { LookContexts } from './contexts.ts';
 import type { Allowed } from './guard.ts';
@@ -46,6 +47,14 @@ export function problemAnswer(c: Http1, p: Problem, verb = ''): Response {
   const more = status === 429 || status === 503 ? { 'retry-after': '5' } : {};
   return c.body(JSON.stringify(body), status as 400, { 'content-type': 'application/problem+json', ...more });
 }
+
+/** A body of `/api` that is longer is refused before it is read to its end. */
+export const shortBody = bodyLimit({
+  maxSize: MOST_BYTES,
+  onError: () => {
+    throw fault('TW8029', { value: 'body', why: [`${MOST_BYTES / 1024} KiB at most`] });
+  },
+});
 
 /** Signed in with a role that is large enough. Throws TW8020, TW8021. */
 export function need(c: Http1, role: Route['role']): Person {

@@ -71,6 +71,11 @@ export function argsOf(spec: CommandSpec, given: Readonly<Record<string, unknown
 }
 
 const BY_CODE: Readonly<Record<string, number>> = {
+  // What was looked at or agreed to is not what stands now: nothing is wrong with the sign-in.
+  TW2104: 409,
+  TW6115: 409,
+  TW6116: 409,
+  TW7002: 409,
   TW8020: 401,
   TW8021: 403,
   TW8022: 403,
@@ -78,6 +83,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   TW8025: 400,
   TW8026: 404,
   TW8027: 429,
+  TW8029: 413,
 };
 const BY_EXIT: Readonly<Record<number, number>> = {
   [EXIT.usage]: 400,

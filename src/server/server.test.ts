@@ -193,10 +193,8 @@ describe('commands', () => {
     expect(rig.twin.drains).toEqual([]);
   });
 
-  it('a body that is too large or no JSON, a key that is missing, a path that is none', async () => {
+  it('a key that is missing, a path that is none', async () => {
     const headers = await bearer('operate');
-    const big = await post('/commands/drain', { headers, body: { cluster: 'x'.repeat(300_000) } });
-    expect([big.status, await codeOf(big)]).toEqual([400, 'TW8025']);
     const keyless = await post('/commands/drain', { headers, body: { cluster: 'eu' }, key: '' });
     expect(await codeOf(keyless)).toBe('TW8025');
     const lost = await get('/api/v1/commands/serve', headers);

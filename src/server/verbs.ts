@@ -3,7 +3,7 @@ import { fault, type Json } from '../kernel/index.ts';
 import { followLook, followRun, wantsEvents } from './follow.ts';
 import { runsOf } from './machine.ts';
 import type { RunDocument, RunInfo } from './model.ts';
-import { type AppParts, type Http1, MOST_BYTES, need, problemAnswer } from './parts.ts';
+import { type AppParts, type Http1, need, problemAnswer } from './parts.ts';
 import { argsOf, type Route } from './plan.ts';
 import type { Result } from './runs.ts';
 
@@ -19,7 +19,6 @@ function queryOf(c: Http1): Record<string, unknown> {
 /** The arguments as a JSON object. Throws TW8025. */
 export async function bodyOf(c: Http1): Promise<Record<string, unknown>> {
   const text = await c.req.text();
-  if (text.length > MOST_BYTES) throw fault('TW8025', { value: 'body', why: [`${MOST_BYTES / 1024} KiB at most`] });
   if (text.trim() === '') return {};
   let body: unknown;
   try {

@@ -18,6 +18,7 @@ export const TW8 = {
   TW8026: { title: 'there is nothing at this address', kind: 'user', exit: 2 },
   TW8027: { title: 'too many open streams', kind: 'transient', exit: 1 },
   TW8028: { title: 'the process ended before the command did', kind: 'transient', exit: 1 },
+  TW8029: { title: 'the request is too long', kind: 'user', exit: 2 },
   TW8030: { title: 'the server cannot be asked under this address', kind: 'user', exit: 2 },
   TW8031: { title: 'the server cannot be reached', kind: 'transient', exit: 1 },
   TW8032: { title: 'the server serves another fleet', kind: 'user', exit: 2 },
