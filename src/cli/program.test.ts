@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Args, COMMANDS } from '../commands/index.ts';
-import { buildProgram } from './program.ts';
+import { TwError } from '../kernel/index.ts';
+import { buildProgram, type CommanderError, usageFault } from './program.ts';
 
 const argsOf = (...words: string[]): Args => {
   let said: Args | undefined;
@@ -30,5 +31,33 @@ describe('flags', () => {
       for (const flag of spec.args.filter((a) => a.type.is === 'flag'))
         expect(argsOf(...words, `--${kebab(flag.name)}`)[flag.name], `${spec.verb} ${flag.name}`).toBe(true);
     }
+  });
+});
+
+describe('a verb that is none', () => {
+  const meant = (...argv: string[]): (string | undefined)[] => {
+    try {
+      buildProgram(COMMANDS, '0', () => undefined).parse(argv, { from: 'user' });
+    } catch (e) {
+      const error = usageFault(e as CommanderError, argv, COMMANDS);
+      if (error instanceof TwError) return [error.code, ...error.problem.fix.map((f) => f.command)];
+    }
+    throw new Error('it was taken');
+  };
+
+  it.each([
+    ['tw relase shop', 'tw release shop'],
+    ['tw relase shop@v2 --yes', 'tw release shop@v2 --yes'],
+    ['tw sandbx up', 'tw sandbox up'],
+    ['tw sandbox visti --from sao', 'tw sandbox visit --from sao'],
+    ['tw upp', 'tw up'],
+    ['tw frobnicate shop', 'tw --help'],
+  ])('%s: %s', (typed, whole) => {
+    const [code, command] = meant(...typed.split(' ').slice(1));
+    expect([code, command]).toEqual(['TW6001', whole]);
+  });
+
+  it('a word with a space or a quote comes back as one word', () => {
+    expect(meant('drian', 'mtl', '--because', "it's hot")[1]).toBe(String.raw`tw drain mtl --because 'it'\''s hot'`);
   });
 });

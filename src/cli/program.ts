@@ -135,6 +135,10 @@ function groupOf(program: Command, groups: Map<string, Command>, name: string): 
   return group;
 }
 
+/** A word as a shell takes it. */
+const pasted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+
 /** commander's own complaints → TW6001 or TW6002 with the nearest verb. */
 export function usageFault(error: CommanderError, argv: readonly string[], table: readonly CommandSpec[]): Error {
   if (error.code !== 'commander.unknownCommand') {
@@ -147,14 +151,17 @@ export function usageFault(error: CommanderError, argv: readonly string[], table
   const flag = argv.findIndex((a) => a.startsWith('-'));
   const typed = argv.slice(0, flag < 0 ? 2 : Math.min(2, flag));
   const verbs = table.filter((c) => !c.hidden).map((c) => c.verb);
-  const near = nearest(typed.join(' '), verbs) ?? nearest(typed[0] ?? '', verbs);
+  const both = nearest(typed.join(' '), verbs);
+  const near = both ?? nearest(typed[0] ?? '', verbs);
+  // The whole line is ready to paste, not its verb alone.
+  const rest = argv.slice(both === undefined ? 1 : typed.length).map(pasted);
   return fault('TW6001', {
     value: typed.join(' '),
     why: near === undefined ? [] : [`the nearest one is "${near}"`],
     fix: [
       {
         say: near === undefined ? 'See all verbs:' : 'Did you mean',
-        command: near === undefined ? 'tw --help' : `tw ${near}`,
+        command: near === undefined ? 'tw --help' : ['tw', near, ...rest].join(' '),
       },
     ],
   });

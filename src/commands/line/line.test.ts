@@ -92,6 +92,13 @@ describe('the grammar', () => {
     expect([f.value, ...f.why].join('\n')).toContain(why);
   });
 
+  it('a verb that is none: the whole line with the nearest one, ready to send', () => {
+    expect(bad('relase guestbook@v2 because "too slow"').fix).toEqual([
+      { say: 'Did you mean', command: 'release guestbook@v2 because too slow' },
+    ]);
+    expect(bad('audit verfy').fix[0]?.command).toBe('audit verify');
+  });
+
   it('points at the letter that only looks right', () => {
     expect(bad('relеase guestbook@v2').why.slice(1)).toEqual(['relеase guestbook@v2', '   ^']);
   });

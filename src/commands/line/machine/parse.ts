@@ -41,15 +41,9 @@ function unknownVerb(w: Words, g: Grammar): LineFault {
     .slice(0, 2)
     .map((x) => x.text)
     .join(' ');
-  const near =
-    nearest(
-      typed,
-      g.table.map((c) => c.verb),
-    ) ??
-    nearest(
-      w.words[0]?.text ?? '',
-      chatVerbs(g.table).map((c) => c.verb),
-    );
+  const verbs = chatVerbs(g.table).map((c) => c.verb);
+  const both = nearest(typed, verbs);
+  const near = both ?? nearest(w.words[0]?.text ?? '', verbs);
   const here = g.table.find((c) => c.verb === typed || c.verb === w.words[0]?.text);
   if (here !== undefined)
     return {
@@ -58,7 +52,8 @@ function unknownVerb(w: Words, g: Grammar): LineFault {
       why: ['it needs the files or the screen of one machine, or is no business of a room'],
       fix: [{ say: 'In a terminal:', command: `tw ${here.verb} --help` }],
     };
-  const verbs = chatVerbs(g.table).map((c) => c.verb);
+  const rest = w.line.slice(w.words[both === undefined ? 1 : 2]?.at ?? w.line.length).trim();
+  const because = w.because === undefined ? '' : `because ${w.because}`;
   return {
     code: 'TW6001',
     value: typed,
@@ -66,7 +61,10 @@ function unknownVerb(w: Words, g: Grammar): LineFault {
       ...pointed(w.line, w.words[0]?.at ?? 0),
       near === undefined ? `verbs: ${verbs.join(', ')}` : `the nearest one is "${near}"`,
     ],
-    fix: near === undefined ? [] : [{ say: 'Did you mean', command: near }],
+    fix:
+      near === undefined
+        ? []
+        : [{ say: 'Did you mean', command: [near, rest, because].filter((x) => x !== '').join(' ') }],
   };
 }
 
