@@ -185,6 +185,10 @@ export function createApp(p: AppParts): Hono<Env> {
   addApi(app, p);
   addWeb(app, p.web);
   app.notFound((c) => problemAnswer(c, fault('TW8026', { value: c.req.path }).problem));
-  app.onError((error, c) => problemAnswer(c, problemOf(error)));
+  app.onError((error, c) => {
+    const problem = problemOf(error);
+    p.refusals.note(c, problem);
+    return problemAnswer(c, problem);
+  });
   return app;
 }

@@ -1,5 +1,5 @@
 import { type Context, type Invocation, runJournal } from '../commands/index.ts';
-import { fault, type Journal, manualClock, memoryJournal, memoryStore } from '../kernel/index.ts';
+import { fault, type Journal, manualClock, memoryJournal, memoryStore, type Store } from '../kernel/index.ts';
 import { createApp } from './app.ts';
 import { LookContexts } from './contexts.ts';
 import { allowedFor } from './guard.ts';
@@ -7,6 +7,7 @@ import { Hub } from './hub.ts';
 import { Metrics } from './metrics.ts';
 import type { AppParts } from './parts.ts';
 import type { ServerDeps } from './ports.ts';
+import { Refusals } from './refusals.ts';
 import { RunRegistry } from './runs.ts';
 import { identityOf } from './session.ts';
 import { Streams } from './stream.ts';
@@ -42,17 +43,21 @@ export interface Rig {
   twin: FleetTwin;
   parts: AppParts;
   journal: Journal;
+  book: Store;
   stop: AbortController;
   app: ReturnType<typeof createApp>;
 }
 
-function contextOf(dir: string, twin: FleetTwin, journal: Journal): (call: Invocation) => Promise<Context> {
+function contextOf(
+  x: Pick<Rig, 'twin' | 'journal' | 'book'> & { dir: string },
+): (call: Invocation) => Promise<Context> {
+  const { dir, twin, journal, book } = x;
   const context = (run: string | undefined) => ({
     cwd: dir,
     stateDir: dir,
     clock: manualClock(1_000_000),
     journal: () => (run === undefined ? journal : runJournal(journal, run)),
-    book: () => memoryStore(),
+    book: () => book,
     config: async () => twin.config,
     engine: async () => twin.engine,
     sandbox: () => Promise.reject(fault('TW9008')),
@@ -75,6 +80,7 @@ const shut: ServerDeps['lab'] = {
 export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000))): Rig {
   const twin = new FleetTwin();
   const stop = new AbortController();
+  const book = memoryStore();
   let ids = 0;
   const deps: ServerDeps = {
     stateDir: dir,
@@ -82,7 +88,7 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
     clock: manualClock(1_000_000),
     journal,
     newId: () => `run${(ids += 1)}`,
-    engine: contextOf(dir, twin, journal),
+    engine: contextOf({ dir, twin, journal, book }),
     stamp: () => '',
     place: () => 'sandbox',
     config: () => undefined,
@@ -108,9 +114,10 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
     hub,
     contexts,
     streams,
+    refusals: new Refusals({ contexts, clock: deps.clock }),
     metrics: new Metrics({ version: '0.0.0', streams: () => streams.open, offset: () => hub.offset }),
     web: new Map([['/index.html', page]]),
     stopping: stop.signal,
   };
-  return { twin, parts, journal, stop, app: createApp(parts) };
+  return { twin, parts, journal, book, stop, app: createApp(parts) };
 }

@@ -8,6 +8,7 @@ import type { Metrics } from './metrics.ts';
 import type { Person } from './model.ts';
 import { mayAs, type Route, statusOf } from './plan.ts';
 import type { ServerDeps, WebFile } from './ports.ts';
+import type { Refusals } from './refusals.ts';
 import type { RunRegistry } from './runs.ts';
 import type { Identity } from './session.ts';
 import type { Streams } from './stream.ts';
@@ -21,6 +22,7 @@ export interface AppParts {
   hub: Hub;
   contexts: LookContexts;
   streams: Streams;
+  refusals: Refusals;
   metrics: Metrics;
   web: ReadonlyMap<string, WebFile>;
   /** Set when the server ends: nothing new begins. */

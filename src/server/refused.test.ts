@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { records } from '../commands/index.ts';
 import { Shop } from '../commands/release/released.fixtures.ts';
 import { release } from '../commands/release/start.ts';
 import { tokenCreate } from '../commands/tokens.ts';
-import { memoryStore, type Problem } from '../kernel/index.ts';
+import type { manualClock, Problem } from '../kernel/index.ts';
 import { HOST, type Rig, rigIn } from './fixtures.ts';
 
 let dir: string;
@@ -36,11 +37,10 @@ const problem = async (r: Response): Promise<Problem> => ((await r.json()) as { 
 
 /** The commands of this server are done on the clusters of this shop. */
 function served(shop: Shop): void {
-  const book = memoryStore();
   const { engine } = rig.parts.deps;
   rig.parts.deps.engine = async (call) => {
     const { clock, config, engine: shops } = shop.context;
-    return { ...(await engine(call)), clock, config, engine: shops, book: () => book };
+    return { ...(await engine(call)), clock, config, engine: shops };
   };
 }
 const started = (verb: string): number =>
@@ -126,5 +126,54 @@ describe('more than there is room for', () => {
     expect(look.status).toBe(200);
     await all[0]?.body?.cancel();
     await expect.poll(async () => (await open()).status).toBe(200);
+  });
+});
+
+describe('a sign-in that failed, a right that is missing', () => {
+  const audit = async () => {
+    await rig.parts.refusals.settled();
+    return await records(rig.book);
+  };
+  const from = (remoteAddress: string) => ({ incoming: { socket: { remoteAddress } } });
+  const get = async (headers: Record<string, string>, address = '192.0.2.1', path = '/api/v1/session') =>
+    await rig.app.request(path, { headers: { ...HOST, ...headers } }, from(address));
+  const minute = (): void => (rig.parts.deps.clock as ReturnType<typeof manualClock>).advance(60_000);
+
+  it('is in the audit: what was shown, from where, what for; never the token', async () => {
+    const wrong = `twt_${'z'.repeat(40)}`;
+    expect((await get({ authorization: `Bearer ${wrong}` }, '192.0.2.1', `/api/v1/${wrong}`)).status).toBe(401);
+    const page = { ...HOST, origin: 'http://127.0.0.1:4747', 'x-tradewind': '1' };
+    expect((await post('/login', page, { secret: wrong })).status).toBe(401);
+    const { id, headers } = await signIn('look');
+    expect((await post('/commands/drain', headers, { cluster: 'eu' })).status).toBe(403);
+    const all = await audit();
+    expect(all.map((r) => [r.what, r.door, r.account, r.data])).toMatchObject([
+      ['refused', 'http', 'http', { code: 'TW8020', from: '192.0.2.1', shown: 'token' }],
+      ['refused', 'http', 'http', { code: 'TW8020', shown: 'code or token', method: 'POST', path: '/api/v1/login' }],
+      ['refused', 'http', `http:${id}`, { code: 'TW8021', name: 'look', role: 'look', path: '/api/v1/commands/drain' }],
+    ]);
+    expect(JSON.stringify(all)).not.toContain(wrong);
+    expect(JSON.stringify(all)).not.toContain(headers.authorization.slice('Bearer '.length));
+  });
+
+  it('once a minute of each source, with how many were left out; a page without a sign-in is none', async () => {
+    for (let i = 0; i < 50; i++) await get({ authorization: 'Bearer twt_x' });
+    await get({ authorization: 'Bearer twt_x' }, '192.0.2.2');
+    await get({});
+    minute();
+    await get({ authorization: 'Bearer twt_x' });
+    expect((await audit()).map((r) => r.data)).toMatchObject([
+      { from: '192.0.2.1', more: 0 },
+      { from: '192.0.2.2', more: 0 },
+      { from: '192.0.2.1', more: 49 },
+    ]);
+  });
+
+  it('of a crowd of sources a hundred a minute', async () => {
+    for (let i = 0; i < 150; i++) await get({ authorization: 'Bearer twt_x' }, `2001:db8::${i}`);
+    expect(await audit()).toHaveLength(100);
+    minute();
+    await get({ authorization: 'Bearer twt_x' }, '2001:db8::149');
+    expect(await audit()).toHaveLength(101);
   });
 });

@@ -7,6 +7,7 @@ import { allowedFor } from './guard.ts';
 import { Hub } from './hub.ts';
 import { Metrics } from './metrics.ts';
 import type { ServerDeps } from './ports.ts';
+import { Refusals } from './refusals.ts';
 import { RunRegistry } from './runs.ts';
 import { identityOf } from './session.ts';
 import { Streams } from './stream.ts';
@@ -92,6 +93,7 @@ async function partsOf(deps: ServerDeps, stopping: AbortSignal) {
     hub,
     contexts,
     streams,
+    refusals: new Refusals({ contexts, clock: deps.clock }),
     metrics,
     web,
     stopping,
@@ -126,6 +128,7 @@ export async function serve(
     gone();
     await stopped(server);
     await follow;
+    await parts.refusals.settled();
     await parts.contexts.close();
   }
 }

@@ -1,0 +1,82 @@
+import { record, redactorOf } from '../commands/index.ts';
+import type { Clock, Json, Problem } from '../kernel/index.ts';
+import type { LookContexts } from './contexts.ts';
+import type { Http1 } from './parts.ts';
+
+/** Who asks in a loop is written down once in so long. Milliseconds. */
+const QUIET_MS = 60_000;
+/** So many sources are told apart in that time; of more nothing is kept. */
+const MOST_SOURCES = 100;
+const MOST_PATH = 120;
+
+/** Address that the connection comes from: behind a proxy it is the proxy's. */
+function sourceOf(c: Http1): string {
+  const { incoming } = (c.env ?? {}) as { incoming?: { socket: { remoteAddress?: string } } };
+  return incoming?.socket.remoteAddress ?? 'unknown';
+}
+
+/** What was shown for a sign-in, never its value; undefined: nobody tried to be somebody. */
+function shownBy(c: Http1): string | undefined {
+  if (c.req.header('authorization') !== undefined) return 'token';
+  if (c.req.path === '/api/v1/login') return 'code or token';
+  return c.req.header('cookie') === undefined ? undefined : 'cookie';
+}
+
+/** Sign-ins that failed and rights that were missing, in the audit. */
+export class Refusals {
+  readonly #x: { contexts: LookContexts; clock: Clock };
+  readonly #seen = new Map<string, { at: number; more: number }>();
+  #writing: Promise<void> = Promise.resolve();
+  constructor(x: { contexts: LookContexts; clock: Clock }) {
+    this.#x = x;
+  }
+
+  /** Writes down a TW8020 or TW8021, behind the back of the one who asks: the answer does not wait for it. */
+  note(c: Http1, { code, why }: Problem): void {
+    const person = c.get('person');
+    const shown = shownBy(c);
+    if (code !== 'TW8021' && (code !== 'TW8020' || shown === undefined)) return;
+    const from = sourceOf(c);
+    const more = this.#heldBack(`${code} ${from} ${person?.id ?? ''}`);
+    if (more === undefined) return;
+    const who = person === undefined ? {} : { name: person.name, role: person.role };
+    const data = { code, why: [...why], from, shown: shown ?? null, method: c.req.method, ...who, more };
+    const said = { actor: person?.id ?? '', path: c.req.path, data };
+    this.#writing = this.#writing.then(() => this.#write(said).catch(() => undefined));
+  }
+
+  /** Resolves when all that was noted is written. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
+  /** How many of its kind were left out since the last one that was written; undefined: this one is left out too. */
+  #heldBack(key: string): number | undefined {
+    const now = this.#x.clock.now();
+    const old = this.#seen.get(key);
+    if (old !== undefined && now - old.at < QUIET_MS) {
+      old.more += 1;
+      return undefined;
+    }
+    if (old === undefined && this.#seen.size >= MOST_SOURCES)
+      for (const [k, { at }] of this.#seen) if (now - at >= QUIET_MS) this.#seen.delete(k);
+    if (old === undefined && this.#seen.size >= MOST_SOURCES) return undefined;
+    this.#seen.set(key, { at: now, more: 0 });
+    return old?.more ?? 0;
+  }
+
+  async #write({ actor, path, data }: { actor: string; path: string; data: Readonly<Record<string, Json>> }) {
+    const context = await this.#x.contexts.get();
+    const { text } = await redactorOf(context);
+    const caller = { door: 'http', identity: { platform: 'http', tenant: '', actor } };
+    const at = this.#x.clock.now();
+    await record(context.book(), {
+      at,
+      what: 'refused',
+      person: null,
+      caller,
+      command: 'sign-in',
+      data: { ...data, path: text(path).slice(0, MOST_PATH) },
+    });
+  }
+}
