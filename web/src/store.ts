@@ -23,6 +23,10 @@ export const config = signal<Seen<ConfigState>>(nothing);
 export const lab = signal<Seen<LabView>>(nothing);
 export const me = signal<SessionInfo | undefined | 'unknown'>('unknown');
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting');
+/** Why nothing can be changed now: what is on the screen may be old, and nobody would answer. */
+export const offline = computed(() =>
+  connection.value === 'lost' ? 'the server does not answer; this page comes back by itself' : undefined,
+);
 /** Moves once a second, for everything that shows an age. */
 const now = signal(Date.now());
 /** Difference to the server's clock: ages are told in its time. Milliseconds. */

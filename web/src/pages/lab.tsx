@@ -5,7 +5,7 @@ import type { Problem } from '../../../src/kernel/index.ts';
 import { inLab } from '../api.ts';
 import { Card, Trouble, timeOf, Waiting } from '../parts/bits.tsx';
 import { LabCard } from '../parts/lab-card.tsx';
-import { lab, me, releases } from '../store.ts';
+import { lab, me, offline, releases } from '../store.ts';
 import './lab.css';
 
 const SWITCHES: readonly (readonly [keyof LabSwitches, name: string, means: string])[] = [
@@ -28,7 +28,8 @@ function examples(): string[] {
 }
 
 /** Only whoever owns the project's files plays persons. */
-const mayPlay = (): boolean => typeof me.value === 'object' && me.value.name === 'local';
+const isHere = (): boolean => typeof me.value === 'object' && me.value.name === 'local';
+const mayPlay = (): boolean => isHere() && offline.value === undefined;
 
 function Switches({ of, refused }: { of: LabSwitches; refused: number }) {
   const problem = useSignal<Problem | undefined>(undefined);
@@ -169,7 +170,7 @@ export function Lab() {
         One room, several persons, all of them played by you. What begins with <code>/tw</code> is a command; a button
         types a line for whoever presses it. Rights and approvals hold as in every other chat.
       </p>
-      {!mayPlay() && <p class="why">This sign-in may look only: persons are played on the machine of the project.</p>}
+      {!isHere() && <p class="why">This sign-in may look only: persons are played on the machine of the project.</p>}
       {view === undefined ? (
         seen.problem === undefined ? (
           <Waiting seen={seen} />

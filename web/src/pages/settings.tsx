@@ -4,7 +4,7 @@ import type { Problem } from '../../../src/kernel/index.ts';
 import { act, look, signOut } from '../api.ts';
 import { Act } from '../parts/act.tsx';
 import { Card, Mark, Trouble } from '../parts/bits.tsx';
-import { me, refreshMe, serverNow } from '../store.ts';
+import { me, offline, refreshMe, serverNow } from '../store.ts';
 
 interface Token {
   id: string;
@@ -42,7 +42,9 @@ function NewToken({ done }: { done: () => void }) {
           ))}
         </select>
       </label>
-      <button type="submit">Make a token</button>
+      <button type="submit" disabled={offline.value !== undefined} title={offline.value}>
+        Make a token
+      </button>
       {made.value?.token !== undefined && (
         <p class="secret" role="status">
           Shown once: <code>{made.value.token}</code>

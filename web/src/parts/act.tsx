@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { Problem } from '../../../src/kernel/index.ts';
 import { type Args, act, type Said } from '../api.ts';
-import { me } from '../store.ts';
+import { me, offline } from '../store.ts';
 import { Trouble } from './bits.tsx';
 
 export interface Change {
@@ -101,8 +101,9 @@ function Question(p: QuestionProps) {
         </label>
       )}
       {problem.value !== undefined && <Trouble problem={problem.value} />}
+      {offline.value !== undefined && <p class="why">{offline.value}</p>}
       <div class="buttons">
-        <button type="submit" class={`${p.tone} strong`} disabled={busy.value}>
+        <button type="submit" class={`${p.tone} strong`} disabled={busy.value || offline.value !== undefined}>
           {busy.value ? 'Sent…' : p.label}
         </button>
         <button type="button" onClick={p.close}>
@@ -116,7 +117,7 @@ function Question(p: QuestionProps) {
 /** A button with its question: two presses, no typing. */
 export function Act(p: ActProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const denied = p.denied ?? missingRole(p.kind);
+  const denied = offline.value ?? p.denied ?? missingRole(p.kind);
   const tone = p.kind === 'safe' ? 'safe' : 'forward';
   return (
     <span class="act">
