@@ -229,8 +229,9 @@ function closedReader(error: NodeJS.ErrnoException): void {
 
 async function failed(error: unknown, argv: readonly string[], style: Style): Promise<void> {
   const problem = problemOf(error);
-  if (!(error instanceof TwError) && process.env['TW_DEBUG'] !== undefined)
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  const bug = error instanceof TwError && problem.kind === 'bug' ? error.cause : error;
+  if (!(bug instanceof TwError) && process.env['TW_DEBUG'] !== undefined)
+    process.stderr.write(`${bug instanceof Error ? bug.stack : String(bug)}\n`);
   await print(problem, argv[0] ?? '', argv, style);
   if (process.exitCode === undefined || process.exitCode === 0) process.exitCode = problem.exit;
 }

@@ -12,6 +12,8 @@ import {
   memoryJournal,
   memoryStore,
   openJournal,
+  problemOf,
+  type TwError,
 } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import { redactor } from './redact.ts';
@@ -131,6 +133,21 @@ describe('run log', () => {
       return fail();
     };
     await expect(logged(c, { verb: 'up', args: {} }, broken)).rejects.toThrow(/TW6201/);
+  });
+
+  it('a bug of ours names its run and the file of it, thrown or told; another failure stays as it is', async () => {
+    const bug = (): Promise<never> => Promise.reject(new TypeError('x is not a function'));
+    const where = [{ resource: 'run R1', file: join(dir, 'journal.db') }];
+    const fix = [{ command: 'tw report --run R1' }];
+    const thrown = (await logged(context(), { verb: 'up', args: {} }, bug).catch((e: unknown) => e)) as TwError;
+    expect(thrown.problem).toMatchObject({ code: 'TW8999', where, fix });
+    expect(String(thrown.cause)).toContain('x is not a function');
+    const problem = problemOf(new TypeError('y'));
+    const ended = await logged(context('R2'), { verb: 'up', args: {} }, async () => ({ ...done, problem }));
+    expect(ended.problem).toMatchObject({ code: 'TW8999', fix: [{ command: 'tw report --run R2' }] });
+    const own = fault('TW6201');
+    expect(await logged(context(), { verb: 'up', args: {} }, () => Promise.reject(own)).catch((e) => e)).toBe(own);
+    expect((await bundle({ run: 'R1' })).text).toContain('TW8999');
   });
 
   it('a folder that is no project gets no journal', async () => {

@@ -1,5 +1,16 @@
 import { existsSync } from 'node:fs';
-import { type Fact, type Journal, type Json, problemOf, thisProcess, toJson } from '../kernel/index.ts';
+import { join } from 'node:path';
+import {
+  type Fact,
+  JOURNAL_FILE,
+  type Journal,
+  type Json,
+  type Problem,
+  problemOf,
+  TwError,
+  thisProcess,
+  toJson,
+} from '../kernel/index.ts';
 import { terminal } from './access/persons.ts';
 import { byOf } from './by.ts';
 import type { Context, Invocation } from './context.ts';
@@ -24,18 +35,26 @@ async function isProject(c: Context): Promise<boolean> {
 }
 
 /** What touches this machine alone is done also where the journal cannot be used: clearing away is the way out. */
-function appender(c: Context, free: boolean): (f: Parameters<Journal['append']>[0]) => void {
-  if (!free) return (f) => void c.journal().append(f);
+function appender(c: Context, free: boolean): (f: Parameters<Journal['append']>[0]) => Fact | undefined {
+  if (!free) return (f) => c.journal().append(f);
   return (f) => {
     try {
-      c.journal().append(f);
+      return c.journal().append(f);
     } catch {
-      // not recorded
+      return undefined;
     }
   };
 }
 
 const senderOf = (c: Context, { from = terminal() }: Invocation) => ({ by: byOf(c), door: from.door });
+
+/** A bug of ours names the run that it ended and the file that has all of it; any other problem is as it was. */
+function located(problem: Problem, run: string | undefined, stateDir: string): Problem {
+  if (problem.kind !== 'bug' || run === undefined) return problem;
+  const where = [...problem.where, { resource: `run ${run}`, file: join(stateDir, JOURNAL_FILE) }];
+  const fix = problem.fix.map((f) => (f.command === 'tw report' ? { ...f, command: `tw report --run ${run}` } : f));
+  return { ...problem, where, fix };
+}
 
 /** Writes start and end of a run: arguments without secrets, exit code, codes of the problems. */
 export async function logged(c: Context, call: Invocation, work: () => Promise<Outcome>): Promise<Outcome> {
@@ -43,7 +62,10 @@ export async function logged(c: Context, call: Invocation, work: () => Promise<O
   const since = c.clock.monotonic();
   const append = appender(c, specOf(call.verb).free === true);
   const args = (await redactorOf(c)).json(toJson(call.args));
-  append({ kind: 'command.start', data: { verb: call.verb, args, ...thisProcess(), ...senderOf(c, call) } });
+  const begun = append({
+    kind: 'command.start',
+    data: { verb: call.verb, args, ...thisProcess(), ...senderOf(c, call) },
+  });
   const end = (exit: number, codes: readonly string[]): void => {
     const data: Json = { verb: call.verb, exit, problems: [...codes], ms: Math.round(c.clock.monotonic() - since) };
     append({ kind: 'command.end', data });
@@ -58,12 +80,13 @@ export async function logged(c: Context, call: Invocation, work: () => Promise<O
     } catch {
       // The failure of the verb is what matters; a journal that fails too may be its cause.
     }
-    throw error;
+    throw problem.kind === 'bug' ? new TwError(located(problem, begun?.run, c.stateDir), error) : error;
   }
   const problems = [...(outcome.problem === undefined ? [] : [outcome.problem]), ...(outcome.warnings ?? [])];
   end(
     outcome.exit ?? outcome.problem?.exit ?? 0,
     problems.map((p) => p.code),
   );
-  return outcome;
+  if (outcome.problem === undefined) return outcome;
+  return { ...outcome, problem: located(outcome.problem, begun?.run, c.stateDir) };
 }

@@ -4,7 +4,7 @@ import { ulid } from 'ulid';
 import { type Context, type Engine, type Invocation, isRun, runJournal, type SandboxDoor } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Place } from '../infra/index.ts';
-import { fault, type Journal, openJournal, openStore, type Store, systemClock } from '../kernel/index.ts';
+import { fault, JOURNAL_FILE, type Journal, openJournal, openStore, type Store, systemClock } from '../kernel/index.ts';
 import type { Known } from '../traffic/index.ts';
 import { configPath, readProject, rememberProject, sandboxDir, stateDirOf } from './place.ts';
 import type { Ways } from './server-pod/door.ts';
@@ -35,7 +35,7 @@ async function engineOf(c: Context, place: 'sandbox' | 'real'): Promise<Engine> 
 }
 
 function opened(stateDir: string, run: string | undefined): Journal {
-  const journal = openJournal(join(stateDir, 'journal.db'));
+  const journal = openJournal(join(stateDir, JOURNAL_FILE));
   return run === undefined ? journal : runJournal(journal, run);
 }
 
@@ -64,7 +64,7 @@ export function contextOf(call: Invocation, read?: () => Promise<Config>): Conte
     stateDir,
     clock: systemClock,
     journal: () => (journal ??= opened(stateDir, run)),
-    book: () => (book ??= openStore(join(stateDir, 'journal.db'))),
+    book: () => (book ??= openStore(join(stateDir, JOURNAL_FILE))),
     config: () =>
       (config ??=
         read?.() ??

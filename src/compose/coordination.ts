@@ -23,7 +23,7 @@ import {
 } from '../coordination/index.ts';
 import { type FleetApp, type KubeApi, placedOn } from '../fleet/index.ts';
 import { type FleetCa, knownCa, type Outputs, openFleetCa } from '../infra/index.ts';
-import { type Clock, type ClusterName, fault, openStore, type Store } from '../kernel/index.ts';
+import { type Clock, type ClusterName, fault, JOURNAL_FILE, openStore, type Store } from '../kernel/index.ts';
 import type { EtcdAdmin, EtcdEndpoint, EtcdOptions } from '../kernel/store-etcd/index.ts';
 import { type Certificate, certificateIn, certificateOf, type Issuer, secretIn } from './certificates.ts';
 import { planRecover, type RecoverParts, recoverStore } from './coordination-recover.ts';
@@ -120,7 +120,7 @@ async function optionsOf(w: CoordinationWiring): Promise<EtcdOptions> {
 
 /** Where this fleet agrees: the file of this folder, or etcd. */
 export function fleetStore(w: CoordinationWiring): Store {
-  if (w.config.coordination === undefined) return openStore(join(w.stateDir, 'journal.db'));
+  if (w.config.coordination === undefined) return openStore(join(w.stateDir, JOURNAL_FILE));
   return laterStore(async () => new (await etcd()).EtcdStore(await optionsOf(w)));
 }
 

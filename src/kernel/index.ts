@@ -15,7 +15,15 @@ export {
 } from './errors/fault.ts';
 export { changeFile, createFile, madeOnce, readFile, replaceFile } from './files.ts';
 export { estimatedRtt, km, type LatLon } from './geo.ts';
-export { type Entry, type Fact, type Journal, type JournalQuery, memoryJournal, openJournal } from './journal.ts';
+export {
+  type Entry,
+  type Fact,
+  JOURNAL_FILE,
+  type Journal,
+  type JournalQuery,
+  memoryJournal,
+  openJournal,
+} from './journal.ts';
 export { canonical, digest, type Json, own, toJson } from './json.ts';
 export { type Cloud, type ClusterName, LABEL_PREFIX } from './names.ts';
 export { type ProcessId, processStat, startOf, stillRuns, thisProcess } from './process.ts';

@@ -116,6 +116,9 @@ function openDatabase(path: string): ReturnType<typeof openOrLook> {
   }
 }
 
+/** Its name in the folder of a project. */
+export const JOURNAL_FILE = 'journal.db';
+
 /**
  * The journal of one project: a SQLite file that several processes may share. Throws TW1010; where an existing
  * one can only be read, `append` does.

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import tar from 'tar-fs';
+import { JOURNAL_FILE } from '../../kernel/index.ts';
 
 /** The files of one project: what decides for a fleet. */
 export interface Folder {
@@ -12,8 +13,6 @@ export interface Folder {
   /** One folder per root of terraform. */
   rootsDir: string;
 }
-
-const JOURNAL = 'journal.db';
 const ROOTS = 'roots';
 
 /** Of this machine, of this process, or made anew from the rest. */
@@ -31,7 +30,7 @@ const STAYS: ReadonlySet<string> = new Set([
     'project.json',
   ],
   ...['server.json', 'kubeconfig', 'kubeconfig.credentials.json', ROOTS],
-  ...[JOURNAL, `${JOURNAL}-wal`, `${JOURNAL}-shm`],
+  ...[JOURNAL_FILE, `${JOURNAL_FILE}-wal`, `${JOURNAL_FILE}-shm`],
 ]);
 
 /** A whole copy of a database that is open, also by others. Throws what SQLite says. */
@@ -54,7 +53,8 @@ const list = (dir: string): string[] => {
 };
 
 /** Whether this folder has anything that decides: a journal, or a root of terraform. */
-export const holdsFiles = (f: Folder): boolean => list(f.stateDir).includes(JOURNAL) || list(f.rootsDir).length > 0;
+export const holdsFiles = (f: Folder): boolean =>
+  list(f.stateDir).includes(JOURNAL_FILE) || list(f.rootsDir).length > 0;
 
 type Pack = ReturnType<typeof tar.pack>;
 
@@ -80,7 +80,7 @@ export function packFiles(f: Folder): Readable {
   const scratch = mkdtempSync(join(f.stateDir, '.pack-'));
   const pack = tar.pack(scratch, { entries: [], finalize: false });
   const fill = async (): Promise<void> => {
-    if (list(f.stateDir).includes(JOURNAL)) copyOf(join(f.stateDir, JOURNAL), join(scratch, JOURNAL));
+    if (list(f.stateDir).includes(JOURNAL_FILE)) copyOf(join(f.stateDir, JOURNAL_FILE), join(scratch, JOURNAL_FILE));
     const entries = list(f.stateDir).filter((n) => !STAYS.has(n) && !n.startsWith('.pack-'));
     await add(pack, { dir: scratch, entries: list(scratch), under: '' });
     await add(pack, { dir: f.stateDir, entries, under: '' });
@@ -109,15 +109,15 @@ function move(from: string, to: string): void {
  * SQLite: whoever has it open, this process too, goes on with the new one. Throws what SQLite or the file system says.
  */
 export async function settleFiles(incoming: string, f: Folder, old: string): Promise<void> {
-  for (const name of list(incoming).filter((n) => n !== JOURNAL)) {
+  for (const name of list(incoming).filter((n) => n !== JOURNAL_FILE)) {
     const to = name === ROOTS ? f.rootsDir : join(f.stateDir, name);
     if (existsSync(to)) move(to, join(old, name));
     move(join(incoming, name), to);
   }
-  if (!list(incoming).includes(JOURNAL)) return;
-  const journal = join(f.stateDir, JOURNAL);
-  if (existsSync(journal)) copyOf(journal, join(old, JOURNAL));
-  const db = new DatabaseSync(join(incoming, JOURNAL), { readOnly: true });
+  if (!list(incoming).includes(JOURNAL_FILE)) return;
+  const journal = join(f.stateDir, JOURNAL_FILE);
+  if (existsSync(journal)) copyOf(journal, join(old, JOURNAL_FILE));
+  const db = new DatabaseSync(join(incoming, JOURNAL_FILE), { readOnly: true });
   try {
     await backup(db, journal);
   } finally {
