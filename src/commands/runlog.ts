@@ -56,6 +56,8 @@ function located(problem: Problem, run: string | undefined, stateDir: string): P
   return { ...problem, where, fix };
 }
 
+const codesOf = (all: readonly Problem[]): string[] => all.map((p) => p.code);
+
 /** Writes start and end of a run: arguments without secrets, exit code, codes of the problems. */
 export async function logged(c: Context, call: Invocation, work: () => Promise<Outcome>): Promise<Outcome> {
   if (!(await isProject(c))) return await work();
@@ -70,6 +72,7 @@ export async function logged(c: Context, call: Invocation, work: () => Promise<O
     const data: Json = { verb: call.verb, exit, problems: [...codes], ms: Math.round(c.clock.monotonic() - since) };
     append({ kind: 'command.end', data });
   };
+  const found = (p: Problem): Problem => located(p, begun?.run, c.stateDir);
   let outcome: Outcome;
   try {
     outcome = await work();
@@ -80,13 +83,14 @@ export async function logged(c: Context, call: Invocation, work: () => Promise<O
     } catch {
       // The failure of the verb is what matters; a journal that fails too may be its cause.
     }
-    throw problem.kind === 'bug' ? new TwError(located(problem, begun?.run, c.stateDir), error) : error;
+    throw problem.kind === 'bug' ? new TwError(found(problem), error) : error;
   }
-  const problems = [...(outcome.problem === undefined ? [] : [outcome.problem]), ...(outcome.warnings ?? [])];
-  end(
-    outcome.exit ?? outcome.problem?.exit ?? 0,
-    problems.map((p) => p.code),
-  );
-  if (outcome.problem === undefined) return outcome;
-  return { ...outcome, problem: located(outcome.problem, begun?.run, c.stateDir) };
+  const { problem, warnings = [] } = outcome;
+  const exit = outcome.exit ?? problem?.exit ?? 0;
+  if (problem === undefined) {
+    end(exit, codesOf(warnings));
+    return outcome;
+  }
+  end(exit, codesOf([problem, ...warnings]));
+  return { ...outcome, problem: found(problem) };
 }

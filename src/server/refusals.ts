@@ -15,11 +15,17 @@ function sourceOf(c: Http1): string {
   return incoming?.socket.remoteAddress ?? 'unknown';
 }
 
-/** What was shown for a sign-in, never its value; undefined: nobody tried to be somebody. */
-function shownBy(c: Http1): string | undefined {
+/** What was shown for a sign-in, never its value; null: nobody tried to be somebody. */
+function shownBy(c: Http1): string | null {
   if (c.req.header('authorization') !== undefined) return 'token';
   if (c.req.path === '/api/v1/login') return 'code or token';
-  return c.req.header('cookie') === undefined ? undefined : 'cookie';
+  return c.req.header('cookie') === undefined ? null : 'cookie';
+}
+
+/** Who asks, as far as it is known. */
+function whoOf(c: Http1): { id: string; name?: string; role?: string } {
+  const person = c.get('person');
+  return person === undefined ? { id: '' } : { id: person.id, name: person.name, role: person.role };
 }
 
 /** Sign-ins that failed and rights that were missing, in the audit. */
@@ -33,15 +39,15 @@ export class Refusals {
 
   /** Writes down a TW8020 or TW8021, behind the back of the one who asks: the answer does not wait for it. */
   note(c: Http1, { code, why }: Problem): void {
-    const person = c.get('person');
     const shown = shownBy(c);
-    if (code !== 'TW8021' && (code !== 'TW8020' || shown === undefined)) return;
+    const counts = code === 'TW8021' || (code === 'TW8020' && shown !== null);
+    if (!counts) return;
+    const { id, ...who } = whoOf(c);
     const from = sourceOf(c);
-    const more = this.#heldBack(`${code} ${from} ${person?.id ?? ''}`);
+    const more = this.#heldBack(`${code} ${from} ${id}`);
     if (more === undefined) return;
-    const who = person === undefined ? {} : { name: person.name, role: person.role };
-    const data = { code, why: [...why], from, shown: shown ?? null, method: c.req.method, ...who, more };
-    const said = { actor: person?.id ?? '', path: c.req.path, data };
+    const data = { code, why: [...why], from, shown, method: c.req.method, ...who, more };
+    const said = { actor: id, path: c.req.path, data };
     this.#writing = this.#writing.then(() => this.#write(said).catch(() => undefined));
   }
 
@@ -54,15 +60,20 @@ export class Refusals {
   #heldBack(key: string): number | undefined {
     const now = this.#x.clock.now();
     const old = this.#seen.get(key);
-    if (old !== undefined && now - old.at < QUIET_MS) {
+    if (old === undefined) {
+      if (!this.#hasRoom(now)) return undefined;
+    } else if (now - old.at < QUIET_MS) {
       old.more += 1;
       return undefined;
     }
-    if (old === undefined && this.#seen.size >= MOST_SOURCES)
-      for (const [k, { at }] of this.#seen) if (now - at >= QUIET_MS) this.#seen.delete(k);
-    if (old === undefined && this.#seen.size >= MOST_SOURCES) return undefined;
     this.#seen.set(key, { at: now, more: 0 });
     return old?.more ?? 0;
+  }
+
+  #hasRoom(now: number): boolean {
+    if (this.#seen.size >= MOST_SOURCES)
+      for (const [k, { at }] of this.#seen) if (now - at >= QUIET_MS) this.#seen.delete(k);
+    return this.#seen.size < MOST_SOURCES;
   }
 
   async #write({ actor, path, data }: { actor: string; path: string; data: Readonly<Record<string, Json>> }) {

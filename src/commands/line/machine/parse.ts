@@ -36,15 +36,21 @@ interface Rest {
   free: { text: string; at: number }[];
 }
 
+/** The verb that was probably meant, and the whole line with it, ready to send. */
+function meant(w: Words, verbs: readonly string[]): { verb: string; line: string } | undefined {
+  const [first, second, third] = w.words;
+  const both = second === undefined ? undefined : nearest(`${first?.text} ${second.text}`, verbs);
+  const verb = both ?? nearest(first?.text ?? '', verbs);
+  if (verb === undefined) return undefined;
+  const rest = both === undefined ? second : third;
+  const after = rest === undefined ? '' : ` ${w.line.slice(rest.at).trim()}`;
+  return { verb, line: `${verb}${after}${w.because === undefined ? '' : ` because ${w.because}`}` };
+}
+
 function unknownVerb(w: Words, g: Grammar): LineFault {
-  const typed = w.words
-    .slice(0, 2)
-    .map((x) => x.text)
-    .join(' ');
-  const verbs = chatVerbs(g.table).map((c) => c.verb);
-  const both = nearest(typed, verbs);
-  const near = both ?? nearest(w.words[0]?.text ?? '', verbs);
-  const here = g.table.find((c) => c.verb === typed || c.verb === w.words[0]?.text);
+  const words = w.words.slice(0, 2).map((x) => x.text);
+  const typed = words.join(' ');
+  const here = g.table.find((c) => c.verb === typed || c.verb === words[0]);
   if (here !== undefined)
     return {
       code: 'TW6102',
@@ -52,19 +58,16 @@ function unknownVerb(w: Words, g: Grammar): LineFault {
       why: ['it needs the files or the screen of one machine, or is no business of a room'],
       fix: [{ say: 'In a terminal:', command: `tw ${here.verb} --help` }],
     };
-  const rest = w.line.slice(w.words[both === undefined ? 1 : 2]?.at ?? w.line.length).trim();
-  const because = w.because === undefined ? '' : `because ${w.because}`;
+  const verbs = chatVerbs(g.table).map((c) => c.verb);
+  const near = meant(w, verbs);
   return {
     code: 'TW6001',
     value: typed,
     why: [
       ...pointed(w.line, w.words[0]?.at ?? 0),
-      near === undefined ? `verbs: ${verbs.join(', ')}` : `the nearest one is "${near}"`,
+      near === undefined ? `verbs: ${verbs.join(', ')}` : `the nearest one is "${near.verb}"`,
     ],
-    fix:
-      near === undefined
-        ? []
-        : [{ say: 'Did you mean', command: [near, rest, because].filter((x) => x !== '').join(' ') }],
+    fix: near === undefined ? [] : [{ say: 'Did you mean', command: near.line }],
   };
 }
 
