@@ -74,6 +74,14 @@ describe('what was approved', () => {
     expect(shop.live()).toEqual(['v3', 'v3', 'v3']);
   });
 
+  it('a plan that was named and is not the one of now is a conflict, and nothing is done', async () => {
+    const shop = await new Shop().stand();
+    served(shop);
+    const { headers } = await signIn('operate');
+    const r = await post('/commands/release', headers, { target: 'shop@v2', plan: 'r-000000000000' });
+    expect([r.status, (await problem(r)).code, shop.live()]).toEqual([409, 'TW7002', ['v1', 'v1', 'v1']]);
+  });
+
   it('too late is a conflict, and nothing is done', async () => {
     const { shop, agree } = await asked();
     await shop.clock.sleep(61_000);
