@@ -8,7 +8,9 @@ const given = {
   ack: z
     .enum(['quorum', 'local'])
     .optional()
-    .describe(`${shared} quorum: a write is answered once another cloud has it too; local: at once. Default: quorum.`),
+    .describe(
+      `${shared} quorum: a write is answered once another cloud has it too; local: at once, with active-active only. Default: quorum.`,
+    ),
   home: z
     .string()
     .optional()
@@ -16,9 +18,14 @@ const given = {
       'Only for single-writer. Cluster that takes the writes, or auto: where writes are fastest for the users. Default: auto.',
     ),
   read: z
-    .enum(['local', 'primary'])
+    .enum(['local'], {
+      error: (issue) =>
+        issue.input === 'primary'
+          ? 'primary is not known to this version: leave it out, and read what must be new through services.write'
+          : undefined,
+    })
     .optional()
-    .describe(`${shared} local: reads are answered in their own cluster; primary: at home. Default: local.`),
+    .describe(`${shared} local: reads are answered in their own cluster. Default: local.`),
   persist: z
     .boolean()
     .optional()
@@ -58,6 +65,9 @@ const given = {
     .describe(`${shared} How long a write waits while there is no home. Default: the printed failover time and 1 s.`),
 };
 
+const NO_LOCAL =
+  'local is not known to this version with mode single-writer, whose writes wait for another cloud: say quorum, or leave it out';
+
 /** The state of one app. */
 export const stateSchema = z
   .strictObject({
@@ -73,6 +83,8 @@ export const stateSchema = z
     const idle = v.mode === 'isolated' ? Object.keys(given) : v.mode === 'active-active' ? ['home'] : [];
     for (const key of idle.filter((k) => v[k as keyof typeof v] !== undefined))
       ctx.addIssue({ code: 'custom', path: [key], message: `means nothing with mode ${v.mode}` });
+    if (v.mode === 'single-writer' && v.ack === 'local')
+      ctx.addIssue({ code: 'custom', path: ['ack'], message: NO_LOCAL });
   })
   .transform((v) => {
     if (v.mode === 'isolated') return { mode: v.mode };

@@ -37,6 +37,19 @@ describe('state', () => {
     ]);
   });
 
+  it('a confirmation or a read that this version does not have is refused, not passed over', () => {
+    expect(faults({ mode: 'single-writer', ack: 'local' })).toEqual([
+      'ack: local is not known to this version with mode single-writer, whose writes wait for another cloud: say quorum, or leave it out',
+    ]);
+    for (const mode of ['single-writer', 'active-active'])
+      expect(faults({ mode, read: 'primary' })).toEqual([
+        'read: primary is not known to this version: leave it out, and read what must be new through services.write',
+      ]);
+    expect(faults({ mode: 'single-writer', read: 'none' })[0]).toContain('read: ');
+    expect(faults({ mode: 'single-writer', ack: 'quorum', read: 'local' })).toEqual([]);
+    expect(faults({ mode: 'active-active', ack: 'local' })).toEqual([]);
+  });
+
   it('active-active has no home; unknown modes and keys are faults', () => {
     expect(faults({ mode: 'active-active', home: 'ca' })).toEqual(['home: means nothing with mode active-active']);
     expect(faults({ mode: 'shared' })[0]).toContain('mode: ');

@@ -41,12 +41,6 @@ describe('the table of the design page', () => {
     expect(statePlan(input(one)).rto.find((r) => r.lost === 'sa')?.ms).toBe(0);
   });
 
-  it('single-writer, local: what is on its way to the nearest copy may be lost', () => {
-    const x = input({ ...one, ack: 'local' });
-    expect(writes(x)).toEqual([120, 1, 205]);
-    expect(statePlan(x).rpo).toEqual({ is: 'inFlight', ms: 60 });
-  });
-
   it('active-active', () => {
     const { home: _, ...both } = shared;
     expect(writes(input({ ...both, mode: 'active-active', ack: 'local' }))).toEqual([1, 1, 1]);

@@ -98,14 +98,8 @@ function allowedHomes(x: StateInput, voters: readonly ClusterName[]): ClusterNam
 const copyAt = (home: ClusterName, voters: readonly ClusterName[], p: Prices): number =>
   p.nearest(home, voters, Math.floor(voters.length / 2));
 
-function writeAt(
-  c: ClusterName,
-  x: { home: ClusterName; voters: readonly ClusterName[]; ack: string },
-  p: Prices,
-): number {
-  const there = p.rtt(c, x.home);
-  return Math.max(LOCAL_MS, there + (x.ack === 'quorum' ? copyAt(x.home, x.voters, p) : 0));
-}
+const writeAt = (c: ClusterName, x: { home: ClusterName; voters: readonly ClusterName[] }, p: Prices): number =>
+  Math.max(LOCAL_MS, p.rtt(c, x.home) + copyAt(x.home, x.voters, p));
 
 /** D, a back-off, the store's transactions and the replica's handshake between the two survivors that are nearest. */
 function failover(x: StateInput, lost: ClusterName, voters: readonly ClusterName[], p: Prices): number {
@@ -160,16 +154,12 @@ function everyCluster(x: StateInput, p: Prices): StatePlan {
   };
 }
 
-/** How writes are confirmed, and where home shall be: as decided before, else as the config says. */
-function wishOf(x: StateInput): { ack: 'quorum' | 'local'; wish: string } {
-  const { state } = x.app;
-  const said = state.mode === 'single-writer' ? state : { ack: 'quorum' as const, home: 'auto' };
-  return { ack: said.ack, wish: x.decided?.home ?? said.home };
-}
+/** Where home shall be: as decided before, else as the config says. */
+const wishOf = ({ app: { state }, decided }: StateInput): string =>
+  decided?.home ?? (state.mode === 'single-writer' ? state.home : 'auto');
 
 function oneHome(x: StateInput, voters: readonly ClusterName[], p: Prices): StatePlan {
   const { app, clusters } = x;
-  const { ack, wish } = wishOf(x);
   const few = voters.length < 2 || new Set(x.members).size < 3;
   const tooFewFaults = few ? [tooFew(x, voters)] : [];
   const base = {
@@ -180,7 +170,7 @@ function oneHome(x: StateInput, voters: readonly ClusterName[], p: Prices): Stat
     estimated: false,
     refused: REFUSED,
   };
-  const chosen = homeOf(x, { wish, voters, ack }, p);
+  const chosen = homeOf(x, voters, p);
   if ('fault' in chosen)
     return { ...base, writes: [], rto: [], rpo: { is: 'none' }, faults: [...tooFewFaults, chosen.fault] };
   const { home } = chosen;
@@ -188,23 +178,18 @@ function oneHome(x: StateInput, voters: readonly ClusterName[], p: Prices): Stat
   return {
     ...base,
     home,
-    writes: clusters.map((cluster) => ({ cluster, ms: writeAt(cluster, { home, voters, ack }, p) })),
+    writes: clusters.map((cluster) => ({ cluster, ms: writeAt(cluster, { home, voters }, p) })),
     rto: clusters.map((lost) => ({ lost, ms: lost === home ? rto : 0 })),
-    rpo: ack === 'quorum' ? { is: 'none' } : { is: 'inFlight', ms: copyAt(home, voters, p) / 2 },
+    rpo: { is: 'none' },
     faults: tooFewFaults,
   };
 }
 
 /** The home that is wished for, or the one where the writes of all users together are fastest. */
-function homeOf(
-  x: StateInput,
-  of: { wish: string; voters: readonly ClusterName[]; ack: string },
-  p: Prices,
-): { home: ClusterName } | { fault: Problem } {
-  const { wish, voters, ack } = of;
+function homeOf(x: StateInput, voters: readonly ClusterName[], p: Prices): { home: ClusterName } | { fault: Problem } {
+  const wish = wishOf(x);
   const allowed = allowedHomes(x, voters);
-  const cost = (home: ClusterName): number =>
-    sum(x.clusters.map((c) => p.weight(c) * writeAt(c, { home, voters, ack }, p)));
+  const cost = (home: ClusterName): number => sum(x.clusters.map((c) => p.weight(c) * writeAt(c, { home, voters }, p)));
   const best = allowed.toSorted((a, b) => cost(a) - cost(b) || (a < b ? -1 : 1))[0];
   const home = wish === 'auto' ? best : wish;
   return home === undefined || !allowed.includes(home) ? { fault: noHome(x, home, allowed) } : { home };
