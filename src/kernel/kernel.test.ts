@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -112,6 +112,20 @@ it('every code lies in the block of its room, has a title, and its exit code is 
     expect(entry.title, code).not.toBe('');
     expect(exits, code).toContain(entry.exit);
   }
+});
+
+it('a code that a text or the product says can be explained', () => {
+  const root = new URL('../../', import.meta.url).pathname;
+  const files = ['src', 'docs'].flatMap((d) =>
+    readdirSync(join(root, d), { recursive: true }).map((f) => join(d, String(f))),
+  );
+  const said = files
+    .filter((f) => /\.(ts|md)$/.test(f) && !f.endsWith('.test.ts'))
+    .flatMap((f) =>
+      [...readFileSync(join(root, f), 'utf8').matchAll(/\bTW\d{4}\b/g)].map(([code]) => `${code} in ${f}`),
+    );
+  expect(said.length).toBeGreaterThan(Object.keys(CATALOGUE).length);
+  expect(said.filter((s) => !(s.slice(0, 6) in CATALOGUE))).toEqual([]);
 });
 
 it('docs/reference/errors.md lists exactly the codes of the catalogue', () => {

@@ -51,6 +51,21 @@ describe('clusters that all write', () => {
     expect(activeFacts(plan, [ahead, ...all.slice(1)]).clusters[2]?.why).toContain('TW5120');
   });
 
+  it('what the others cannot send to one is said there, and what an open one waits for', () => {
+    const lacks = 'TW5121 it lacks entries that are not in the log here any more';
+    const sao = report('sao', { peers: { mtl: peer(), syd: peer(0, { why: lacks }) } });
+    const full = { what: 'data', clusters: ['sao'], why: 'a full copy is needed' } as const;
+    const syd = report('syd', { waitsFor: full });
+    const why = `sao to it: ${lacks}`;
+    expect(activeFacts(plan, [sao, all[1] as ActiveHeard, syd]).clusters).toMatchObject([
+      { name: 'sao', role: 'open' },
+      { name: 'mtl', role: 'open' },
+      { name: 'syd', role: 'open', why: `a full copy is needed: sao; ${why}` },
+    ]);
+    expect(activeFacts(plan, [sao, all[1] as ActiveHeard, closed]).clusters[2]?.why).toContain(`: mtl; ${why}`);
+    expect(activeFacts(plan, [sao, ...all.slice(1)]).clusters[1]).not.toHaveProperty('why');
+  });
+
   it('a release waits for one that is closed, silent or too far behind', () => {
     expect(activeGate('syd', all, 5000)).toEqual([]);
     expect(activeGate('syd', [...all.slice(0, 2), closed], 5000)[0]).toContain('takes no writes');

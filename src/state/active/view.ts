@@ -23,20 +23,31 @@ const skewOf = (cluster: ClusterName, reports: readonly ActiveReport[]): string[
       : [`TW5120 its clock is ${Math.round(ms / 1000)} s behind that of ${r.cluster}, whose writes it refuses`];
   });
 
+/** Why the others cannot send to it, or what it lacks, as each of them says. */
+const unsentOf = (cluster: ClusterName, reports: readonly ActiveReport[]): string[] =>
+  reports.flatMap((r) => {
+    const why = r.peers[cluster]?.why;
+    return why === undefined ? [] : [`${r.cluster} to it: ${why}`];
+  });
+
 function standing(h: ActiveHeard, reports: readonly ActiveReport[]): Standing {
   if ('why' in h) return { name: h.cluster, role: 'unknown', why: h.why };
   const { report: r } = h;
-  if (!r.open) return { name: h.cluster, role: 'closed', why: closed(r) };
+  if (!r.open) {
+    const why = [closed(r), ...unsentOf(h.cluster, reports)].join('; ');
+    return { name: h.cluster, role: 'closed', why };
+  }
   const vias = Object.entries(r.peers).flatMap(([peer, p]) =>
     p.via === undefined || p.via === 'direct' ? [] : [`${p.via} to ${peer}`],
   );
-  const [skew] = skewOf(h.cluster, reports);
+  const skew = skewOf(h.cluster, reports).slice(0, 1);
+  const why = [...skew, ...(r.waitsFor === undefined ? [] : [closed(r)]), ...unsentOf(h.cluster, reports)];
   return {
     name: h.cluster,
     role: 'open',
     lagMs: lagInto(h.cluster, reports),
     ...(vias.length === 0 ? {} : { via: vias.join(', ') }),
-    ...(skew === undefined ? {} : { why: skew }),
+    ...(why.length === 0 ? {} : { why: why.join('; ') }),
   };
 }
 
