@@ -196,8 +196,13 @@ export interface StateFacts {
   copies: number;
   epoch: number | null;
   clusters: readonly StateCluster[];
-  /** A change of home that is under way. */
-  ballot?: { n: number; by: string; why: string };
+  /** A change of home that is under way; `waits`: it cannot go on without `enough` proofs of these; `best` proved most. */
+  ballot?: {
+    n: number;
+    by: string;
+    why: string;
+    waits?: { clusters: readonly string[]; enough: number; best?: string } | undefined;
+  };
   /** The last change of home, line by line. */
   story: readonly string[];
 }

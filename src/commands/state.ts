@@ -39,12 +39,41 @@ function clusterRow(s: StateCluster): Row {
   return { key: s.name, tone: ROLE_TONE[s.role], label: [text(s.name)], cells, ...why, kids: [] };
 }
 
+/** Whose proof the change of home waits for. */
+function waitsFor(f: StateFacts): string[] {
+  const { waits } = f.ballot ?? {};
+  if (waits === undefined) return [];
+  const { clusters, enough } = waits;
+  const some = enough < clusters.length ? `; ${enough} of them ${enough === 1 ? 'is' : 'are'} enough` : '';
+  return [`${f.epoch === null ? '' : 'TW5110 '}waits for ${clusters.join(', ')}${some}`];
+}
+/** Confirmed writes may lie on copies that cannot show them. */
+const isUnproved = (f: StateFacts): boolean => f.epoch !== null && f.ballot?.waits !== undefined;
+
+const unproved = (f: StateFacts): Problem =>
+  fault('TW5110', {
+    value: f.app,
+    why: [
+      ...waitsFor(f).map((say) => say.replace('TW5110 ', '')),
+      `ballot ${f.ballot?.n} by ${f.ballot?.by}: ${f.ballot?.why}`,
+      ...f.clusters.flatMap((s) => (s.why === undefined ? [] : [`${s.name}: ${s.why}`])),
+    ],
+    fix: [
+      { say: 'Bring them back with their data; home is decided by itself then, and nothing is lost.' },
+      {
+        say: 'Or give up for good what only they have:',
+        command: `tw state promote ${f.app} --to ${f.ballot?.waits?.best ?? '<cluster>'} --accept-loss`,
+      },
+    ],
+  }).problem;
+
 /** Nobody takes writes. */
 const stopped = (f: StateFacts): Problem =>
   fault(f.mode === 'active-active' ? 'TW5115' : 'TW5114', {
     value: f.app,
     why: [
       ...(f.ballot === undefined ? [] : [`ballot ${f.ballot.n} by ${f.ballot.by}: ${f.ballot.why}`]),
+      ...waitsFor(f),
       ...f.clusters.flatMap((s) => (s.why === undefined ? [] : [`${s.name}: ${s.why}`])),
     ],
     fix:
@@ -67,13 +96,17 @@ export function stateRow(f: StateFacts): Row {
   const voters = f.clusters.filter((s) => s.role !== 'gateway');
   const late = voters.filter((s) => !WELL.has(s.role));
   const led = f.home === null ? 'no home' : `home ${f.home}, ${f.copies} of ${voters.length} copies`;
+  const why = [
+    ...waitsFor(f),
+    ...(late.length === 0 ? [] : [late.map((s) => `${s.name} is ${s.role}`).join(', ')]),
+  ].join('; ');
   const say = f.mode === 'active-active' ? `${f.copies} of ${voters.length} clusters take writes` : led;
   return {
     key: `state ${f.app}`,
-    tone: isStopped(f) ? 'bad' : late.length === 0 ? 'ok' : 'warn',
+    tone: isStopped(f) || isUnproved(f) ? 'bad' : late.length === 0 ? 'ok' : 'warn',
     label: [text(`state of ${f.app}: ${say}`)],
     cells: { epoch: [text(f.epoch === null ? '' : String(f.epoch))] },
-    ...(late.length === 0 ? {} : { why: [untrusted(late.map((s) => `${s.name} is ${s.role}`).join(', '))] }),
+    ...(why === '' ? {} : { why: [untrusted(why)] }),
     kids: [],
   };
 }
@@ -108,7 +141,7 @@ export async function stateStatus(c: Context, args: Args): Promise<Outcome> {
   const facts = await chosen(door, c, args['app'] as string | undefined);
   const snapshots = await snapshotsOf(door, c, facts);
   const [first] = facts;
-  const problems = facts.filter(isStopped).map(stopped);
+  const problems = facts.flatMap((f) => (isUnproved(f) ? [unproved(f)] : isStopped(f) ? [stopped(f)] : []));
   return {
     // The first app's facts at the top: most fleets have one.
     data: toJson({
@@ -178,7 +211,11 @@ export async function stateWhyNot(c: Context, args: Args): Promise<Outcome> {
   const rows = plans.map((p): Row => {
     const row = priceRow(p);
     if (p.faults.length === 0) return row;
-    return { ...row, tone: 'bad', why: p.faults.map((x) => untrusted(`${x.code} ${x.title}: ${x.why.join('; ')}`)) };
+    return {
+      ...row,
+      tone: 'bad',
+      why: [untrusted(p.faults.map((x) => `${x.code} ${x.title}: ${x.why.join('; ')}`).join('; '))],
+    };
   });
   return { data: toJson({ mode, plans, possible: faults.length === 0 }), view: { at: c.clock.now(), rows } };
 }

@@ -1,6 +1,7 @@
 import { type Clock, type Store, within } from '../kernel/index.ts';
 import { Handover, type Level } from './handover.ts';
 import { Leased } from './leased.ts';
+import { lacking } from './machine/choose.ts';
 import { circumstances, isAnswer, PING_MS, type Watched, watch, watching } from './machine/detect.ts';
 import { decided, foldView, HOLD, openBallot, type StateEntry, votersOf } from './machine/keys.ts';
 import { type Heard, heard, lagMs } from './machine/lag.ts';
@@ -89,6 +90,8 @@ export class Agent implements AgentDoor {
     const { clock, setup, wire } = this.#p;
     const view = this.#view;
     const ballot = openBallot(view);
+    const { stuck } = circumstances(this.#watched, clock.monotonic(), undefined);
+    const waits = stuck ? lacking(view, setup) : undefined;
     const voters = votersOf(view, setup);
     const rtts = voters.flatMap((v) => (wire.rtt(v) === undefined ? [] : [[v, wire.rtt(v) ?? 0] as const]));
     return {
@@ -98,7 +101,7 @@ export class Agent implements AgentDoor {
       lagMs: this.#look === undefined ? 0 : lagMs(this.#heard, this.#look.offset, clock.monotonic()),
       ...(view.ballot === undefined ? {} : { last: view.ballot }),
       ...(view.epoch === undefined ? {} : { epoch: view.epoch.value }),
-      ...(ballot === undefined ? {} : { ballot: { n: ballot.n, by: ballot.by, why: ballot.why } }),
+      ...(ballot === undefined ? {} : { ballot: { n: ballot.n, by: ballot.by, why: ballot.why, waits } }),
       voters,
       fences: view.fences,
       gone: Object.keys(view.opinions).filter((c) => view.opinions[c]?.gone === true),

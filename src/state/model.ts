@@ -80,6 +80,16 @@ export interface StoreView {
   beats?: Readonly<Record<ClusterName, number>>;
 }
 
+/** What an open ballot lacks: proofs of copies. */
+export interface Lacking {
+  /** Whose. */
+  clusters: readonly ClusterName[];
+  /** How many of them are enough. */
+  enough: number;
+  /** Who has most of those who have proved theirs. */
+  best?: ClusterName;
+}
+
 /** What one connection saw of the local Redis. */
 export interface Look {
   run: RunId;

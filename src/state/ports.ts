@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ClusterName } from '../kernel/index.ts';
-import type { Ballot, Done, EpochValue, Fenced, FenceReport, Look, RunId, Unconfirmed } from './model.ts';
+import type { Ballot, Done, EpochValue, Fenced, FenceReport, Lacking, Look, RunId, Unconfirmed } from './model.ts';
 
 /**
  * The Redis beside the agent. One connection, one call at a time; nothing is tried again on a new connection. Redis
@@ -80,8 +80,8 @@ export interface AgentReport {
   last?: { n: Ballot; by: ClusterName; why: string };
   /** What it knows of the store, perhaps stale. */
   epoch?: EpochValue;
-  /** The ballot that is open. */
-  ballot?: { n: Ballot; by: ClusterName; why: string };
+  /** The ballot that is open; `waits`: it has not moved for 2 s, because these proofs are missing. */
+  ballot?: { n: Ballot; by: ClusterName; why: string; waits?: Lacking | undefined };
   /** Whose copies count, as it knows it; absent: an agent of before this could change. */
   voters?: readonly ClusterName[];
   fences: Readonly<Record<ClusterName, FenceReport>>;

@@ -34,6 +34,23 @@ const report = (cluster: string, over: Partial<AgentReport> = {}): Heard => ({
 const plan = { app: 'g', mode: 'single-writer' } as StatePlan;
 
 describe('facts', () => {
+  it('TW5110: a ballot lacks what all who know of it say, and nothing while one of them says nothing', () => {
+    const open = { n: 9, by: 'ca', why: 'sa is gone' };
+    const says = (...clusters: string[]): Partial<AgentReport> => ({
+      look: look('fenced'),
+      ballot: { ...open, waits: { clusters, enough: clusters.length - 1, best: 'ca' } },
+    });
+    const sa: Heard = { cluster: 'sa', why: 'no answer' };
+    // One has not heard of the other's proof yet; a ballot of before says nothing about this one.
+    const all = [report('ca', says('au', 'sa')), report('au', says('au', 'ca', 'sa')), sa];
+    const waits = { clusters: ['au', 'sa'], enough: 1, best: 'ca' };
+    expect(factsOf(plan, all, [])).toMatchObject({ home: null, ballot: { n: 9, waits } });
+    const old = report('au', { ballot: { ...open, n: 6 } });
+    expect(factsOf(plan, [report('ca', says('au', 'sa')), old, sa], []).ballot?.waits).toEqual(waits);
+    const knows = report('au', { look: look('fenced'), ballot: open });
+    expect(factsOf(plan, [report('ca', says('au', 'sa')), knows, sa], []).ballot).toEqual(open);
+  });
+
   it('name home, copies and those who are not in step, with the reason', () => {
     const all = [report('ca'), report('sa', { look: look('replica', false) }), { cluster: 'au', why: 'no answer' }];
     expect(factsOf(plan, all, ['fra'])).toMatchObject({

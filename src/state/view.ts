@@ -1,4 +1,5 @@
 import type { ClusterName } from '../kernel/index.ts';
+import type { Lacking } from './model.ts';
 import type { StatePlan } from './plan.ts';
 import type { AgentReport } from './ports.ts';
 
@@ -23,7 +24,8 @@ export interface Facts {
   copies: number;
   epoch: number | null;
   clusters: readonly Standing[];
-  ballot?: { n: number; by: string; why: string };
+  /** A change of home that is under way; `waits`: it cannot go on without these proofs. */
+  ballot?: { n: number; by: string; why: string; waits?: Lacking | undefined };
   story: readonly string[];
 }
 
@@ -67,6 +69,13 @@ function storyOf(reports: readonly AgentReport[]): string[] {
   return [...(last === undefined ? [] : [`last change of home: ${last.why} (ballot ${last.n})`]), ...lines];
 }
 
+/** What the ballot lacks, when all who know of it say that it waits; who has heard the most is right. */
+function waitsOf(reports: readonly AgentReport[], n: number): Lacking | undefined {
+  const told = reports.flatMap((r) => (r.ballot?.n === n ? [r.ballot.waits] : []));
+  const waits = told.flatMap((w) => w ?? []).toSorted((a, b) => a.clusters.length - b.clusters.length);
+  return waits.length === told.length ? waits[0] : undefined;
+}
+
 /** The state of one app as people ask for it; `gateways`: clusters without a copy. */
 export function factsOf(plan: StatePlan, heard: readonly Heard[], gateways: readonly ClusterName[]): Facts {
   const reports = heard.flatMap((h) => ('report' in h ? [h.report] : []));
@@ -81,7 +90,7 @@ export function factsOf(plan: StatePlan, heard: readonly Heard[], gateways: read
     copies: clusters.filter((c) => c.role === 'home' || c.role === 'copy').length,
     epoch: newest === 0 ? null : newest,
     clusters: [...clusters, ...gateways.map((name): Standing => ({ name, role: 'gateway' }))],
-    ...(open === undefined ? {} : { ballot: open }),
+    ...(open === undefined ? {} : { ballot: { ...open, waits: waitsOf(reports, open.n) } }),
     story: storyOf(reports),
   };
 }

@@ -1,5 +1,7 @@
 /** Seeded lives of three voters: the real agents over Redis twins and the store in memory, with faults. */
 import { describe, expect, it } from 'vitest';
+import type { StatePlan } from '../../src/state/index.ts';
+import { type Facts, factsOf, type Heard } from '../../src/state/view.ts';
 import { Client } from './state-agent/client.ts';
 import { type Place, Rig } from './state-agent/rig.ts';
 
@@ -282,4 +284,45 @@ describe('two voters', () => {
       while (!rig.settled()) await rig.clock.sleep(100);
     });
   });
+});
+
+/** Home is cut off and another copy is empty: what is left cannot prove that it has everything. */
+describe('two faults at once', () => {
+  const named = (rig: Rig): Facts['ballot'] => {
+    const heard = rig.places.map((p): Heard => {
+      const said = p.cut ? undefined : p.agent?.report();
+      return said === undefined
+        ? { cluster: p.name, why: 'no answer' }
+        : { cluster: p.name, report: { ...said, events: [] } };
+    });
+    return factsOf({ app: 'app', mode: 'single-writer' } as StatePlan, heard, []).ballot;
+  };
+
+  it.each([1, 2, 3])(
+    'nobody becomes home, who is missing is named, and one that is back is enough (%i)',
+    async (seed) => {
+      const rig = new Rig(seed);
+      const client = new Client(rig, 'x');
+      await told(rig, async () => {
+        while (!rig.settled()) await rig.clock.sleep(100);
+        await client.run(() => client.acked.length > 3);
+        const home = rig.place(epochOf(rig)?.primary ?? '');
+        const [empty, left] = rig.places.filter((p) => p !== home) as [Place, Place];
+        expect(named(rig)).toBeUndefined();
+        rig.isolate(home, true);
+        empty.redis.stop();
+        empty.redis.start('empty');
+        while (named(rig)?.waits === undefined) await rig.clock.sleep(50);
+        const clusters = [home.name, empty.name].toSorted();
+        expect(named(rig)?.waits).toEqual({ clusters, enough: 1, best: left.name });
+        await rig.clock.sleep(20_000);
+        expect(named(rig)?.waits).toEqual({ clusters, enough: 1, best: left.name });
+        expect(epochOf(rig)?.primary).toBe(home.name);
+        rig.isolate(home, false);
+        while (!rig.settled()) await rig.clock.sleep(100);
+        expect(named(rig)).toBeUndefined();
+      });
+      for (const w of client.acked) expect(rig.places[0]?.redis.words.filter((x) => x === w)).toEqual([w]);
+    },
+  );
 });

@@ -8,6 +8,7 @@ export const TW5 = {
   TW5004: { title: 'the state is not shared', kind: 'user', exit: 2 },
   TW5005: { title: 'state that is there cannot change its mode', kind: 'user', exit: 4 },
   TW5006: { title: 'all clusters take writes: there is no home', kind: 'user', exit: 2 },
+  TW5110: { title: 'nobody can prove to have every confirmed write', kind: 'transient', exit: 4 },
   TW5111: { title: 'the coordination store has no majority', kind: 'transient', exit: 4 },
   TW5112: { title: 'no member of the coordination store can be reached', kind: 'transient', exit: 4 },
   TW5114: { title: 'the state of an app has no home', kind: 'transient', exit: 4 },

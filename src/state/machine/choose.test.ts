@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BallotView, FenceReport, StoreView } from '../model.ts';
-import { choose } from './choose.ts';
+import { choose, lacking } from './choose.ts';
 
 const at = (offset: number, run = 'r'): FenceReport => ({ ballot: 9, at: { epoch: 5, offset, run } });
 const value = { epoch: 5, primary: 'ca', from: { epoch: 0, offset: 0, run: 'r' }, copies: ['ca', 'sa'], w: 1 };
@@ -58,5 +58,32 @@ describe('a ballot that wishes for other voters', () => {
       value: { primary: 'ca', copies: ['au', 'ca'], voters: ['au', 'ca'], w: 1 },
     });
     expect(choose({ ...after, fences: { sa: at(9) } }, plain, setup)).toEqual({ is: 'wait', missing: ['au', 'ca'] });
+  });
+});
+
+describe('what an open ballot lacks, for people', () => {
+  const three = { me: 'ca', voters: ['au', 'ca', 'sa'], judges: ['au', 'ca', 'sa'] };
+  const of = (fences: StoreView['fences'], more: Partial<StoreView> = {}): StoreView => ({
+    ...view(fences, { copies: three.voters }),
+    ballot: plain,
+    ...more,
+  });
+  const none: FenceReport = { ballot: 9, at: 'none' };
+
+  it('is whose proof is missing, how many are enough, and who has most', () => {
+    expect(lacking(of({ ca: at(7), sa: none }), three)).toEqual({ clusters: ['au', 'sa'], enough: 1, best: 'ca' });
+    expect(lacking(of({ ca: none, sa: { ballot: 8, at: at(7).at } }), three)).toEqual({
+      clusters: ['au', 'ca', 'sa'],
+      enough: 2,
+    });
+    const both = { ...value, copies: ['ca', 'sa'], w: 0 };
+    const two = { ...of({ ca: at(7) }), epoch: { value: both, revision: 6 } };
+    expect(lacking(two, { ...three, voters: ['ca', 'sa'] })).toEqual({ clusters: ['sa'], enough: 1, best: 'ca' });
+  });
+
+  it('is nothing where somebody can be chosen, none is open, or a restore decides', () => {
+    expect(lacking(of({ ca: at(7), sa: at(6) }), three)).toBeUndefined();
+    expect(lacking(of({}, { ballot: { ...plain, n: 5 } }), three)).toBeUndefined();
+    expect(lacking(of({}, { hold: { by: 'a person', to: 'ca', restore: 'b' } }), three)).toBeUndefined();
   });
 });

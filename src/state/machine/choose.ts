@@ -1,6 +1,6 @@
 import type { ClusterName } from '../../kernel/index.ts';
-import type { BallotView, EpochValue, Position, Setup, StoreView } from '../model.ts';
-import { carried, votersOf } from './keys.ts';
+import type { BallotView, EpochValue, Lacking, Position, Setup, StoreView } from '../model.ts';
+import { carried, openBallot, votersOf } from './keys.ts';
 import { compare } from './position.ts';
 
 interface Report {
@@ -35,6 +35,17 @@ export function choose(view: StoreView, ballot: BallotView, setup: Setup): Choic
   const same = { ...epochOf(ballot, best, reports, voters), ...carried(base) };
   if (few) return { is: 'epoch', value: { ...same, ...restoredAs(base) }, whole };
   return { is: 'epoch', value: changeOf(view, { ballot, best, whole }) ?? same, whole };
+}
+
+/** For people: whose proof the open ballot waits for; undefined = there is none, or it is somebody's to decide. */
+export function lacking(view: StoreView, setup: Setup): Lacking | undefined {
+  const ballot = openBallot(view);
+  if (ballot === undefined || view.hold?.restore !== undefined) return undefined;
+  const choice = choose(view, ballot, setup);
+  if (choice.is !== 'wait') return undefined;
+  const reports = reportsOf(view, ballot, votersOf(view, setup)).toSorted((a, b) => better(ballot, a, b));
+  const enough = choice.missing.length - (view.epoch?.value.w ?? 0);
+  return { clusters: choice.missing, enough, ...(reports[0] === undefined ? {} : { best: reports[0].cluster }) };
 }
 
 /** Everybody has fenced for the ballot: the voters, and whoever shall be one. */
