@@ -175,6 +175,7 @@ class Tradewind implements Sim {
       prober: { ask: async () => ({ status: 200, ms: 1 }) },
       brakes: brakesOf(clusters, at),
       gates: async () => [],
+      failover: async () => false,
     };
   }
 

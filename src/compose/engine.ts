@@ -23,7 +23,7 @@ import { coordinationDoor, fleetStore } from './coordination.ts';
 import { type FleetKeys, fleetKeys } from './keys.ts';
 import { ROOT } from './place.ts';
 import { releaseDoor } from './release.ts';
-import { gateFor, stateDoor } from './state.ts';
+import { failoverOf, gateFor, stateDoor } from './state.ts';
 import { rememberEpochs } from './state-remember.ts';
 import { trafficDoor } from './traffic.ts';
 
@@ -107,6 +107,7 @@ function doorsOf(w: EngineWiring, keys: FleetKeys, kube: Engine['kube'], outputs
       fleet,
       brakes: traffic.brakes,
       gate: (x, now) => gateFor(sharing, x, now),
+      failover: (app, now) => failoverOf(sharing, app, now),
     }),
     ...(coordination === undefined ? {} : { coordination }),
     state: stateDoor(sharing),

@@ -23,6 +23,8 @@ export interface ReleaseWiring {
   brakes: (by: string, outputs: Outputs) => TrafficBrakes;
   /** Why the state of a cluster forbids a commit now. */
   gate: (x: { app: AppConfig; cluster: string }, outputs: Outputs) => Promise<string[]>;
+  /** Whether a failover of the app's state goes on; asked again and again. */
+  failover: (app: AppConfig, outputs: Outputs) => () => Promise<boolean>;
   proxyUrl?: string;
 }
 
@@ -104,6 +106,7 @@ function portsOf(w: ReleaseWiring, name: string, outputs: Outputs): ReleasePorts
     brakes: w.brakes(`release ${name}`, outputs),
     gates: async (cluster) =>
       (await w.gate({ app, cluster }, outputs)).map((say) => ({ code: 'TW7011', say, cluster })),
+    failover: w.failover(app, outputs),
   };
 }
 

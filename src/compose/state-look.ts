@@ -15,11 +15,14 @@ import {
   factsOf,
   gateOf,
   type Heard,
+  isStirred,
   namespaceOf,
   PORTS,
   peerService,
   type StatePlan,
+  type Stir,
   settled,
+  stirred,
   WIRE,
 } from '../state/index.ts';
 import { peersOf, planNow, pricedOf, type SharedApp, type StateWiring } from './state-deploy.ts';
@@ -93,6 +96,9 @@ export async function priceFor(w: StateWiring, app: SharedApp, outputs: Outputs)
 }
 
 const GATE_MS = 1500;
+/** For a release, which does not wait long for anybody. */
+const soon = async <R>(w: StateWiring, app: AppConfig, cluster: ClusterName, outputs: Outputs): Promise<Answer<R>> =>
+  await within(w.clock, GATE_MS, ask<R>(w, app, cluster, outputs), () => ({ cluster, why: 'no answer in time' }));
 
 /** Why a release must not commit now, as the agent of this cluster says; a cluster without a copy has no say. */
 export async function stateGate(
@@ -103,11 +109,22 @@ export async function stateGate(
   const { app, cluster } = x;
   const { voters } = await planNow(w, app, outputs);
   if (!voters.includes(cluster)) return [];
-  const soon = <R>(c: ClusterName): Promise<Answer<R>> =>
-    within(w.clock, GATE_MS, ask<R>(w, app, c, outputs), () => ({ cluster: c, why: 'no answer in time' }));
-  if (!isActive(app)) return gateOf(await soon<AgentReport>(cluster), x.maxLagMs);
+  if (!isActive(app)) return gateOf(await soon<AgentReport>(w, app, cluster, outputs), x.maxLagMs);
   // How far behind this cluster is, only the others know.
-  return activeGate(cluster, await Promise.all(voters.map((v) => soon<ActiveReport>(v))), x.maxLagMs);
+  const heard = await Promise.all(voters.map((v) => soon<ActiveReport>(w, app, v, outputs)));
+  return activeGate(cluster, heard, x.maxLagMs);
+}
+
+/** Whether a failover of the app's state goes on or has just ended, each time that it is asked. Agents that are silent say nothing. */
+export function failoverWatch(w: StateWiring, app: SharedApp, outputs: Outputs): () => Promise<boolean> {
+  let seen: Stir | undefined;
+  return async () => {
+    const { voters } = await planNow(w, app, outputs);
+    const heard = await Promise.all(voters.map((v) => soon<AgentReport>(w, app, v, outputs)));
+    const now = w.clock.monotonic();
+    seen = stirred(seen, heard, now);
+    return isStirred(seen, now);
+  };
 }
 
 /** What the agents of one app say together. */

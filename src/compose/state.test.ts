@@ -7,7 +7,8 @@ import { KubeTwin } from '../fleet/adapters/kube-twin.ts';
 import type { FleetApp, KubeObject } from '../fleet/index.ts';
 import { dictOf, listOf } from '../fleet/index.ts';
 import { memoryStore, systemClock } from '../kernel/index.ts';
-import { stateDoor } from './state.ts';
+import { AGENT_POD } from '../state/index.ts';
+import { failoverOf, stateDoor } from './state.ts';
 import { planOf, type StateWiring } from './state-deploy.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-state-'));
@@ -59,8 +60,12 @@ const usersIn = (app: FleetApp | undefined, cluster: string): Record<string, str
   >;
 
 /** What a cluster has that was told who has a copy. */
-async function told(voters: readonly string[], more: object = {}): Promise<KubeTwin> {
-  const twin = new KubeTwin();
+async function told(
+  voters: readonly string[],
+  more: object = {},
+  options: ConstructorParameters<typeof KubeTwin>[1] = {},
+): Promise<KubeTwin> {
+  const twin = new KubeTwin(undefined, options);
   await twin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'state-shop' } }, 'cloud');
   const metadata = { name: 'state-settings', namespace: 'state-shop' };
   const data = { 'settings.json': JSON.stringify({ voters, home: 'sao', ...more }) };
@@ -216,5 +221,37 @@ describe('copies stay where they are', () => {
     const config = configOf([...THREE], { mode: 'single-writer', home: 'syd' });
     const [plan] = await stateDoor(wiring(config, () => twin)).plans({});
     expect(plan).toMatchObject({ voters: ['mtl', 'sao', 'syd'], home: 'syd', faults: [] });
+  });
+});
+
+describe('a failover as a release hears of it', () => {
+  it('is what the agents say: of one that is silent nothing is known, and the others are enough', async () => {
+    let says: object = { epoch: { epoch: 7 } };
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: AGENT_POD, namespace: 'state-shop' } };
+    const twins = new Map<string, KubeTwin>();
+    for (const c of ['mtl', 'syd']) {
+      const proxy = (): string => JSON.stringify({ cluster: c, fences: {}, rtts: {}, events: [], ...says });
+      const twin = await told([...THREE], {}, { proxy });
+      await twin.create({ ...pod, status: { podIP: '10.0.0.1' } } as KubeObject, 'cloud');
+      twins.set(c, twin);
+    }
+    const w = wiring(configOf([...THREE]), (c) => twins.get(c));
+    const failover = failoverOf(w, w.config.apps[0] as never, {});
+    expect(await failover()).toBe(false);
+    says = { epoch: { epoch: 7 }, ballot: { n: 9, by: 'mtl', why: 'sao is gone' } };
+    expect(await failover()).toBe(true);
+    says = { epoch: { epoch: 9 } };
+    expect(await failover()).toBe(true);
+    // Whoever looks for the first time sees a home that is there.
+    expect(await failoverOf(w, w.config.apps[0] as never, {})()).toBe(false);
+  });
+
+  it('is never where there is no home', async () => {
+    for (const mode of ['active-active', 'isolated']) {
+      const w = wiring(configOf([...THREE], { mode }), () => {
+        throw new Error('nobody is asked');
+      });
+      expect(await failoverOf(w, w.config.apps[0] as never, {})()).toBe(false);
+    }
   });
 });

@@ -5,7 +5,7 @@ import { fault } from '../kernel/index.ts';
 import { lastVerified, tooOld } from '../state/backup/index.ts';
 import { backupsOf, failed, takeBackup, vaultOf } from './state-backup.ts';
 import { appOf, isShared, planNow, planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
-import { factsFor, introduce, priceFor, stateGate } from './state-look.ts';
+import { factsFor, failoverWatch, introduce, priceFor, stateGate } from './state-look.ts';
 import { moveHome } from './state-move.ts';
 import { promoteForced } from './state-promote.ts';
 import { restoreBackup } from './state-restore.ts';
@@ -75,6 +75,11 @@ export async function gateFor(
     ageGate(w, x.app),
   ]);
   return [...behind, ...old];
+}
+
+/** Whether a failover of the app's state goes on, each time that it is asked; never where there is no home. */
+export function failoverOf(w: StateWiring, app: AppConfig, outputs: Outputs): () => Promise<boolean> {
+  return isShared(app) && app.state.mode === 'single-writer' ? failoverWatch(w, app, outputs) : async () => false;
 }
 
 /** A snapshot that nobody can look for is none. */

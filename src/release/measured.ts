@@ -25,6 +25,7 @@ export class Measured implements Evidence {
   readonly #flippedAt = new Map<ClusterName, number>();
   readonly #counters = new Map<string, Counters>();
   #record: ReleaseRecord | undefined;
+  #masked = false;
   #last = Number.NEGATIVE_INFINITY;
   #busy = false;
 
@@ -73,7 +74,10 @@ export class Measured implements Evidence {
       if (found === undefined) this.#counters.delete(`${c} ${version}`);
       else this.#counters.set(`${c} ${version}`, found);
     };
-    await Promise.all(r.members.flatMap((c) => [read(c, r.green), read(c, r.blue[c] ?? r.green)]));
+    const mask = async (): Promise<void> => {
+      this.#masked = await this.#ports.failover().catch(() => false);
+    };
+    await Promise.all([mask(), ...r.members.flatMap((c) => [read(c, r.green), read(c, r.blue[c] ?? r.green)])]);
     for (const c of r.members) {
       if (r.decision === 'committed' || r.decision === 'preparing') this.#judgeOne(r, c, facts);
       if (!isOpen(r)) this.#quietOne(r, c);
@@ -99,6 +103,7 @@ export class Measured implements Evidence {
       green: this.#of(c, r.green),
       restarts: facts.restarts[c],
       others: Object.fromEntries(others),
+      masked: this.#masked,
     };
     this.#judges.set(c, judgeStep(this.#judges.get(c) ?? judgeStart(c, this.#judge), sample));
   }

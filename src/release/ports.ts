@@ -125,4 +125,6 @@ export interface ReleasePorts {
   brakes: Brakes;
   /** Gates of state and of other rooms, per cluster; empty = pass. */
   gates(c: ClusterName): Promise<readonly Reason[]>;
+  /** A failover of the app's state goes on or has just ended: what fails meanwhile is no fault of a version. */
+  failover(): Promise<boolean>;
 }

@@ -24,6 +24,8 @@ export class WorldTwin {
   readonly crowded = new Map<ClusterName, number>();
   /** What is not graceful about any version. */
   warnings: readonly string[] = [];
+  /** A failover of the app's state goes on. */
+  failover = false;
   /** Why nobody may be braked. */
   mayNot: readonly Reason[] = [];
   readonly #clock: Clock;
@@ -160,6 +162,7 @@ export class WorldTwin {
       prober: this.prober,
       brakes: this.brakes,
       gates: async () => [],
+      failover: async () => this.failover,
     };
   }
 }

@@ -31,6 +31,7 @@ export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts'
 export type { AgentDoor, AgentNote, AgentReport } from './ports.ts';
 export { type ActiveConf, activeConf, type RedisSecrets } from './redisconf.ts';
 export { roll } from './roll.ts';
+export { isStirred, type Stir, stirred } from './stir.ts';
 export { type Facts, factsOf, gateOf, type Heard, settled } from './view.ts';
 export { refusedChange, type VoterWish, votersAfter } from './voters.ts';
 export { wireHost } from './wire/header.ts';
