@@ -30,7 +30,7 @@ async function judged(...rounds: { seconds: number; errors?: number; failover?: 
     world.serve('sao', version, 50, errors);
     evidence.round(RECORD, { serving, restarts: {} });
     await new Promise((r) => setImmediate(r));
-    await clock.advance(1000);
+    clock.advance(1000);
   };
   for (let i = 0; i < 20; i++) await second('v1', 0, []);
   for (let i = 0; i < 10; i++) await second('v2', 0, ['sao']);

@@ -1,0 +1,126 @@
+/** `tw state move` against what the agents say and what the store holds; who moves home is tested in state-agent. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { stateDoor } from '../../src/compose/state.ts';
+import { KubeTwin } from '../../src/fleet/adapters/kube-twin.ts';
+import { memoryStore, type StoreFault, StoreWorld, systemClock } from '../../src/kernel/index.ts';
+import { configOf, NAMES } from './state-agent/config.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'tw-move-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const HOLD = 'state/app/hold';
+const EPOCH = 'state/app/epoch';
+const VALUE = { epoch: 7, primary: 'ca', from: { epoch: 0, offset: 0, run: 'r' }, copies: NAMES, w: 1 };
+
+/** Home is in `ca`; `says`: what else an agent says of itself. */
+async function fleet(x: { says?: Record<string, object>; fault?: () => StoreFault | undefined } = {}) {
+  const twins: Record<string, KubeTwin> = {};
+  for (const c of NAMES) {
+    const look = { run: c, role: c === 'ca' ? 'primary' : 'replica', link: true, offset: 9, loading: false };
+    const report = { cluster: c, look, applied: 7, lagMs: 5, epoch: VALUE, fences: {}, gone: [], rtts: {}, events: [] };
+    const twin = new KubeTwin(c, { proxy: () => JSON.stringify({ ...report, ...x.says?.[c] }) });
+    await twin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'state-app' } }, 'cloud');
+    const named = (name: string) => ({ name, namespace: 'state-app' });
+    const data = { 'settings.json': JSON.stringify({ voters: NAMES, home: 'ca' }) };
+    await twin.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: named('state-settings'), data }, 'tw');
+    const status = { podIP: '10.0.0.1' };
+    await twin.create({ apiVersion: 'v1', kind: 'Pod', metadata: named('redis-0'), status }, 'tw');
+    twins[c] = twin;
+  }
+  const world = new StoreWorld();
+  world.write({ if: [], put: [{ key: EPOCH, value: VALUE as never }] });
+  const door = stateDoor({
+    config: configOf(dir),
+    clock: systemClock,
+    stateDir: dir,
+    kube: (c) => twins[c],
+    outputs: async () => ({}),
+    store: memoryStore((call) => (call.do === 'txn' ? x.fault?.() : undefined), world),
+    secret: 'ab',
+    image: 'registry.example/tradewind:v1',
+    pinned: new Map(),
+  });
+  const hold = (): unknown => world.view(HOLD).entries[0]?.value;
+  const move = (to: string) => door.move({ app: 'app', to }, {}, new AbortController().signal);
+  return { world, hold, move };
+}
+/** Does `then` as soon as a move has written its hold, and says what it was. */
+async function onHold(f: Awaited<ReturnType<typeof fleet>>, then: () => void): Promise<unknown> {
+  for (;;) {
+    const value = f.hold();
+    if (value !== undefined) {
+      then();
+      return value;
+    }
+    await new Promise((r) => setTimeout(r, 5));
+  }
+}
+
+describe('a move that is not possible holds no write back', () => {
+  const lagging = { au: { lagMs: 1500 } };
+  const unlinked = { au: { look: { run: 'au', role: 'replica', link: false, offset: 1, loading: false } } };
+  const fenced = { ca: { look: { run: 'ca', role: 'fenced', link: false, offset: 9, loading: false } } };
+  it.each([
+    ['the target is too far behind', 'au', lagging, 'TW5141', 'it is copy, 1500 ms behind'],
+    ['the target is not in step', 'au', unlinked, 'TW5141', 'its link to home is down'],
+    ['there is no home', 'au', fenced, 'TW5114', undefined],
+    ['the target has no copy', 'nowhere', {}, 'TW5002', 'it has no copy of the data'],
+  ])('%s', async (_, to, says, code, why) => {
+    const f = await fleet({ says });
+    const { revision } = f.world;
+    await expect(f.move(to)).rejects.toMatchObject({
+      problem: { code, ...(why === undefined ? {} : { why: expect.arrayContaining([why]) }) },
+    });
+    expect(f.world.revision).toBe(revision);
+  });
+
+  it('to where home is already nothing is to be done', async () => {
+    const f = await fleet();
+    const { revision } = f.world;
+    expect(await f.move('ca')).toEqual({ from: 'ca', ms: 0 });
+    expect(f.world.revision).toBe(revision);
+  });
+});
+
+describe('the hold of a move', () => {
+  it('says from where to where, stands until home is there, and is gone afterwards', async () => {
+    const f = await fleet();
+    const value = { ...VALUE, epoch: 9, primary: 'au' } as never;
+    const held = onHold(f, () => f.world.write({ if: [], put: [{ key: EPOCH, value }] }));
+    expect(await f.move('au')).toMatchObject({ from: 'ca' });
+    expect(await held).toEqual({ by: 'ca', to: 'au' });
+    expect(f.hold()).toBeUndefined();
+  });
+
+  it('TW5140: of another move is left as it is', async () => {
+    const f = await fleet();
+    const other = { by: 'ca', to: 'sa' };
+    f.world.write({ if: [], put: [{ key: HOLD, value: other }] });
+    await expect(f.move('au')).rejects.toMatchObject({
+      problem: { code: 'TW5140', value: 'au', why: ['another move is under way'] },
+    });
+    expect(f.hold()).toEqual(other);
+  });
+
+  it('TW5140: that nobody confirmed is taken back, if it was written', async () => {
+    for (const fault of ['lost', 'dropped'] as const) {
+      const f = await fleet({ fault: () => fault });
+      await expect(f.move('au')).rejects.toMatchObject({
+        problem: { code: 'TW5140', why: [expect.stringContaining('did not confirm the hold')] },
+      });
+      expect(f.hold()).toBeUndefined();
+    }
+  });
+
+  it('TW5141: that home has given up ends the move', async () => {
+    const f = await fleet();
+    const held = onHold(f, () => f.world.write({ if: [], put: [], remove: [HOLD] }));
+    await expect(f.move('au')).rejects.toMatchObject({
+      problem: { code: 'TW5141', why: ['home is ca; au did not reach the last write of ca in time'] },
+    });
+    await held;
+  });
+});
