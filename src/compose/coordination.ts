@@ -1,8 +1,5 @@
-import { createWriteStream, readFileSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { CoordinationDoor } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
 import {
@@ -28,6 +25,7 @@ import type { EtcdAdmin, EtcdEndpoint, EtcdOptions } from '../kernel/store-etcd/
 import { type Certificate, certificateIn, certificateOf, type Issuer, secretIn } from './certificates.ts';
 import { planRecover, type RecoverParts, recoverStore } from './coordination-recover.ts';
 import { laterStore } from './later-store.ts';
+import { createWhole } from './whole-file.ts';
 
 export interface CoordinationWiring {
   config: Config;
@@ -260,13 +258,6 @@ export function coordinationDoor(
       }
     },
     status,
-    snapshot: (path, signal) =>
-      withAdmin(w, async (admin) => {
-        const temporary = `${path}.part`;
-        await pipeline(Readable.from(admin.snapshot(signal)), createWriteStream(temporary, { mode: 0o600 }), {
-          signal,
-        });
-        await rename(temporary, path);
-      }),
+    snapshot: (path, signal) => withAdmin(w, async (admin) => await createWhole(path, admin.snapshot(signal), signal)),
   };
 }
