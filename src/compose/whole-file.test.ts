@@ -44,7 +44,7 @@ it('of one that fails or is stopped nothing is there', async () => {
       chunks('ab', () => stop.abort()),
       stop.signal,
     ),
-  ).rejects.toThrow();
+  ).rejects.toThrow('aborted');
   expect(readdirSync(dir)).toEqual([]);
 });
 
