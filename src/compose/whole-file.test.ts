@@ -10,10 +10,12 @@ const { signal } = new AbortController();
 const folder = (): string => mkdtempSync(join(root, 'f-'));
 
 /** Two chunks, with `between` in the middle. */
-async function* chunks(text: string, between: () => void = () => undefined): AsyncGenerator<Uint8Array> {
+async function* chunks(
+  text: string,
+  between: () => void | Promise<void> = () => undefined,
+): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
-  await new Promise((r) => setImmediate(r));
-  between();
+  await between();
   yield Buffer.from(text);
 }
 
@@ -21,8 +23,12 @@ it('is there when all of it is, for its owner alone, and nothing else is left', 
   const dir = folder();
   const path = join(dir, 'etcd.db');
   let [there, mode]: [string[], number] = [[], 0];
-  const look = (): void => {
-    there = readdirSync(dir);
+  const look = async (): Promise<void> => {
+    // The file is opened while the first chunk waits.
+    while (there.length === 0) {
+      await new Promise((r) => setTimeout(r, 1));
+      there = readdirSync(dir);
+    }
     mode = statSync(join(dir, there[0] ?? '')).mode & 0o777;
   };
   await createWhole(path, chunks('ab', look), signal);
