@@ -15,13 +15,7 @@ function configWith(rig: Rig, example: string): string {
 export default {
   ...base,
   server: { in: '${CLUSTER}' },
-  apps: {
-    guestbook: {
-      ...base.apps.guestbook,
-      manifests: ${manifests},
-      release: { ...base.apps.guestbook.release, soak: '5s', lastSoak: '5s' },
-    },
-  },
+  apps: { guestbook: { ...base.apps.guestbook, manifests: ${manifests} } },
 };
 `,
   );
@@ -70,7 +64,14 @@ export function serverInPod(rig: Rig, example: string): void {
     await killPod();
     await release.ended;
     await eventually(120_000, async () => expect((await rig.tw('resume', '--yes')).code).toBe(0));
-    await eventually(120_000, async () => expect(await liveOn(rig)).toEqual(all('v2')));
+    // Forward or back, as what was decided and seen allows: everywhere the same, and the next release is not held up.
+    const now = await eventually(120_000, async () => {
+      const live = await liveOn(rig);
+      expect([all('v1'), all('v2')]).toContainEqual(live);
+      return live;
+    });
+    if (now[0]?.endsWith('v1') === true) expect((await rig.tw('release', 'guestbook@v2', '--yes')).code).toBe(0);
+    expect(await liveOn(rig)).toEqual(all('v2'));
   });
 
   it('its cluster without power: rolled back without it, and it learns of it when it is back', async () => {
