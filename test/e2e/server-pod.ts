@@ -60,7 +60,7 @@ export function serverInPod(rig: Rig, example: string): void {
 
   it('killed in the middle of a release, the next one finishes it', async () => {
     const release = rig.start('release', 'guestbook@v2', '--yes');
-    await eventually(180_000, async () => expect(release.text()).toMatch(/switching|judged|serves/));
+    await eventually(180_000, async () => expect(release.text()).toMatch(/wave 1 of 1: (switching|judged)/));
     await killPod();
     await release.ended;
     await eventually(120_000, async () => expect((await rig.tw('resume', '--yes')).code).toBe(0));
