@@ -1,4 +1,13 @@
 import { type Row, type Span, type Tone, text, untrusted, type View } from '../kernel/index.ts';
+import type { Step } from './ports.ts';
+
+/** How a step of a long verb is shown. */
+export const STEP_TONE: Readonly<Record<Step['state'], Tone>> = {
+  start: 'busy',
+  done: 'ok',
+  failed: 'bad',
+  note: 'warn',
+};
 
 export interface RowPatch {
   tone?: Tone;

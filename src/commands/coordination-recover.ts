@@ -1,5 +1,5 @@
 import { fault, type Problem, toJson } from '../kernel/index.ts';
-import { board } from './board.ts';
+import { board, STEP_TONE } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { coordinationOf, meetMembers } from './coordination.ts';
 import type { Args, Outcome } from './model.ts';
@@ -26,7 +26,7 @@ export async function coordinationRecover(c: Context, args: Args, io: Io): Promi
   const b = board(io.show, c.clock.now);
   b.set(['recover'], { tone: 'busy', label: 'coordination (etcd): anew' });
   for await (const s of door.recover(plan, outputs, io.signal)) {
-    const tone = ({ start: 'busy', done: 'ok', failed: 'bad', note: 'warn' } as const)[s.state];
+    const tone = STEP_TONE[s.state];
     b.set(['recover', s.step], { tone, ...(s.detail === undefined ? {} : { why: s.detail }) });
   }
   b.set(['recover'], { tone: 'ok' });

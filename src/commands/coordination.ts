@@ -13,7 +13,7 @@ import {
   toJson,
   untrusted,
 } from '../kernel/index.ts';
-import type { Board } from './board.ts';
+import { type Board, STEP_TONE } from './board.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { CoordinationDoor, Engine, Step } from './ports.ts';
@@ -42,7 +42,7 @@ async function meet(m: Meeting, b: Board, signal: AbortSignal): Promise<Problem[
   const problems: Problem[] = [];
   try {
     for await (const s of m.steps) {
-      const tone = ({ start: 'busy', done: 'ok', failed: 'bad', note: 'warn' } as const)[s.state];
+      const tone = STEP_TONE[s.state];
       b.set([m.key], { tone, label: m.label });
       b.set([m.key, s.step], { tone, ...(s.detail === undefined ? {} : { why: s.detail }) });
       if (s.state === 'failed') problems.push(m.fault(s.detail ?? ''));

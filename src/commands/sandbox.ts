@@ -13,13 +13,11 @@ import {
   toJson,
   untrusted,
 } from '../kernel/index.ts';
-import { board } from './board.ts';
+import { board, STEP_TONE } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { unmarkHanded } from './handed.ts';
 import type { Args, Outcome } from './model.ts';
-import type { SandboxDoor, Step, VisitResult } from './ports.ts';
-
-const TONE: Readonly<Record<Step['state'], Tone>> = { start: 'busy', done: 'ok', failed: 'bad', note: 'warn' };
+import type { SandboxDoor, VisitResult } from './ports.ts';
 
 /** Starts the sandbox and shows its steps as kids of one row. */
 export async function startSandbox(
@@ -29,7 +27,7 @@ export async function startSandbox(
 ): Promise<void> {
   set(['sandbox'], { tone: 'busy', label: 'sandbox: three clouds on this machine' });
   for await (const s of door.up(config))
-    set(['sandbox', s.step], { tone: TONE[s.state], ...(s.detail === undefined ? {} : { why: s.detail }) });
+    set(['sandbox', s.step], { tone: STEP_TONE[s.state], ...(s.detail === undefined ? {} : { why: s.detail }) });
   set(['sandbox'], { tone: 'ok' });
 }
 

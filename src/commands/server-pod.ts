@@ -1,13 +1,11 @@
 import { fault, problemOf, toJson } from '../kernel/index.ts';
-import { board } from './board.ts';
+import { board, STEP_TONE } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { addressIn, handedTo, unmarkHanded } from './handed.ts';
 import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
 import type { ServerPodDoor, Step } from './ports.ts';
 import { servingAt } from './serving.ts';
-
-const TONE = { start: 'busy', done: 'ok', failed: 'bad', note: 'warn' } as const;
 
 async function doorOf(c: Context): Promise<ServerPodDoor> {
   if (c.pod === undefined) throw fault('TW6102', { why: ['only a terminal can move a server'] });
@@ -29,7 +27,7 @@ async function shown(c: Context, io: Io, title: string, steps: AsyncIterable<Ste
   const b = board(io.show, c.clock.now);
   b.set(['server'], { tone: 'busy', label: title });
   for await (const s of steps)
-    b.set(['server', s.step], { tone: TONE[s.state], ...(s.detail === undefined ? {} : { why: s.detail }) });
+    b.set(['server', s.step], { tone: STEP_TONE[s.state], ...(s.detail === undefined ? {} : { why: s.detail }) });
   b.set(['server'], { tone: 'ok' });
   return b;
 }

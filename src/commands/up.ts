@@ -1,7 +1,7 @@
 import { type ClusterPlan, type FleetEvent, type FleetPlan, fleetApply } from '../fleet/index.ts';
 import { foldInfra, type InfraFold, infraApply, infraView, type Outputs, writeKubeconfig } from '../infra/index.ts';
 import { EXIT, fault, type Problem, toJson } from '../kernel/index.ts';
-import { type Board, board } from './board.ts';
+import { type Board, board, STEP_TONE } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { meetMembers, meetState } from './coordination.ts';
 import { earlierRuns, settle } from './earlier.ts';
@@ -138,7 +138,7 @@ async function route(u: Up, outputs: Outputs): Promise<void> {
   u.b.set(['traffic'], { tone: 'busy', label: 'traffic (DNS)' });
   try {
     for await (const s of u.e.traffic.apply(outputs, u.io.signal)) {
-      const tone = ({ start: 'busy', done: 'ok', failed: 'bad', note: 'warn' } as const)[s.state];
+      const tone = STEP_TONE[s.state];
       u.b.set(['traffic', s.step], { tone, ...(s.detail === undefined ? {} : { why: s.detail }) });
     }
     u.b.set(['traffic'], { tone: 'ok' });

@@ -11,10 +11,10 @@ import { tokenCreate } from '../../src/commands/tokens.ts';
 import { LabDoor } from '../../src/compose/lab.ts';
 import { webFiles } from '../../src/compose/web.ts';
 import { systemClock } from '../../src/kernel/index.ts';
-import { serve } from '../../src/server/index.ts';
-import { CHROMIUM, noChromium } from '../e2e/converse.ts';
+import { noChromium } from '../e2e/converse.ts';
 import { APP, World } from '../transcripts/chat-doors/world.ts';
 import { violations } from './axe.ts';
+import { chromium, served } from './rig.ts';
 
 /** Approvals in a real browser: ana signs in from this machine, bo and eve with tokens; eve has no right to vote. */
 const stop = new AbortController();
@@ -82,9 +82,7 @@ async function presses(page: Page, version: string): Promise<void> {
 
 describe.skipIf(noChromium())('approvals (needs Chromium)', () => {
   beforeAll(async () => {
-    const { chromium } = await import('playwright-core');
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: CHROMIUM as string, args });
+    browser = await chromium();
     const account = (p: string, stateDir: string): string => {
       if (p === 'ana') return `os:${userInfo().username}`;
       const c = { stateDir, clock: systemClock, journal: () => ({ append: () => undefined }) } as unknown as Context;
@@ -98,14 +96,7 @@ describe.skipIf(noChromium())('approvals (needs Chromium)', () => {
     const door = new LabDoor({ lab, place: () => undefined, config: async () => world.shop.config });
     const engine = async (call: Parameters<World['context']>[0]) => ({ ...world.context(call), clock: systemClock });
     const deps = world.server({ lab: door, web: webFiles, engine });
-    await new Promise<void>((go, failed) => {
-      const ready = (at: string): void => {
-        url = at;
-        go();
-      };
-      running = serve(deps, { port: 0, host: '127.0.0.1' }, { ready, signal: stop.signal });
-      running.catch(failed);
-    });
+    ({ url, ended: running } = await served(deps, { signal: stop.signal }));
   }, 120_000);
   afterAll(async () => {
     await browser?.close();

@@ -6,9 +6,10 @@ import { LabDoor } from '../../src/compose/lab.ts';
 import { webFiles } from '../../src/compose/web.ts';
 import { systemClock } from '../../src/kernel/index.ts';
 import { serve } from '../../src/server/index.ts';
-import { CHROMIUM, noChromium } from '../e2e/converse.ts';
+import { noChromium } from '../e2e/converse.ts';
 import { APP, World } from '../transcripts/chat-doors/world.ts';
 import { violations } from './axe.ts';
+import { chromium } from './rig.ts';
 
 /** The chat lab of a real server in a real browser; the clusters behind it are in memory. */
 const stop = new AbortController();
@@ -37,9 +38,7 @@ async function say(page: Page, person: string, line: string): Promise<void> {
 
 describe.skipIf(noChromium())('chat lab (needs Chromium)', () => {
   beforeAll(async () => {
-    const { chromium } = await import('playwright-core');
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: CHROMIUM as string, args });
+    browser = await chromium();
     world = new World();
     await world.shop.stand();
     const lab = new Lab({ clock: systemClock, newId: () => world.newId() });

@@ -10,10 +10,10 @@ import { tokenCreate } from '../../src/commands/tokens.ts';
 import { LabDoor } from '../../src/compose/lab.ts';
 import { webFiles } from '../../src/compose/web.ts';
 import { systemClock } from '../../src/kernel/index.ts';
-import { serve } from '../../src/server/index.ts';
-import { CHROMIUM, noChromium } from '../e2e/converse.ts';
+import { noChromium } from '../e2e/converse.ts';
 import { APP, World } from '../transcripts/chat-doors/world.ts';
 import { violations } from './axe.ts';
+import { chromium, served } from './rig.ts';
 
 /** The line of commands in a real browser: ana is who signs in from this machine, bo types in Slack, eve has a token. */
 const stop = new AbortController();
@@ -77,9 +77,7 @@ const cancelOf = (page: Page, id: string) => page.getByRole('button', { name: `C
 
 describe.skipIf(noChromium())('the line (needs Chromium)', () => {
   beforeAll(async () => {
-    const { chromium } = await import('playwright-core');
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: CHROMIUM as string, args });
+    browser = await chromium();
     const account = (p: string, stateDir: string): string => {
       if (p === 'ana') return `os:${userInfo().username}`;
       if (p === 'bo') return 'slack:T1:bo';
@@ -93,14 +91,7 @@ describe.skipIf(noChromium())('the line (needs Chromium)', () => {
     const lab = new Lab({ clock: systemClock, newId: () => world.newId() });
     const door = new LabDoor({ lab, place: () => undefined, config: async () => world.shop.config });
     const deps = world.server({ lab: door, web: webFiles });
-    await new Promise<void>((go, failed) => {
-      const ready = (at: string): void => {
-        url = at;
-        go();
-      };
-      running = serve(deps, { port: 0, host: '127.0.0.1' }, { ready, signal: stop.signal });
-      running.catch(failed);
-    });
+    ({ url, ended: running } = await served(deps, { signal: stop.signal }));
   }, 120_000);
   afterAll(async () => {
     await browser?.close();

@@ -6,9 +6,9 @@ import { loginUrl } from '../../src/commands/serving.ts';
 import { LabDoor } from '../../src/compose/lab.ts';
 import { webFiles } from '../../src/compose/web.ts';
 import { systemClock } from '../../src/kernel/index.ts';
-import { serve } from '../../src/server/index.ts';
-import { CHROMIUM, noChromium } from '../e2e/converse.ts';
+import { noChromium } from '../e2e/converse.ts';
 import { APP, World } from '../transcripts/chat-doors/world.ts';
+import { chromium, served } from './rig.ts';
 
 /** The dashboard in a real browser while its server is gone, and without JavaScript. */
 let stop = new AbortController();
@@ -22,14 +22,7 @@ async function start(port: number): Promise<void> {
   const lab = new Lab({ clock: systemClock, newId: () => world.newId() });
   const door = new LabDoor({ lab, place: () => undefined, config: async () => world.shop.config });
   const deps = world.server({ lab: door, web: webFiles });
-  await new Promise<void>((go, failed) => {
-    const ready = (at: string): void => {
-      url = at;
-      go();
-    };
-    running = serve(deps, { port, host: '127.0.0.1' }, { ready, signal: stop.signal });
-    running.catch(failed);
-  });
+  ({ url, ended: running } = await served(deps, { signal: stop.signal, port }));
 }
 async function end(): Promise<void> {
   stop.abort();
@@ -38,9 +31,7 @@ async function end(): Promise<void> {
 
 describe.skipIf(noChromium())('a dashboard without its server (needs Chromium)', () => {
   beforeAll(async () => {
-    const { chromium } = await import('playwright-core');
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: CHROMIUM as string, args });
+    browser = await chromium();
     world = new World();
     await world.shop.stand();
     await release(world.shop.context, { target: `${APP}@v2`, yes: true }, world.shop.io());

@@ -5,10 +5,10 @@ import { loginUrl } from '../../src/commands/serving.ts';
 import { LabDoor } from '../../src/compose/lab.ts';
 import { webFiles } from '../../src/compose/web.ts';
 import { systemClock } from '../../src/kernel/index.ts';
-import { serve } from '../../src/server/index.ts';
-import { CHROMIUM, noChromium } from '../e2e/converse.ts';
+import { noChromium } from '../e2e/converse.ts';
 import { World } from '../transcripts/chat-doors/world.ts';
 import { violations } from './axe.ts';
+import { chromium, served } from './rig.ts';
 
 /** The page of shared state in a real browser; what the agents say is written here. */
 const stop = new AbortController();
@@ -53,21 +53,12 @@ async function opened(o: { width: number; theme: 'light' | 'dark' }): Promise<Pa
 
 describe.skipIf(noChromium())('state page (needs Chromium)', () => {
   beforeAll(async () => {
-    const { chromium } = await import('playwright-core');
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: CHROMIUM as string, args });
+    browser = await chromium();
     world = new World();
     const lab = new Lab({ clock: systemClock, newId: () => world.newId() });
     const door = new LabDoor({ lab, place: () => undefined, config: async () => world.shop.config });
     const deps = world.server({ lab: door, web: webFiles });
-    await new Promise<void>((go, failed) => {
-      const ready = (at: string): void => {
-        url = at;
-        go();
-      };
-      running = serve(deps, { port: 0, host: '127.0.0.1' }, { ready, signal: stop.signal });
-      running.catch(failed);
-    });
+    ({ url, ended: running } = await served(deps, { signal: stop.signal }));
   }, 120_000);
   afterAll(async () => {
     await browser?.close();

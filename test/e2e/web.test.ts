@@ -1,7 +1,8 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { violations } from '../browser/axe.ts';
-import { CHROMIUM, noChromium } from './converse.ts';
+import { chromium } from '../browser/rig.ts';
+import { noChromium } from './converse.ts';
 import { EXAMPLE, eventually, Rig, visits } from './rig.ts';
 import { serverInPod } from './server-pod.ts';
 
@@ -43,9 +44,7 @@ async function opened(path: string, o: { width: number; theme: 'light' | 'dark' 
 
 describe.skipIf(noChromium())('dashboard (needs Chromium)', () => {
   beforeAll(async () => {
-    const { chromium } = await import('playwright-core');
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: CHROMIUM as string, args });
+    browser = await chromium();
     server = rig.start('serve', '--port', '0');
     await eventually(60_000, async () => {
       url = ((await rig.json('dashboard')).data as { address: string }).address;

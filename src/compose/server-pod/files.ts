@@ -33,6 +33,9 @@ const STAYS: ReadonlySet<string> = new Set([
   ...[JOURNAL_FILE, `${JOURNAL_FILE}-wal`, `${JOURNAL_FILE}-shm`],
 ]);
 
+/** Folders of earlier moves. */
+const OWN = /^\.(pack|incoming|before)-/;
+
 /** A whole copy of a database that is open, also by others. Throws what SQLite says. */
 function copyOf(journal: string, to: string): void {
   const db = new DatabaseSync(journal, { timeout: 5000 });
@@ -52,9 +55,8 @@ const list = (dir: string): string[] => {
   }
 };
 
-/** Whether this folder has anything that decides: a journal, or a root of terraform. */
-export const holdsFiles = (f: Folder): boolean =>
-  list(f.stateDir).includes(JOURNAL_FILE) || list(f.rootsDir).length > 0;
+/** Whether a fleet was built from this folder; a journal is there as soon as anything is typed. */
+export const holdsFiles = (f: Folder): boolean => list(f.rootsDir).length > 0;
 
 type Pack = ReturnType<typeof tar.pack>;
 
@@ -81,7 +83,7 @@ export function packFiles(f: Folder): Readable {
   const pack = tar.pack(scratch, { entries: [], finalize: false });
   const fill = async (): Promise<void> => {
     if (list(f.stateDir).includes(JOURNAL_FILE)) copyOf(join(f.stateDir, JOURNAL_FILE), join(scratch, JOURNAL_FILE));
-    const entries = list(f.stateDir).filter((n) => !STAYS.has(n) && !n.startsWith('.pack-'));
+    const entries = list(f.stateDir).filter((n) => !STAYS.has(n) && !OWN.test(n));
     await add(pack, { dir: scratch, entries: list(scratch), under: '' });
     await add(pack, { dir: f.stateDir, entries, under: '' });
     await add(pack, { dir: f.rootsDir, entries: list(f.rootsDir), under: `${ROOTS}/` });

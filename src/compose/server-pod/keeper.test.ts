@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -42,10 +43,19 @@ describe('files of a fleet', () => {
     const from = folder();
     const open = openJournal(join(from.stateDir, 'journal.db'));
     open.append({ kind: 'test.fact', data: { n: 2 } });
+    mkdirSync(at('here', '.before-x'));
     await unpackFiles(packFiles(from), at('there'));
     open.close();
     const there = (name: string): boolean => existsSync(at('there', name));
-    const stays = ['lock.json', 'sign-in.json', 'serve.json', 'server.json', 'cache', 'roots/cluster-eu/.terraform'];
+    const stays = [
+      'lock.json',
+      'sign-in.json',
+      'serve.json',
+      'server.json',
+      'cache',
+      '.before-x',
+      'roots/cluster-eu/.terraform',
+    ];
     expect(stays.filter(there)).toEqual([]);
     expect(readFileSync(at('there', 'keys.json'), 'utf8')).toBe('keys.json');
     expect(readFileSync(at('there', 'roots/cluster-eu/terraform.tfstate'), 'utf8')).toBe('{"serial":7}');
@@ -81,7 +91,7 @@ describe('files of a fleet', () => {
     expect(readFileSync(at('old', 'roots/cluster-eu/terraform.tfstate'), 'utf8')).toBe('{"serial":7}');
   });
 
-  it('a folder without a journal and roots has nothing that decides', () => {
+  it('a folder from which nothing was built has nothing that decides', () => {
     expect(holdsFiles({ stateDir: at('none'), rootsDir: at('none', 'roots') })).toBe(false);
     expect(holdsFiles(folder())).toBe(true);
   });
@@ -230,6 +240,19 @@ describe('the keeper of a server in a pod', () => {
     expect(await next.state()).toMatchObject({ is: 'given', ready: false });
     // Whoever lost them on the way home can ask once more.
     expect((await next.ask('POST /give')).status).toBe(200);
+  });
+
+  it('whoever takes them home and is gone in the middle of it leaves a server that goes on', async () => {
+    const k = await kept(PROJECT);
+    const from = folder();
+    // More than what lies in sockets: it cannot be sent before it is read.
+    writeFileSync(join(from.stateDir, 'large'), randomBytes(32 << 20));
+    await k.ask('POST /take', packFiles(from));
+    await k.until((x) => x.ready);
+    const answer = await k.ask('POST /give');
+    expect((await k.state()).is).toBe('giving');
+    await answer.body?.cancel();
+    expect(await k.until((x) => x.ready)).toMatchObject({ is: 'serving', ready: true });
   });
 
   it('a pod that starts again serves what it has, and ends when its server does', async () => {

@@ -227,17 +227,26 @@ export class Keeper {
     this.#giving = true;
     await this.#stop();
     const { state } = this.#dirs;
-    res.writeHead(200, { 'content-type': 'application/gzip' });
-    await pipeline(packFiles({ stateDir: state, rootsDir: join(state, 'roots') }), res);
+    try {
+      res.writeHead(200, { 'content-type': 'application/gzip' });
+      await pipeline(packFiles({ stateDir: state, rootsDir: join(state, 'roots') }), res);
+    } catch (e) {
+      // Whoever asked may be gone, and nobody else would say that it goes on.
+      this.#goOn();
+      throw e;
+    }
+  }
+
+  #goOn(): void {
+    if (this.#is !== 'giving' || this.#child !== undefined) return;
+    this.#giving = false;
+    this.#stopping = false;
+    this.#serve();
   }
 
   /** They did not arrive: it goes on. */
   #keepOn(res: ServerResponse): void {
-    if (this.#is === 'giving' && this.#child === undefined) {
-      this.#giving = false;
-      this.#stopping = false;
-      this.#serve();
-    }
+    this.#goOn();
     sayJson(res, 200, this.#state());
   }
 

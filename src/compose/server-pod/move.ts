@@ -14,6 +14,7 @@ import type { Place } from '../../infra/index.ts';
 import { type Clock, causes, fault, toJson } from '../../kernel/index.ts';
 import type { Known } from '../../traffic/index.ts';
 import { type Folder, holdsFiles, packFiles, settleFiles, unpackFiles } from './files.ts';
+import type { KeeperState } from './keeper.ts';
 import { PATHS } from './names.ts';
 import { type ServerPodInput, serverObjects } from './plan.ts';
 import { ServerPod } from './pod.ts';
@@ -67,19 +68,12 @@ function inputOf(w: ServerPodWiring, project: string): ServerPodInput {
   };
 }
 
-/** Who has files of his own must not be told what others decide, nor they lose theirs. Throws TW8041. */
-async function sameFiles(w: ServerPodWiring, pod: ServerPod): Promise<void> {
-  const there = await pod.state();
+/** Nobody's files may be lost: neither the server's nor those of a folder that never handed its own over. Throws TW8041. */
+function sameFiles(w: ServerPodWiring, there: KeeperState | undefined): void {
   if (there === undefined || there.is === 'empty') return;
   const { fleet } = w.engine.config;
   if (there.fleet !== fleet)
     throw fault('TW8041', { value: there.fleet, why: [`the server in ${w.cluster} is of another fleet`] });
-  if (there.is === 'given')
-    throw fault('TW8041', {
-      value: w.cluster,
-      why: ['its files were fetched; what is left of it has not been taken away'],
-      fix: [{ say: 'Take it away:', command: 'tw server remove' }],
-    });
   if (handedTo(w.stateDir) !== undefined || !holdsFiles(folderOf(w))) return;
   throw fault('TW8041', {
     value: w.cluster,
@@ -111,7 +105,14 @@ async function* install(w: ServerPodWiring, signal: AbortSignal): AsyncGenerator
   staysThere(w);
   const api = await w.api();
   const pod = new ServerPod(api, w.clock);
-  await sameFiles(w, pod);
+  const there = await pod.state();
+  if (there?.is === 'given')
+    throw fault('TW8041', {
+      value: w.cluster,
+      why: ['its files were fetched; what is left of it has not been taken away'],
+      fix: [{ say: 'Take it away:', command: 'tw server remove' }],
+    });
+  sameFiles(w, there);
   yield { step: 'project', state: 'start' };
   const { packed, id } = await packProject(w.engine.config);
   yield { step: 'project', state: 'done', detail: id };
@@ -172,9 +173,7 @@ async function fetchFiles(w: ServerPodWiring, api: KubeApi, pod: ServerPod, inco
   }
 }
 
-async function* remove(w: ServerPodWiring, signal: AbortSignal): AsyncGenerator<Step> {
-  const api = await w.api();
-  const pod = new ServerPod(api, w.clock);
+async function* bringHome(w: ServerPodWiring, api: KubeApi, pod: ServerPod): AsyncGenerator<Step> {
   yield { step: 'files', state: 'start' };
   const incoming = mkdtempSync(join(w.stateDir, '.incoming-'));
   await fetchFiles(w, api, pod, incoming);
@@ -183,6 +182,17 @@ async function* remove(w: ServerPodWiring, signal: AbortSignal): AsyncGenerator<
   unmarkHanded(w.stateDir);
   rmSync(incoming, { recursive: true, force: true });
   yield { step: 'files', state: 'done', detail: `what was here lies in ${old}` };
+}
+
+async function* remove(w: ServerPodWiring, signal: AbortSignal): AsyncGenerator<Step> {
+  const api = await w.api();
+  const pod = new ServerPod(api, w.clock);
+  // They came home before: what was done here since must not be written over by what the pod still has.
+  const there = await pod.state();
+  if (handedTo(w.stateDir) !== undefined || there?.is !== 'given') {
+    sameFiles(w, there);
+    yield* bringHome(w, api, pod);
+  }
   yield { step: 'pod', state: 'start' };
   await pod.remove({ signal });
   yield { step: 'pod', state: 'done' };
