@@ -12,6 +12,7 @@ const plan: StatePlan = {
     { lost: 'ca', ms: 4700 },
     { lost: 'sa', ms: 0 },
   ],
+  holdMs: 10_500,
   rpo: { is: 'none' },
   survives: 'any one of 3',
   estimated: false,
@@ -24,16 +25,16 @@ const waits = (p: StatePlan): string | undefined => lines(p).find((l) => l.start
 
 describe('the price of a state', () => {
   it('says how long writes wait, and for which cluster', () => {
-    expect(waits(plan)).toBe('writes wait 4.7 s when ca is lost');
-    expect(waits({ ...plan, estimated: true })).toBe('writes wait about 4.7 s when ca is lost');
+    expect(waits(plan)).toBe('writes wait 4.7 s when ca is lost; refused after 10.5 s');
+    expect(waits({ ...plan, estimated: true })).toBe('writes wait about 4.7 s when ca is lost; refused after 10.5 s');
     expect(waits({ ...plan, rto: [{ lost: 'ca', ms: undefined }] })).toBe(
-      'writes wait until a person acts when ca is lost',
+      'writes wait until a person acts when ca is lost; refused after 10.5 s',
     );
   });
 
   it('says so where they never wait', () => {
     expect(waits({ ...plan, mode: 'active-active', rto: [{ lost: 'ca', ms: 0 }] })).toBe(
-      'writes never wait for another cluster',
+      'writes never wait for another cluster; refused after 10.5 s',
     );
     expect(waits({ ...plan, mode: 'isolated', rto: [{ lost: 'ca', ms: undefined }] })).toBeUndefined();
   });

@@ -4,12 +4,13 @@ import type { StatePlan } from '../state/index.ts';
 const secondsOf = (ms: number | undefined): string =>
   ms === undefined ? 'until a person acts' : `${(ms / 1000).toFixed(1)} s`;
 
-/** How long writes wait for a home, by the cluster that is lost. */
+/** How long writes wait for a home, by the cluster that is lost, and what becomes of one that waited in vain. */
 function sayWaits(p: StatePlan, about: string): string {
   const waits = p.rto
     .filter((r) => r.ms !== 0)
     .map((r) => `${r.ms === undefined ? '' : about}${secondsOf(r.ms)} when ${r.lost} is lost`);
-  return waits.length === 0 ? 'writes never wait for another cluster' : `writes wait ${waits.join(', ')}`;
+  const say = waits.length === 0 ? 'writes never wait for another cluster' : `writes wait ${waits.join(', ')}`;
+  return `${say}; refused after ${secondsOf(p.holdMs)}`;
 }
 
 /** What the users of one app buy, before anything is applied. */

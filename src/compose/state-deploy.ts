@@ -140,15 +140,9 @@ export function pricedOf(
   const decided = { voters, ...(at === undefined ? {} : { home: at }) };
   const clusters = placedOn(app, config.clusters).map((c) => c.name);
   const priced = statePlan({ app, clusters, rtt, traffic: {}, members: membersOf(config), decided });
-  return { ...priced, faults: plan.faults };
+  // Gateways have what was computed from the distance: it must not change with each measurement.
+  return { ...priced, holdMs: plan.holdMs, faults: plan.faults };
 }
-
-const longest = (p: StatePlan): number => Math.max(0, ...p.rto.map((r) => r.ms ?? 0));
-
-/** A Redis that starts anew, where there is no other one to write to. Milliseconds. */
-const RESTART_MS = 10_000;
-const holdOf = (app: SharedApp, plan: StatePlan): number =>
-  app.state.mode === 'active-active' ? RESTART_MS : Math.ceil((longest(plan) + 1000) / 100) * 100;
 
 /** The member of this cluster first, then the others, the nearest first. */
 function endpointsFor(config: Config, me: ClusterName): Settings['store']['endpoints'] {
@@ -178,7 +172,7 @@ function settingsOf(
     ...(sameSet(peers, plan.voters) ? {} : { peers }),
     judges: plan.voters.length > 2 ? plan.voters : membersOf(w.config),
     ...(plan.home === undefined ? {} : { home: plan.home }),
-    holdMs: app.state.hold ?? holdOf(app, plan),
+    holdMs: plan.holdMs,
     store: { root: `/tradewind/${w.config.fleet}/`, endpoints: endpointsFor(w.config, me) },
   };
 }

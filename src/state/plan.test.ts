@@ -41,6 +41,12 @@ describe('the table of the design page', () => {
     expect(statePlan(input(one)).rto.find((r) => r.lost === 'sa')?.ms).toBe(0);
   });
 
+  it('a write is kept for twice the longest failover of all homes and 1 s, wherever home is now', () => {
+    const hold = (state: object): number => statePlan(input({ ...one, ...state })).holdMs;
+    expect(['sa', 'ca', 'au'].map((home) => hold({ home }))).toEqual([10_500, 10_500, 10_500]);
+    expect(hold({ hold: 3000 })).toBe(3000);
+  });
+
   it('active-active', () => {
     const { home: _, ...both } = shared;
     expect(writes(input({ ...both, mode: 'active-active', ack: 'local' }))).toEqual([1, 1, 1]);

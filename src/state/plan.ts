@@ -35,6 +35,8 @@ export interface StatePlan {
   writes: readonly { cluster: ClusterName; ms: number }[];
   /** Until writes go on when that cluster is lost, milliseconds; `undefined` = never by itself. */
   rto: readonly { lost: ClusterName; ms: number | undefined }[];
+  /** How long a write is kept while there is nobody to send it to; the app gets an error then. Milliseconds. */
+  holdMs: number;
   rpo: Rpo;
   survives: string;
   /** Some figure rests on an estimated round trip. */
@@ -49,6 +51,8 @@ export interface StatePlan {
 const BACKOFF_MS = 250;
 /** Transactions of the store, then round trips of the replicas' handshake. */
 const TRIPS = 3 + 5;
+/** A Redis that starts anew, where there is no other one to write to. Milliseconds. */
+const RESTART_MS = 10_000;
 const LOCAL_MS = 1;
 const BATCH_MS = 10;
 const NOT_CONVERGENT = `every command that writes but ${CONVERGENT.join(' ')} (SET with EX and PX only, EXPIRE without options); scripts, blocking commands, databases but 0`;
@@ -113,6 +117,22 @@ function failover(x: StateInput, lost: ClusterName, voters: readonly ClusterName
   return detect + alone + BACKOFF_MS + TRIPS * Math.min(...pairs);
 }
 
+/**
+ * Twice the longest failover of all homes and 1 s: home moves without anybody telling the gateways another time, and one
+ * that took longer than is printed, on a busy machine, is to be latency, not errors.
+ */
+function holdOf(x: StateInput, voters: readonly ClusterName[], p: Prices): number {
+  const { state } = x.app;
+  if (state.mode !== 'isolated' && state.hold !== undefined) return state.hold;
+  if (state.mode !== 'single-writer' || isFew(x, voters)) return RESTART_MS;
+  const longest = Math.max(...voters.map((home) => failover(x, home, voters, p)));
+  return Math.ceil((2 * longest + 1000) / 100) * 100;
+}
+
+/** No cluster can take over by itself. */
+const isFew = (x: StateInput, voters: readonly ClusterName[]): boolean =>
+  voters.length < 2 || new Set(x.members).size < 3;
+
 /** Says before anything is applied what the state of an app costs and what it survives (section 3.6 of the design page). */
 export function statePlan(x: StateInput): StatePlan {
   const { app, clusters } = x;
@@ -125,6 +145,7 @@ export function statePlan(x: StateInput): StatePlan {
       voters: [],
       writes: clusters.map((cluster) => ({ cluster, ms: LOCAL_MS })),
       rto: clusters.map((lost) => ({ lost, ms: undefined })),
+      holdMs: 0,
       rpo: { is: 'all' },
       survives: 'nothing is shared: a lost cluster loses what it had',
       estimated: false,
@@ -146,6 +167,7 @@ function everyCluster(x: StateInput, p: Prices): StatePlan {
     voters: clusters.toSorted(),
     writes: clusters.map((cluster) => ({ cluster, ms: Math.max(LOCAL_MS, quorum ? peer(cluster) : 0) })),
     rto: clusters.map((lost) => ({ lost, ms: 0 })),
+    holdMs: holdOf(x, clusters, p),
     rpo: quorum ? { is: 'none' } : { is: 'inFlight', ms: Math.max(...clusters.map(peer)) / 2 + BATCH_MS },
     survives: quorum ? 'any one cluster' : 'all clusters but one',
     estimated: false,
@@ -160,12 +182,13 @@ const wishOf = ({ app: { state }, decided }: StateInput): string =>
 
 function oneHome(x: StateInput, voters: readonly ClusterName[], p: Prices): StatePlan {
   const { app, clusters } = x;
-  const few = voters.length < 2 || new Set(x.members).size < 3;
+  const few = isFew(x, voters);
   const tooFewFaults = few ? [tooFew(x, voters)] : [];
   const base = {
     app: app.name,
     mode: 'single-writer' as const,
     voters,
+    holdMs: holdOf(x, voters, p),
     survives: few ? 'no cluster without a person' : `any ${voters.length === 5 ? 'two' : 'one'} of ${voters.length}`,
     estimated: false,
     refused: REFUSED,

@@ -15,7 +15,8 @@ export interface StateData {
   story: string[];
 }
 export interface Load {
-  writes: Write[];
+  /** `why`: what was answered instead of yes. */
+  writes: (Write & { why?: string })[];
   gap: { ms: number; from: number };
 }
 export interface Story extends Verdict {
@@ -59,11 +60,13 @@ export class StateRig {
     return JSON.parse(seen?.body ?? '[]') as string[];
   }
 
-  /** Writers of one region for a while. */
-  async writers(from: string, name: string, seconds: number): Promise<Load> {
+  /** Writers of one region for a while; as many connections as that many writes per second need over oceans. */
+  async writers(from: string, x: { name: string; seconds: number; rate?: number }): Promise<Load> {
+    const { name, seconds, rate = 30 } = x;
     const [first] = await visits(this.rig, from, '--times', '1');
     const script = join(ROOT, 'test', 'e2e', 'writers.ts');
-    const args = [script, first?.answeredBy ?? '', HOST, `${name}-${from}`, '10', '30', String(seconds)];
+    const figures = [Math.max(10, Math.ceil(rate / 2)), rate, seconds].map(String);
+    const args = [script, first?.answeredBy ?? '', HOST, `${name}-${from}`, ...figures];
     const ran = await this.rig.tw('sandbox', 'enter', `users-${from}`, '--', process.execPath, ...args);
     expect(ran.code, ran.stderr).toBe(0);
     return JSON.parse(ran.stdout) as Load;
@@ -103,10 +106,10 @@ export class StateRig {
 
   /** Users of all regions write while something happens; what became of every word in the list that `end` gives. */
   async under(
-    x: { name: string; seconds: number; end(): Promise<string[]> },
+    x: { name: string; seconds: number; rate?: number; end(): Promise<string[]> },
     happens: () => Promise<void>,
   ): Promise<Story> {
-    const loads = CLUSTERS.map(async (c) => [c, await this.writers(c, x.name, x.seconds)] as const);
+    const loads = CLUSTERS.map(async (c) => [c, await this.writers(c, x)] as const);
     await new Promise((r) => setTimeout(r, 6000));
     await happens();
     const by = Object.fromEntries(await Promise.all(loads));

@@ -26,8 +26,8 @@ type Server struct {
 	faults   faults
 }
 
-// requestTime bounds everything a request does with Redis.
-const requestTime = 8 * time.Second
+// requestTime bounds everything a request does with Redis. Longer than Tradewind keeps a write while there is no home.
+const requestTime = 15 * time.Second
 
 func newServer(cfg Config, store Store, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, mux: http.NewServeMux(), started: time.Now(), faults: faults{variant: cfg.Variant}}
