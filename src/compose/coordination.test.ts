@@ -15,6 +15,13 @@ const CLUSTERS = {
   sao: { cloud: 'aws', region: 'sa-east-1' },
   mtl: { cloud: 'azure', region: 'canadacentral' },
   syd: { cloud: 'gcp', region: 'australia-southeast1' },
+  office: {
+    cloud: 'existing',
+    region: 'office',
+    location: { lat: 52, lon: 13 },
+    context: 'office',
+    kubeconfig: '/config',
+  },
 };
 const ACCOUNTS = {
   aws: { account: '111122223333' },
@@ -38,6 +45,11 @@ describe('where a fleet agrees', () => {
     expect(configOf(undefined).coordination).toBeUndefined();
     expect(configOf({ etcd: {} }).coordination).toEqual({ kind: 'members', members: ['sao', 'mtl', 'syd'] });
     expect(coordinationDoor(wiring(configOf(undefined), 'a'))).toBeUndefined();
+  });
+
+  it('a fourth place that is there already gets no member: four bear no more losses than three', () => {
+    const four = configOf({ etcd: {} }, ['sao', 'mtl', 'syd', 'office']);
+    expect(four.coordination).toEqual({ kind: 'members', members: ['sao', 'mtl', 'syd'] });
   });
 
   it('is no even number of members, no unknown cluster, no half of a certificate', () => {

@@ -11,14 +11,18 @@ export type CoordinationConfig =
 
 type Clusters = ConfigParsed['clusters'];
 
-/** The first cluster of every cloud; clusters that are there already are clouds of their own. */
+/**
+ * The first cluster of every cloud; clusters that are there already are clouds of their own. Of an even number the last
+ * one has none: with it no more losses would be borne.
+ */
 function onePerCloud(clusters: Clusters): ClusterName[] {
   const seen = new Set<string>();
-  return Object.entries(clusters).flatMap(([name, c]) => {
+  const all = Object.entries(clusters).flatMap(([name, c]) => {
     if (c.cloud !== 'existing' && seen.has(c.cloud)) return [];
     seen.add(c.cloud);
     return [name];
   });
+  return all.length > 2 && all.length % 2 === 0 ? all.slice(0, -1) : all;
 }
 
 export function coordinationOf(parsed: ConfigParsed): CoordinationConfig | undefined {

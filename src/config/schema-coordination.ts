@@ -25,6 +25,8 @@ export const coordinationSchema = z
   .strictObject({
     etcd: z
       .union([external, own])
-      .describe('{}: one member per cloud, deployed by `tw up`; {endpoints}: an etcd that is there already.'),
+      .describe(
+        '{}: one member per cloud, always an odd number, deployed by `tw up`; {endpoints}: an etcd that is there already.',
+      ),
   })
   .describe('Where machines agree on releases and on who is home. Default: the file of the one machine that works.');

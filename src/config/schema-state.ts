@@ -62,7 +62,9 @@ const given = {
     .describe(`${shared} Most memory of the data in each cluster; writes beyond it are refused. Default: 256Mi.`),
   hold: duration
     .optional()
-    .describe(`${shared} How long a write is kept while there is nobody to send it to; refused then. Default: twice the longest failover of all homes and 1 s; active-active: 10s.`),
+    .describe(
+      `${shared} How long a write is kept while there is nobody to send it to; refused then. Default: twice the longest failover of all homes and 1 s; active-active: 10s.`,
+    ),
 };
 
 const NO_LOCAL =
