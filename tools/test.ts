@@ -10,6 +10,8 @@ interface Tally {
   skipped: number;
   /** Names of what failed, with the first line of why. */
   faults: string[];
+  /** Files that took a minute or more. */
+  slow?: string[];
 }
 interface Runner {
   name: string;
@@ -48,6 +50,8 @@ async function exec(argv: readonly string[], cwd: string, onLine?: (line: string
 interface FileResult {
   name: string;
   status: string;
+  startTime: number;
+  endTime: number;
   message?: string;
   assertionResults: { status: string; fullName: string; failureMessages?: string[] }[];
 }
@@ -59,6 +63,13 @@ function faultsOf(f: FileResult): string[] {
   const tests = f.assertionResults.filter((t) => t.status === 'failed');
   if (tests.length === 0 && f.status === 'failed') return [`${file}: ${firstLine(f.message)}`];
   return tests.map((t) => `${file}: ${t.fullName}: ${firstLine(t.failureMessages?.[0])}`);
+}
+
+const SLOW_MS = 60_000;
+function slowOf(files: readonly FileResult[]): string[] {
+  const took = files.map((f) => ({ name: relative(root, f.name), ms: f.endTime - f.startTime }));
+  const slow = took.filter((f) => f.ms >= SLOW_MS).toSorted((a, b) => b.ms - a.ms);
+  return slow.map((f) => `${f.name} ${Math.round(f.ms / 1000)} s`);
 }
 
 /** vitest's JSON report says what ran; a runner that dies without one counts as one failure. */
@@ -85,7 +96,8 @@ function vitest(name: string, args: readonly string[]): Runner {
         r.numFailedTestSuites > 0 && r.numFailedTests === 0 ? 1 : 0,
         code !== 0 && r.numFailedTests === 0 ? 1 : 0,
       );
-      return { passed: r.numPassedTests, failed, skipped: r.numPendingTests, faults: r.testResults.flatMap(faultsOf) };
+      const faults = r.testResults.flatMap(faultsOf);
+      return { passed: r.numPassedTests, failed, skipped: r.numPendingTests, faults, slow: slowOf(r.testResults) };
     },
   };
 }
@@ -152,9 +164,9 @@ for (const runner of RUNNERS.filter((r) => wanted.length === 0 || wanted.include
   total.failed += t.failed;
   total.skipped += t.skipped;
   total.faults.push(...t.faults);
-  rows.push(
-    `${runner.name}: ${t.passed} passed, ${t.failed} failed, ${t.skipped} skipped in ${Math.round((Date.now() - started) / 1000)} s`,
-  );
+  const seconds = Math.round((Date.now() - started) / 1000);
+  rows.push(`${runner.name}: ${t.passed} passed, ${t.failed} failed, ${t.skipped} skipped in ${seconds} s`);
+  for (const file of t.slow ?? []) rows.push(`  ${file}`);
 }
 rmSync(scratch, { recursive: true, force: true });
 const faults = total.faults.slice(0, 20).map((f) => `failed: ${f}\n`);
