@@ -174,7 +174,7 @@ describe('state in step', () => {
     const { snapshots } = (await rig.json('state', 'backups')).data as { snapshots: { id: string; is: string }[] };
     expect(snapshots.find((x) => x.id === salvage)).toMatchObject({ is: 'verified' });
     expect(await s3.push('syd', 'again')).toBe(200);
-    await eventually(10_000, async () => expect(await s3.read('sao')).toContain('again'));
+    await eventually(10_000, async () => expect(await s3.listIn('sao')).toContain('again'));
   });
 
   const members = CLUSTERS.filter((c) => c !== 'mtl');
