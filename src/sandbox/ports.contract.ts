@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SandboxEvent, SandboxSpec } from './model.ts';
 import type { SandboxPort } from './ports.ts';
+import { withSydney } from './testing/fakes.ts';
 
 export interface Subject {
   sandbox: SandboxPort;
@@ -20,9 +21,9 @@ export function sandboxContract(name: string, make: () => Promise<Subject>): voi
       subject = await make();
       return subject;
     };
-    const events = async (s: Subject): Promise<SandboxEvent[]> => {
+    const events = async (s: Subject, spec = s.spec): Promise<SandboxEvent[]> => {
       const all: SandboxEvent[] = [];
-      for await (const e of s.sandbox.up(s.spec)) all.push(e);
+      for await (const e of s.sandbox.up(spec)) all.push(e);
       return all;
     };
 
@@ -52,6 +53,20 @@ export function sandboxContract(name: string, make: () => Promise<Subject>): voi
       ]);
       expect(await s.sandbox.place()).toMatchObject({ name: 'sandbox', ownProviders: true });
       expect((await s.sandbox.enter('users:mtl')).slice(-2)).toEqual(['users-mtl', '--']);
+    });
+
+    it('takes in a place more while it runs: what ran goes on, chaos stays, new users are there', async () => {
+      const s = await made();
+      await events(s);
+      await s.sandbox.chaos({ do: 'begin', kind: 'partition', where: 'cluster:sao' });
+      const before = await s.sandbox.status();
+      const more = withSydney(s.spec);
+      expect((await events(s, more)).at(-1)).toMatchObject({ step: 'sandbox', state: 'done' });
+      const after = await s.sandbox.status();
+      expect(after).toMatchObject({ state: 'up', users: ['sao', 'mtl', 'syd'], chaos: before.chaos });
+      const goesOn = before.processes.filter((p) => p.name !== 'clouds');
+      expect(after.processes).toEqual(expect.arrayContaining(goesOn));
+      expect((await events(s, more))[0]).toMatchObject({ state: 'note', detail: 'already up' });
     });
 
     it('keeps chaos until it is healed, and refuses what it does not understand as a whole', async () => {

@@ -16,7 +16,7 @@ import type {
 import { layout } from '../plan/layout.ts';
 import { namespaceOf } from '../plan/places.ts';
 import { preflightFault } from '../plan/preflight.ts';
-import { grownFrom } from '../plan/spec.ts';
+import { grownFrom, growsLive } from '../plan/spec.ts';
 import { restingView } from '../plan/view.ts';
 import type { SandboxPort } from '../ports.ts';
 import { childEnv, commandLines } from '../supervisor/commands.ts';
@@ -105,8 +105,15 @@ async function* start(wanted: SandboxSpec, d: StartDeps): AsyncGenerator<Sandbox
     yield { ...event('sandbox', 'done'), ms: 0 };
     return;
   }
-  if (now === 'up' || now === 'degraded')
-    yield event('sandbox', 'note', 'the config asks for another world: all of it starts again from its disks');
+  const runs = now === 'up' || now === 'degraded';
+  if (runs && known !== undefined && growsLive(known, spec)) {
+    yield* grow(spec, d, step);
+    yield* pages(await d.status(), clock);
+    yield { ...event('sandbox', 'done'), ms: Math.round(clock.monotonic() - began) };
+    return;
+  }
+  if (runs)
+    yield event('sandbox', 'note', 'the config asks for another world: all of it starts again, as after a power cut');
   yield* step('preflight', async () => preflight(spec));
   const id = claim(o.dir);
   yield* step('sweep', async () => {
@@ -125,9 +132,24 @@ async function* start(wanted: SandboxSpec, d: StartDeps): AsyncGenerator<Sandbox
   const alive = startSupervisor(spec, { id, node: d.node });
   const log = `${l.log}/supervisor.log`;
   yield* progress({ status: d.status, clock, startMs: o.startMs ?? 120_000, log, alive });
-  const view = await d.status();
-  for (const [name, url] of Object.entries(view.doors.pages)) yield event(`users ${name}`, 'note', url);
+  yield* pages(await d.status(), clock);
   yield { ...event('sandbox', 'done'), ms: Math.round(clock.monotonic() - began) };
+}
+
+function* pages(view: SandboxView, clock: Clock): Generator<SandboxEvent> {
+  for (const [name, url] of Object.entries(view.doors.pages))
+    yield { at: clock.now(), step: `users ${name}`, state: 'note', detail: url };
+}
+
+/** New places come to a world that runs; nothing in it ends. */
+async function* grow(spec: SandboxSpec, d: StartDeps, step: ReturnType<typeof steps>): AsyncGenerator<SandboxEvent> {
+  const { dir } = d.o;
+  yield* step('preflight', async () => preflight(spec));
+  yield* step('directory', async () => writeDirectory(spec, { id: claim(dir), rootless: process.getuid?.() !== 0 }));
+  yield* step('new places', async () => {
+    const { sites } = (await ask(dir, '/grow', {})) as { sites: readonly string[] };
+    return sites.length === 0 ? 'none' : sites.join(', ');
+  });
 }
 
 const absent = (dir: string, cause?: unknown) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../../config/index.ts';
 import { distanceKm, linksOf, rttMs } from './links.ts';
-import { grownFrom, specOf } from './spec.ts';
+import { grownFrom, growsLive, specOf } from './spec.ts';
 
 const config = (over: object = {}) =>
   checkConfig(
@@ -142,17 +142,30 @@ describe('grownFrom', () => {
     const clusters = { ...cluster('dub', 'aws', 'eu-west-1'), ...three };
     const spec = grownFrom(specOf(config({ clusters }), o), known);
     expect(indexes(spec.regions)).toEqual(['sa-east-1 1', 'canadacentral 2', 'australia-southeast1 3', 'eu-west-1 4']);
-    expect(indexes(spec.users)).toEqual(['dub 1', 'sao 2', 'mtl 3', 'syd 4']);
+    expect(indexes(spec.users)).toEqual(['sao 1', 'mtl 2', 'syd 3', 'dub 4']);
     expect(spec.links).toHaveLength(12);
     expect(grownFrom(spec, spec)).toEqual(spec);
   });
 
-  it('a region that the config left stays, for what stands in it; its place is not given away', () => {
+  it('a region that the config left stays, with its people and for what stands in it; its place is not given away', () => {
     const known = specOf(config(), o);
     const clusters = { ...cluster('mtl', 'azure', 'canadacentral'), ...cluster('dub', 'aws', 'eu-west-1') };
     const spec = grownFrom(specOf(config({ clusters }), o), known);
     expect(indexes(spec.regions)).toEqual(['sa-east-1 1', 'canadacentral 2', 'australia-southeast1 3', 'eu-west-1 4']);
-    expect(indexes(spec.users)).toEqual(['mtl 1', 'dub 2']);
+    expect(indexes(spec.users)).toEqual(['sao 1', 'mtl 2', 'syd 3', 'dub 4']);
+  });
+
+  it('new places and what is read anew come while the world runs; anything else needs another world', () => {
+    const known = specOf(config(), o);
+    const more = grownFrom(specOf(config({ clusters: { ...cluster('dub', 'aws', 'eu-west-1'), ...three } }), o), known);
+    expect(growsLive(known, more)).toBe(true);
+    expect(growsLive(more, known)).toBe(false);
+    expect(growsLive(known, { ...known, hosts: ['other.example'], recipes: [] })).toBe(true);
+    for (const other of [{ bins: '/other' }, { seed: 9 }, { cloudTime: 7 }, { fleet: 'x' }, { users: [] }])
+      expect(growsLive(known, { ...known, ...other })).toBe(false);
+    const [first, ...rest] = known.users;
+    if (first === undefined) throw new Error('no users');
+    expect(growsLive(known, { ...known, users: [{ ...first, lastMileMs: 9 }, ...rest] })).toBe(false);
   });
 
   it('changes nothing where nothing was', () => {

@@ -115,26 +115,41 @@ export function specOf(config: Config, o: SpecOptions): SandboxSpec {
   };
 }
 
-/** What is known keeps its index; what is new gets the lowest that is free. */
-function settle(wanted: readonly SandboxRegion[], known: readonly SandboxRegion[]): SandboxRegion[] {
+interface Numbered {
+  name: string;
+  index: number;
+}
+/** What is known keeps its index and stays; what is new gets the lowest that is free. In the order of their indexes. */
+function settle<T extends Numbered>(wanted: readonly T[], known: readonly T[]): T[] {
   const had = new Map(known.map((k) => [k.name, k.index]));
-  const used = new Set(wanted.flatMap((w) => had.get(w.name) ?? []));
-  return wanted.map((w) => {
+  const used = new Set(known.map((k) => k.index));
+  const placed = wanted.map((w) => {
     let index = had.get(w.name) ?? 1;
     while (!had.has(w.name) && used.has(index)) index++;
     used.add(index);
     return { ...w, index };
   });
+  const gone = known.filter((k) => !wanted.some((w) => w.name === k.name));
+  return [...placed, ...gone].toSorted((a, b) => a.index - b.index);
 }
 
 /**
- * The spec for a directory that holds a world already (its own spec: `known`). Regions keep their indexes, for the
- * addresses of clusters and load balancers follow from them; no region goes, for its clusters may still stand. Users
- * are counted anew: nothing keeps their addresses.
+ * The spec for a directory that holds a world already (its own spec: `known`). Regions and users keep their indexes, for
+ * addresses follow from them; none goes: clusters of a region may still stand, and people do not move away.
  */
 export function grownFrom(spec: SandboxSpec, known: SandboxSpec | undefined): SandboxSpec {
   if (known === undefined) return spec;
-  const gone = known.regions.filter((k) => !spec.regions.some((r) => r.name === k.name));
-  const regions = settle([...spec.regions, ...gone], known.regions).toSorted((a, b) => a.index - b.index);
-  return { ...spec, regions, links: linksOf(regions) };
+  const regions = settle(spec.regions, known.regions);
+  return { ...spec, regions, users: settle(spec.users, known.users), links: linksOf(regions) };
+}
+
+/** Of a spec what may change while the world runs: places that are new, and what is read anew when it changes. */
+const GROWING = ['regions', 'users', 'links', 'clusters', 'hosts', 'recipes', 'registries'] as const;
+
+/** Whether a world becomes another one without that anything of it ends. */
+export function growsLive(known: SandboxSpec, spec: SandboxSpec): boolean {
+  const fixed = (s: SandboxSpec): string => JSON.stringify({ ...s, ...Object.fromEntries(GROWING.map((k) => [k, 0])) });
+  const kept = (was: readonly Numbered[], now: readonly Numbered[]): boolean =>
+    was.every((w) => now.some((n) => JSON.stringify(n) === JSON.stringify(w)));
+  return fixed(known) === fixed(spec) && kept(known.regions, spec.regions) && kept(known.users, spec.users);
 }

@@ -19,7 +19,7 @@ import { binsFolder } from '../binaries.ts';
 import type { Visit } from '../model.ts';
 import { layout } from '../plan/layout.ts';
 import type { SandboxPort } from '../ports.ts';
-import { type Fakes, fakes } from '../testing/fakes.ts';
+import { type Fakes, fakes, withSydney } from '../testing/fakes.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const twNet = join(binsFolder({ env: process.env, root: ROOT }), 'tw-net');
@@ -28,6 +28,7 @@ const possible = process.platform === 'linux' && process.getuid?.() === 0 && exi
 /** Answers every A question for a host of `hosts` with TTL 1, and HTTP on the clouds' socket. */
 const CLOUDS = `
 import { createSocket } from 'node:dgram';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import dns from '${ROOT}/node_modules/dns-packet/index.js';
 const hosts = { 'sao.example': '198.18.1.100', 'mtl.example': '198.18.2.100' };
@@ -38,6 +39,7 @@ udp.on('message', (bytes, from) => {
   udp.send(dns.encode({ type: 'response', id: bytes.readUInt16BE(0), flags: 0x0400 | (data ? 0 : 3), questions: [q],
     answers: data ? [{ type: 'A', name: q.name, ttl: 1, data }] : [] }), from.port, from.address);
 });
+rmSync(process.argv[2] + '/run/clouds/api.sock', { force: true });
 udp.bind(53, '198.19.0.53', () => createServer((q, r) => r.end('{}')).listen(process.argv[2] + '/run/clouds/api.sock'));
 `;
 /** A "node" serves HTTP on 8080 and says who asked. */
@@ -160,6 +162,19 @@ exec '${process.execPath}' '${bins}/serve.mjs' "$(sed -n 's/.*"cluster": "\\(.*\
       for (const from of ['sao', 'mtl']) expect((await served(from, 'mtl.example'))?.status).toBe(200);
     },
   );
+
+  it('grows by a region and its users while requests go on', async () => {
+    const [before] = await sandbox.visit({ from: ['sao'], host: 'sao.example' });
+    const during = sandbox.visit({ from: ['sao'], host: 'mtl.example', times: 20, everyMs: 100 });
+    for await (const _ of sandbox.up(withSydney(f.spec)));
+    expect((await during).filter((v) => v.status !== 200)).toEqual([]);
+    // Its resolver asks the clouds, which read their regions anew.
+    const far = await served('syd', 'mtl.example');
+    expect(far).toMatchObject({ status: 200, cluster: 'mtl', body: expect.stringContaining('198.19.103.2') });
+    expect(webMs(far)).toBeGreaterThan(200);
+    expect((await sandbox.visit({ from: ['sao'], host: 'sao.example' }))[0]?.body).toBe(before?.body);
+    expect(Object.keys((await sandbox.status()).doors.pages).toSorted()).toEqual(['mtl', 'sao', 'syd']);
+  });
 
   it('opens a page for people and leaves nothing behind', async () => {
     const page = (await sandbox.status()).doors.pages['sao'] ?? '';

@@ -12,6 +12,8 @@ export interface ServerDeps {
   machines: Machines;
   chaos: (change: ChaosChange) => Promise<ChaosReceipt>;
   view: () => SandboxView;
+  /** Takes in what the spec on the disk has more than before. */
+  grow: () => Promise<{ sites: readonly string[] }>;
 }
 
 function failed(error: Error, c: Context): Response {
@@ -30,6 +32,8 @@ export function supervisorApp(d: ServerDeps): Hono {
   app.get('/healthz', (c) => c.json({ ok: true }));
   app.get('/view', (c) => c.json(d.view()));
   app.post('/chaos', async (c) => c.json(await d.chaos(await c.req.json<ChaosChange>())));
+
+  app.post('/grow', async (c) => c.json(await d.grow()));
 
   app.put('/clusters/:id', async (c) => {
     const seed = await c.req.json<ClusterSeed>();

@@ -9,12 +9,13 @@ import { cloudSelector, type Topology } from '../plan/chaos.ts';
 import { bentLinks, type MachineNames } from '../plan/effects.ts';
 import { type Layout, layout } from '../plan/layout.ts';
 import { controlPlaneName, nodeName } from '../plan/places.ts';
+import { growsLive } from '../plan/spec.ts';
 import { DIFFERS, stateOf } from '../plan/view.ts';
 import { ChaosEngine } from './chaos.ts';
 import { type CommandLines, childEnv, commandLines } from './commands.ts';
 import { Keeper, type KeeperEvent, type ProcessDef } from './keeper.ts';
 import { listenUnix, supervisorApp } from './server.ts';
-import { World } from './world.ts';
+import { World, WorldError } from './world.ts';
 
 const CHAOS_LOOK_MS = 300;
 const NET = 'tw-net';
@@ -50,12 +51,14 @@ export class Supervisor {
   readonly #world: World;
   readonly #chaos: ChaosEngine;
   #server: Server | undefined;
+  #spec: SandboxSpec;
   #started = false;
   #why: string[] = [];
   #rebuilding: Promise<void> | undefined;
 
   constructor(o: SupervisorOptions) {
     this.#o = o;
+    this.#spec = o.spec;
     this.#l = layout(o.spec.dir);
     this.#clock = o.clock ?? systemClock;
     this.#lines = commandLines(o.spec, this.#l, o.node);
@@ -65,7 +68,7 @@ export class Supervisor {
     const net = (order: { do: string } & Record<string, Json>): Promise<unknown> => this.#net.send(order);
     this.#world = new World({
       layout: this.#l,
-      spec: o.spec,
+      spec: () => this.#spec,
       keeper: this.#keeper,
       lines: this.#lines,
       env: this.#env,
@@ -91,15 +94,20 @@ export class Supervisor {
 
   /** Serves at once (so that progress can be seen), then starts network, clouds, users, and what the state asks for. */
   async start(): Promise<void> {
-    const app = supervisorApp({ machines: this.#world, chaos: (c) => this.#chaos.change(c), view: () => this.view() });
+    const app = supervisorApp({
+      machines: this.#world,
+      chaos: (c) => this.#chaos.change(c),
+      view: () => this.view(),
+      grow: () => this.#grow(),
+    });
     this.#server = await listenUnix(app, this.#l.supervisorSocket);
     await this.#keeper.start(this.#netProcess());
     await this.#keeper.ready(NET, START_MS);
     await this.#keeper.start(this.#process(CLOUDS, 'clouds', this.#lines.clouds, () => answers(this.#l.cloudsSocket)));
-    for (const u of this.#o.spec.users) await this.#startUsers(u.name);
+    for (const u of this.#spec.users) await this.#startUsers(u.name);
     // After clouds and users: their sites and sockets must be there for a chaos file of the last life.
     await Promise.all(
-      [CLOUDS, ...this.#o.spec.users.map((u) => usersName(u.name))].map((n) => this.#keeper.ready(n, START_MS)),
+      [CLOUDS, ...this.#spec.users.map((u) => usersName(u.name))].map((n) => this.#keeper.ready(n, START_MS)),
     );
     await this.#chaos.reload();
     await this.#world.restore();
@@ -125,7 +133,7 @@ export class Supervisor {
   view(): SandboxView {
     const processes = this.#keeper.view();
     const doors = readJson<{ connect?: { port: number }; pages?: Record<string, string> }>(this.#l.doors);
-    const { spec } = this.#o;
+    const spec = this.#spec;
     const world = this.#world.view();
     return {
       at: this.#clock.now(),
@@ -142,6 +150,25 @@ export class Supervisor {
       users: spec.users.map((u) => u.name),
       differs: DIFFERS,
     };
+  }
+
+  /** Takes in the places that DIR/spec.json has more than before; nothing that runs in the world ends for it. */
+  async #grow(): Promise<{ sites: readonly string[] }> {
+    await this.#rebuilding;
+    const next = readJson<SandboxSpec>(this.#l.spec);
+    if (!this.#started || next === undefined || !growsLive(this.#spec, next))
+      throw new WorldError(409, 'TW9012', 'the spec asks for another world, not for a larger one');
+    const { sites } = (await this.#net.send({ do: 'grow' })) as { sites: readonly string[] };
+    const before = new Set(this.#spec.users.map((u) => u.name));
+    this.#spec = next;
+    const fresh = next.users.filter((u) => !before.has(u.name));
+    for (const u of fresh) await this.#startUsers(u.name);
+    // They read their regions when they start; what they know of the world is on their disk.
+    await this.#keeper.hold(CLOUDS);
+    this.#keeper.release(CLOUDS);
+    await Promise.all([CLOUDS, ...fresh.map((u) => usersName(u.name))].map((n) => this.#keeper.ready(n, START_MS)));
+    await this.#openDoors();
+    return { sites };
   }
 
   #netProcess(): ProcessDef {
@@ -161,9 +188,9 @@ export class Supervisor {
   }
 
   async #openDoors(): Promise<void> {
-    const host = this.#o.spec.hosts[0];
+    const host = this.#spec.hosts[0];
     if (host === undefined) return;
-    for (const u of this.#o.spec.users) {
+    for (const u of this.#spec.users) {
       await this.#net
         .send({ do: 'door', users: u.name, host, port: 80 })
         .catch((e: Error) => this.#log(`door ${u.name}: ${e.message}`));
@@ -214,7 +241,7 @@ export class Supervisor {
     await Promise.all(inside.map((n) => this.#keeper.hold(n)));
     this.#net.close();
     await this.#keeper.ready(NET, START_MS, Number.POSITIVE_INFINITY);
-    for (const name of [CLOUDS, ...this.#o.spec.users.map((u) => usersName(u.name))]) this.#keeper.release(name);
+    for (const name of [CLOUDS, ...this.#spec.users.map((u) => usersName(u.name))]) this.#keeper.release(name);
     await this.#world.restore();
     await this.#keeper.ready(CLOUDS, START_MS, Number.POSITIVE_INFINITY);
     await this.#chaos.again();
@@ -233,14 +260,14 @@ export class Supervisor {
       // Clusters of the spec count before they exist: `partition cluster:mtl` during a creation is the point.
       clusters: [
         ...world.map(({ seed: c }) => ({ id: c.id, cluster: c.cluster, region: c.region, cidr: c.nodeCidr })),
-        ...this.#o.spec.clusters
+        ...this.#spec.clusters
           .filter((s) => !world.some((c) => c.seed.cluster === s.name))
           .map((s) => ({ id: s.name, cluster: s.name, region: s.region, cidr: s.network.nodes, planned: true })),
       ],
       nodes: world.flatMap((c) => Object.keys(c.nodes)),
       processes: this.#keeper.view().map((p) => p.name),
-      regions: this.#o.spec.regions.map((r) => r.name),
-      users: this.#o.spec.users.map((u) => u.name),
+      regions: this.#spec.regions.map((r) => r.name),
+      users: this.#spec.users.map((u) => u.name),
     };
   }
 

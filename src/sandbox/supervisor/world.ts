@@ -27,7 +27,8 @@ export class WorldError extends Error {
 
 export interface WorldDeps {
   layout: Layout;
-  spec: SandboxSpec;
+  /** As it is now: the world may grow. */
+  spec: () => SandboxSpec;
   keeper: Keeper;
   lines: CommandLines;
   env: Record<string, string>;
@@ -236,11 +237,12 @@ export class World implements Machines {
   }
 
   async #startNode(c: ClusterState, n: NodeState): Promise<void> {
-    const { layout: l, lines, spec, rootless } = this.#d;
+    const { layout: l, lines, rootless } = this.#d;
+    const { bins } = this.#d.spec();
     const name = nodeName(c.seed.id, n.seed.name);
     const dir = l.node(c.seed.id, n.seed.name);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    writeJson(`${dir}/node.json`, nodeSpec(l, c, n, { shim: `${spec.bins}/tw-shim`, rootless }));
+    writeJson(`${dir}/node.json`, nodeSpec(l, c, n, { shim: `${bins}/tw-shim`, rootless }));
     await this.#machine(c, name, { ip: n.ip });
     await this.#run({ name, role: 'node', argv: lines.node(name, `${dir}/node.json`) });
   }
@@ -279,9 +281,10 @@ export class World implements Machines {
   }
 
   #region(name: string): { index: number } {
-    const region = this.#d.spec.regions.find((r) => r.name === name);
+    const { regions } = this.#d.spec();
+    const region = regions.find((r) => r.name === name);
     if (region === undefined) {
-      const names = this.#d.spec.regions.map((r) => r.name).join(', ');
+      const names = regions.map((r) => r.name).join(', ');
       throw new WorldError(400, 'NoSuchRegion', `region ${name} is not in this sandbox; it has ${names}`);
     }
     return region;

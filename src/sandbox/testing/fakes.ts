@@ -29,7 +29,8 @@ createServer((s) => {
         pages[m.users] = 'http://127.0.0.1:1/?key=' + m.host;
         writeFileSync(dir + '/run/doors.json', JSON.stringify({ connect: { port: 1 }, pages }));
       }
-      s.write(JSON.stringify(m.name === 'refused' ? { id: m.id, error: 'no such thing' } : { id: m.id, ok: true }) + '\\n');
+      const ok = { id: m.id, ok: true, ...(m.do === 'grow' ? { sites: ['more'] } : {}) };
+      s.write(JSON.stringify(m.name === 'refused' ? { id: m.id, error: 'no such thing' } : ok) + '\\n');
     }
   });
 }).listen(dir + '/run/net.sock', () => console.log('ready'));
@@ -90,6 +91,14 @@ function fakeRoot(base: string, cloudsMain?: string): string {
   const server = FAKE_SERVER.replace('process.argv[2]', "process.argv[2] + '/run/clouds/api.sock'");
   writeFileSync(join(inside, 'clouds', 'main.ts'), cloudsMain ?? server);
   return join(base, 'root');
+}
+
+/** The same world with users and a region in Sydney too. */
+export function withSydney(spec: SandboxSpec): SandboxSpec {
+  const name = 'australia-southeast1';
+  const regions = [...spec.regions, { name, index: 3, lat: -33.87, lon: 151.21 }];
+  const users = [...spec.users, { name: 'syd', index: 3, region: name, lastMileMs: 5 }];
+  return { ...spec, regions, users, links: linksOf(regions) };
 }
 
 export function fakes(o: { bins?: string; cloudsMain?: string; hosts?: string[] } = {}): Fakes {

@@ -15,7 +15,9 @@
 //	{"id":9,"do":"isolate","region":"sa-east-1","cidr":"10.10.0.0/16","on":true} → {"id":9,"ok":true}
 //	{"id":7,"do":"stats"}                                          → {"id":7,"ok":true,"links":[…],"machines":[…],"vips":[…],…}
 //	{"id":8,"do":"door","users":"sao","host":"guestbook.example","port":80} → {"id":8,"ok":true,"url":"http://127.0.0.1:…/?key=…"}
+//	{"id":10,"do":"grow"}                                          → {"id":10,"ok":true,"sites":["eu-central-1","users-fra"]}
 //
+// grow reads net.json again and makes the sites that are new; all others must be as they are.
 // link takes any of oneWayMs, jitterPct, lossPct, kbit, cut, and reset (back to
 // net.json); from and to are sites (a region, users-<name>, operator, clouds) or
 // "*". oneWayMs is the whole delay of that one direction, last miles included; with

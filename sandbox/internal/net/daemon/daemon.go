@@ -55,6 +55,14 @@ func Up(dir string) error {
 		return err
 	}
 	all := verbs(w)
+	all["grow"] = control.Verb(func(struct{}) (grown, error) {
+		f, err := config.Read(filepath.Join(dir, "net.json"))
+		if err != nil {
+			return grown{}, err
+		}
+		names, err := w.Grow(f)
+		return grown{names}, err
+	})
 	all["door"] = control.Verb(func(r doorRequest) (doorReply, error) { return openDoor(w, house, r) })
 	go control.Serve(sock, all)
 	fmt.Println("ready")

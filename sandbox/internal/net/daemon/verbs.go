@@ -29,6 +29,10 @@ type vipReply struct {
 	Vip vip.View `json:"vip"`
 }
 
+type grown struct {
+	Sites []string `json:"sites"`
+}
+
 type linkReply struct {
 	Links int `json:"links"`
 }

@@ -194,11 +194,11 @@ func TestRouteTakesOnlyOwnSourcesAndKnownDestinations(t *testing.T) {
 		{"nobody there", [4]byte{198, 18, 1, 2}, [4]byte{198, 18, 9, 1}, -1},
 		{"the real Internet", [4]byte{198, 18, 1, 2}, [4]byte{8, 8, 8, 8}, -1},
 	} {
-		if got := r.route(0, ip(c.src, c.dst)); got != c.want {
+		if got := r.tab.Load().route(0, ip(c.src, c.dst)); got != c.want {
 			t.Errorf("%s: %d, want %d", c.why, got, c.want)
 		}
 	}
-	if r.route(0, []byte{0x60, 0, 0, 0}) != -1 {
+	if r.tab.Load().route(0, []byte{0x60, 0, 0, 0}) != -1 {
 		t.Error("a short or IPv6 packet has a route")
 	}
 }

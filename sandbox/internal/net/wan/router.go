@@ -26,12 +26,22 @@ type link struct {
 	queued atomic.Int64
 }
 
-// Router moves packets between ports. Set and Stats may be called from any
-// goroutine; Run owns everything else.
-type Router struct {
+// table is who is connected to whom. It is never changed: a router that grows gets another one, with the links of the
+// one before.
+type table struct {
 	ports []*Port
+	names []string
 	links []*link // from*n+to
 	owner [512]int16
+}
+
+func (t *table) link(from, to int) *link { return t.links[from*len(t.ports)+to] }
+
+// Router moves packets between ports. Grow is for one goroutine at a time; Set and Stats may be called from any
+// goroutine; Run owns everything else.
+type Router struct {
+	tab   atomic.Pointer[table]
+	seed  uint64
 	stray atomic.Int64 // packets that no link takes: private, foreign or unknown addresses
 	wake  int
 	pool  pool
@@ -46,26 +56,41 @@ func New(ports []*Port, names []string, prefixes [][2]byte, seed uint64) (*Route
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{ports: ports, wake: wake, buf: make([]byte, bigSize), now: monotonic}
-	for i := range r.owner {
-		r.owner[i] = -1
+	r := &Router{seed: seed, wake: wake, buf: make([]byte, bigSize), now: monotonic}
+	empty := &table{}
+	for i := range empty.owner {
+		empty.owner[i] = -1
 	}
+	r.tab.Store(empty)
+	r.Grow(ports, names, prefixes)
+	return r, nil
+}
+
+// Grow adds ports behind those that are there, whose packets go on as they are. Applied must follow.
+func (r *Router) Grow(ports []*Port, names []string, prefixes [][2]byte) {
+	old := r.tab.Load()
+	n := len(old.ports)
+	t := &table{ports: append(old.ports[:n:n], ports...), names: append(old.names[:n:n], names...), owner: old.owner}
 	for i, p := range prefixes {
-		r.owner[slot(p[0], p[1])] = int16(i)
+		t.owner[slot(p[0], p[1])] = int16(n + i)
 	}
-	for _, a := range names {
-		for _, b := range names {
-			l := &link{line: NewLine(seed, a+">"+b)}
+	for i, a := range t.names {
+		for j, b := range t.names {
+			if i < n && j < n {
+				t.links = append(t.links, old.link(i, j))
+				continue
+			}
+			l := &link{line: NewLine(r.seed, a+">"+b)}
 			l.set.Store(&Settings{})
-			r.links = append(r.links, l)
+			t.links = append(t.links, l)
 		}
 	}
-	return r, nil
+	r.tab.Store(t)
 }
 
 func slot(second, third byte) int { return int(second&1)<<8 | int(third) }
 
-func (r *Router) link(from, to int) *link { return r.links[from*len(r.ports)+to] }
+func (r *Router) link(from, to int) *link { return r.tab.Load().link(from, to) }
 
 // Set changes one direction from now on; packets under way keep their time, but
 // a cut takes them too.
@@ -73,10 +98,11 @@ func (r *Router) Set(from, to int, s Settings) { r.link(from, to).set.Store(&s) 
 
 // Applied must follow one or more Set: it adapts the devices and wakes the loop.
 func (r *Router) Applied() error {
-	for i, p := range r.ports {
+	t := r.tab.Load()
+	for i, p := range t.ports {
 		exact := false
-		for j := range r.ports {
-			s := r.link(i, j).set.Load()
+		for j := range t.ports {
+			s := t.link(i, j).set.Load()
 			exact = exact || s.Loss > 0 || s.Kbit > 0
 		}
 		if err := p.SuperPackets(!exact); err != nil {
@@ -103,37 +129,45 @@ func (r *Router) Run() {
 	// Punctual also on a busy machine; both calls may be refused without harm.
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), -15)
-	n := len(r.ports)
-	fds := make([]unix.PollFd, n+1)
-	for i, p := range r.ports {
-		fds[i] = unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN}
-	}
-	fds[n] = unix.PollFd{Fd: int32(r.wake), Events: unix.POLLIN}
+	var t *table
+	var fds []unix.PollFd
 	for {
+		if now := r.tab.Load(); now != t {
+			t, fds = now, r.listen(now)
+		}
 		var wait *unix.Timespec
-		if next := r.deliver(); next >= 0 {
+		if next := r.deliver(t); next >= 0 {
 			ts := unix.NsecToTimespec(max(next-r.now(), 0))
 			wait = &ts
 		}
 		if k, _ := unix.Ppoll(fds, wait, nil); k <= 0 {
 			continue
 		}
-		if fds[n].Revents != 0 {
+		if fds[len(t.ports)].Revents != 0 {
 			var b [8]byte
 			_, _ = unix.Read(r.wake, b[:])
 		}
-		for i := range r.ports {
+		for i := range t.ports {
 			if fds[i].Revents != 0 {
-				r.receive(i)
+				r.receive(t, i)
 			}
 		}
 	}
 }
 
+// listen names what the loop waits for: each port in its place, and last the wake-up.
+func (r *Router) listen(t *table) []unix.PollFd {
+	var fds []unix.PollFd
+	for _, p := range t.ports {
+		fds = append(fds, unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN})
+	}
+	return append(fds, unix.PollFd{Fd: int32(r.wake), Events: unix.POLLIN})
+}
+
 // deliver writes all packets that are due and returns when the next one is, or -1.
-func (r *Router) deliver() int64 {
+func (r *Router) deliver(t *table) int64 {
 	next, now := int64(-1), r.now()
-	for k, l := range r.links {
+	for k, l := range t.links {
 		for !l.q.empty() {
 			p := l.q.first()
 			if p.due > now {
@@ -142,7 +176,7 @@ func (r *Router) deliver() int64 {
 				}
 				break
 			}
-			r.send(l, r.ports[k%len(r.ports)], l.q.pop())
+			r.send(l, t.ports[k%len(t.ports)], l.q.pop())
 		}
 	}
 	return next
@@ -169,29 +203,29 @@ func (r *Router) send(l *link, to *Port, p packet) {
 }
 
 // receive takes up to 64 packets of one port, so that no port starves the others.
-func (r *Router) receive(i int) {
-	p, now := r.ports[i], r.now()
+func (r *Router) receive(t *table, i int) {
+	p, now := t.ports[i], r.now()
 	for range 64 {
 		m, err := unix.Read(p.fd, r.buf)
 		if err != nil || m <= p.offset {
 			return
 		}
-		j := r.route(i, r.buf[p.offset:m])
+		j := t.route(i, r.buf[p.offset:m])
 		if j < 0 {
 			r.stray.Add(1)
 			continue
 		}
-		r.enqueue(r.link(i, j), now, r.buf[:m], p.offset)
+		r.enqueue(t.link(i, j), now, r.buf[:m], p.offset)
 	}
 }
 
 // route finds the destination's port, or -1 when the packet must not cross.
-func (r *Router) route(from int, ip []byte) int {
+func (t *table) route(from int, ip []byte) int {
 	if len(ip) < 20 || ip[0]>>4 != 4 || ip[12] != 198 || ip[13]&0xfe != 18 || ip[16] != 198 || ip[17]&0xfe != 18 {
 		return -1
 	}
-	to := int(r.owner[slot(ip[17], ip[18])])
-	if to == from || int(r.owner[slot(ip[13], ip[14])]) != from {
+	to := int(t.owner[slot(ip[17], ip[18])])
+	if to == from || int(t.owner[slot(ip[13], ip[14])]) != from {
 		return -1
 	}
 	return to

@@ -37,34 +37,56 @@ func Build(dir string, f *config.File, log io.Writer) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{file: f, log: log, factory: factory, sites: f.Sites(), spaces: map[string]*ns.Space{},
+	w := &World{file: f, log: log, factory: factory, spaces: map[string]*ns.Space{},
 		severed: map[string]bool{}, regions: map[string]*region{}, machines: map[string]*machine{}}
 	w.ports = portMaker{factory: factory, device: f.WAN}
-	ports := make([]*wan.Port, len(w.sites))
-	for i, s := range w.sites {
-		if ports[i], err = w.buildSite(s); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.Name, err)
-		}
-	}
-	names, prefixes := make([]string, len(w.sites)), make([][2]byte, len(w.sites))
-	for i, s := range w.sites {
-		a := s.Prefix.Addr().As4()
-		names[i], prefixes[i] = s.Name, [2]byte{a[1], a[2]}
-	}
-	if w.wan, err = wan.New(ports, names, prefixes, f.DrawSeed()); err != nil {
+	lines, err := w.raise(f.Sites())
+	if err != nil {
 		return nil, err
 	}
-	w.links = make([][]config.Link, len(w.sites))
-	for i, a := range w.sites {
-		for _, b := range w.sites {
-			w.links[i] = append(w.links[i], f.Between(a, b))
-		}
+	if w.wan, err = wan.New(lines.ports, lines.names, lines.prefixes, f.DrawSeed()); err != nil {
+		return nil, err
 	}
+	w.connect(f.Sites())
 	if err := w.apply(); err != nil {
 		return nil, err
 	}
 	go w.wan.Run()
 	return w, nil
+}
+
+// lines are the ends of new sites at the WAN, one entry per site in each field.
+type lines struct {
+	ports    []*wan.Port
+	names    []string
+	prefixes [][2]byte
+}
+
+// raise makes the namespaces and ports of new sites.
+func (w *World) raise(sites []config.Site) (lines, error) {
+	var l lines
+	for _, s := range sites {
+		port, err := w.buildSite(s)
+		if err != nil {
+			return l, fmt.Errorf("%s: %w", s.Name, err)
+		}
+		a := s.Prefix.Addr().As4()
+		l.ports, l.names, l.prefixes = append(l.ports, port), append(l.names, s.Name), append(l.prefixes, [2]byte{a[1], a[2]})
+	}
+	return l, nil
+}
+
+// connect takes new sites among those that are there, with the links of the file; what was set for others stays.
+func (w *World) connect(sites []config.Site) {
+	w.sites = append(w.sites, sites...)
+	for i, a := range w.sites {
+		if i == len(w.links) {
+			w.links = append(w.links, nil)
+		}
+		for _, b := range w.sites[len(w.links[i]):] {
+			w.links[i] = append(w.links[i], w.file.Between(a, b))
+		}
+	}
 }
 
 func (w *World) buildSite(s config.Site) (*wan.Port, error) {
@@ -96,12 +118,16 @@ func (w *World) logf(format string, a ...any) {
 
 // Space finds a site's namespace.
 func (w *World) Space(site string) (*ns.Space, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	s, ok := w.spaces[site]
 	return s, ok
 }
 
 // Resolver of the site: its own for users, the clouds' name server otherwise.
 func (w *World) Resolver(site string) netip.Addr {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, s := range w.sites {
 		if s.Name == site && s.Kind == config.KindUsers {
 			return s.Addrs[1]
