@@ -40,6 +40,12 @@ describe('table', () => {
     ]);
   });
 
+  it('leaves a long line without cells out of the widths', () => {
+    const long = row('a line that has nothing beside it and is much longer than the others');
+    const lines = tableLines(view(row('sao', { cells: { ready: [text('1/1')] }, kids: [long] })), style);
+    expect(lines).toEqual(['       ready', '+ sao  1/1', `  + ${long.key}`]);
+  });
+
   it('has no title line when no column has a name', () => {
     expect(tableLines(view(row('a', { cells: { '': [text('b')] } })), style)).toEqual(['+ a  b']);
     expect(tableLines(view(), style)).toEqual([]);

@@ -63,18 +63,22 @@ export function tableLines(view: View, style: Style): string[] {
   });
   const titled = columns.some((c) => c !== '');
   if (titled) table.push(['', ...columns.map((c) => paint(style, 'dim', c))]);
-  for (const { row, depth } of all) {
-    const label = `${'  '.repeat(depth)}${mark(style, row.tone)} ${plain(row.label)}`;
-    table.push([label, ...columns.map((c) => plain(row.cells[c] ?? []))]);
-  }
+  const labelled = all.map(({ row, depth }) => ({
+    row,
+    depth,
+    label: `${'  '.repeat(depth)}${mark(style, row.tone)} ${plain(row.label)}`,
+    cells: columns.map((c) => plain(row.cells[c] ?? [])),
+  }));
+  // A line without cells may be as long as it likes: it must not push the columns of the others away.
+  const aligned = labelled.filter((l) => l.cells.some((c) => c !== ''));
+  for (const { label, cells } of aligned) table.push([label, ...cells]);
   const lines = table
     .toString()
     .split('\n')
     .map((l) => l.trimEnd());
-  return [
-    ...(titled ? lines.slice(0, 1) : []),
-    ...all.flatMap(({ row, depth }, i) => [lines[i + (titled ? 1 : 0)] ?? '', ...whyLine(row, depth, style)]),
-  ];
+  const head = titled ? lines.splice(0, 1) : [];
+  const lineOf = new Map(aligned.map((l, i) => [l, lines[i] ?? '']));
+  return [...head, ...labelled.flatMap((l) => [lineOf.get(l) ?? l.label, ...whyLine(l.row, l.depth, style)])];
 }
 
 function whyLine(row: Row, depth: number, style: Style): string[] {

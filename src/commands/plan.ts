@@ -12,6 +12,7 @@ import {
   type View,
 } from '../kernel/index.ts';
 import type { StatePlan } from '../state/index.ts';
+import { told } from './changed.ts';
 import type { TrafficPlanFacts } from './ports.ts';
 import { priceRow } from './price.ts';
 
@@ -131,15 +132,9 @@ function opRow(op: Op): Row {
   const name = `${op.ref.kind} ${op.ref.namespace === undefined ? '' : `${op.ref.namespace}/`}${op.ref.name}`;
   const kids =
     op.kind === 'update'
-      ? op.diff.map(
-          (d): Row => ({
-            key: d.path,
-            tone: 'warn',
-            label: [untrusted(`${d.path}: ${JSON.stringify(d.from)} → ${JSON.stringify(d.to)}`)],
-            cells: {},
-            kids: [],
-          }),
-        )
+      ? op.diff
+          .flatMap(told)
+          .map((say): Row => ({ key: say, tone: 'warn', label: [untrusted(say)], cells: {}, kids: [] }))
       : [];
   return {
     key: name,
