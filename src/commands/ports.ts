@@ -4,7 +4,7 @@ import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
 import type { ExitCode, Json, MemberState, Problem } from '../kernel/index.ts';
 import type { Evidence, ReleasePorts } from '../release/index.ts';
-import type { SnapshotManifest, StatePlan, VoterWish } from '../state/index.ts';
+import type { Shortage, SnapshotManifest, StatePlan, VoterWish } from '../state/index.ts';
 import type { WorldMap } from '../traffic/index.ts';
 
 /** Progress of one step of a long verb. */
@@ -187,6 +187,8 @@ export interface StateCluster {
   /** `direct`, or the cluster through which home is reached. */
   via?: string;
   why?: string;
+  /** TW5113: as home it refuses writes, or would. */
+  short?: readonly Shortage[];
 }
 export interface StateFacts {
   app: string;

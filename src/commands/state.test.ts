@@ -58,3 +58,26 @@ it('nobody is asked to give up writes while a failover goes on by itself, or bef
   expect(first.problem?.why[1]).toBe('waits for au, sa; 1 of them is enough');
   expect(first.problem?.fix.map((f) => f.command).join()).not.toContain('accept-loss');
 });
+
+it('TW5113: a home without room: how much of what, in the table, the data and the error', async () => {
+  const short = [{ of: 'memory' as const, used: 603979776, limit: 536870912 }];
+  const clusters = [
+    { name: 'ca', role: 'home' as const, short },
+    { name: 'sa', role: 'copy' as const },
+  ];
+  const { ballot: _, ...one } = facts({ home: 'ca', copies: 2, clusters });
+  const { problem, why, tone, data, view } = await status(one);
+  expect([tone, why]).toEqual(['bad', 'TW5113 ca: the memory is full: 576.0 of 512.0 MiB']);
+  expect(view.rows[0]?.kids.map((r) => r.tone)).toEqual(['bad', 'ok']);
+  expect(data).toMatchObject({ clusters: [{ short }, {}] });
+  expect(problem).toMatchObject({ code: 'TW5113', why: ['ca (home): the memory is full: 576.0 of 512.0 MiB'] });
+  // A copy alone stops no write; it would, as home.
+  const copy = await status({
+    ...one,
+    clusters: [
+      { name: 'ca', role: 'home' },
+      { name: 'sa', role: 'copy', short },
+    ],
+  });
+  expect([copy.tone, copy.problem]).toEqual(['warn', undefined]);
+});

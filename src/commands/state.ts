@@ -1,5 +1,5 @@
 import { fault, type Problem, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
-import type { StatePlan } from '../state/index.ts';
+import { amountOf, type StatePlan } from '../state/index.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { StateCluster, StateDoor, StateFacts } from './ports.ts';
@@ -36,7 +36,8 @@ function clusterRow(s: StateCluster): Row {
     via: [text(s.via === undefined || s.via === 'direct' ? '' : `via ${s.via}`)],
   };
   const why = s.why === undefined ? {} : { why: [untrusted(s.why)] };
-  return { key: s.name, tone: ROLE_TONE[s.role], label: [text(s.name)], cells, ...why, kids: [] };
+  const tone = s.short === undefined ? ROLE_TONE[s.role] : WRITES.has(s.role) ? 'bad' : 'warn';
+  return { key: s.name, tone, label: [text(s.name)], cells, ...why, kids: [] };
 }
 
 /** Whose proof the change of home waits for. */
@@ -64,6 +65,30 @@ const unproved = (f: StateFacts): Problem =>
         say: 'Or give up for good what only they have:',
         command: `tw state promote ${f.app} --to ${f.ballot?.waits?.best ?? '<cluster>'} --accept-loss`,
       },
+    ],
+  }).problem;
+
+/** Where writes go there is no room for them. */
+const isFull = (f: StateFacts): boolean => f.clusters.some((s) => WRITES.has(s.role) && s.short !== undefined);
+const WRITES: ReadonlySet<StateCluster['role']> = new Set(['home', 'open']);
+
+const noRoom = (f: StateFacts): Problem =>
+  fault('TW5113', {
+    value: f.app,
+    why: f.clusters.flatMap((s) => (s.short ?? []).map((x) => `${s.name} (${s.role}): ${amountOf(x)}`)),
+    fix: [
+      {
+        say: 'Reads go on, and nothing confirmed is lost. Have the app delete what it does not need, or let keys expire.',
+      },
+      { say: 'Or give memory: raise `state.memory` in the config, then:', command: 'tw up' },
+      ...(f.mode === 'active-active'
+        ? []
+        : [
+            {
+              say: 'Is one cluster alone short of disk, let another one be home:',
+              command: 'tw state move --to <cluster>',
+            },
+          ]),
     ],
   }).problem;
 
@@ -96,14 +121,16 @@ export function stateRow(f: StateFacts): Row {
   const voters = f.clusters.filter((s) => s.role !== 'gateway');
   const late = voters.filter((s) => !WELL.has(s.role));
   const led = f.home === null ? 'no home' : `home ${f.home}, ${f.copies} of ${voters.length} copies`;
+  const short = voters.flatMap((s) => (s.short ?? []).map((x) => `TW5113 ${s.name}: ${amountOf(x)}`));
   const why = [
     ...waitsFor(f),
+    ...short,
     ...(late.length === 0 ? [] : [late.map((s) => `${s.name} is ${s.role}`).join(', ')]),
   ].join('; ');
   const say = f.mode === 'active-active' ? `${f.copies} of ${voters.length} clusters take writes` : led;
   return {
     key: `state ${f.app}`,
-    tone: isStopped(f) || isUnproved(f) ? 'bad' : late.length === 0 ? 'ok' : 'warn',
+    tone: problemsOf(f).length > 0 ? 'bad' : late.length + short.length === 0 ? 'ok' : 'warn',
     label: [text(`state of ${f.app}: ${say}`)],
     cells: { epoch: [text(f.epoch === null ? '' : String(f.epoch))] },
     ...(why === '' ? {} : { why: [untrusted(why)] }),
@@ -135,13 +162,19 @@ export async function chosenOne(door: StateDoor, c: Context, app: string | undef
   throw fault('TW6001', { value: '--app', why: ['several apps share state: say which'] });
 }
 
+function problemsOf(f: StateFacts): Problem[] {
+  if (isUnproved(f)) return [unproved(f)];
+  if (isStopped(f)) return [stopped(f)];
+  return isFull(f) ? [noRoom(f)] : [];
+}
+
 /** `tw state status`. */
 export async function stateStatus(c: Context, args: Args): Promise<Outcome> {
   const door = await doorOf(c);
   const facts = await chosen(door, c, args['app'] as string | undefined);
   const snapshots = await snapshotsOf(door, c, facts);
   const [first] = facts;
-  const problems = facts.flatMap((f) => (isUnproved(f) ? [unproved(f)] : isStopped(f) ? [stopped(f)] : []));
+  const problems = facts.flatMap(problemsOf);
   return {
     // The first app's facts at the top: most fleets have one.
     data: toJson({

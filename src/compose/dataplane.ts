@@ -9,6 +9,7 @@ import { type ClusterName, systemClock } from '../kernel/index.ts';
 import { EtcdAdmin, type EtcdOptions, EtcdStore } from '../kernel/store-etcd/index.ts';
 import { activeRedis } from '../state/adapters/active-redis.ts';
 import { localRedis } from '../state/adapters/local-redis.ts';
+import { diskUse } from '../state/adapters/room.ts';
 import { outboundWire, tlsWire } from '../state/adapters/wire.ts';
 import {
   ActiveAgent,
@@ -17,6 +18,7 @@ import {
   type AgentNote,
   activeGateway,
   clusterGateway,
+  DATA,
   type DataKeys,
   gatewaysHost,
   PORTS,
@@ -32,6 +34,7 @@ const EVENTS = 200;
 const LEADER_MS = 5000;
 type Log = (line: string) => void;
 
+const disk = () => diskUse(DATA);
 const log: Log = (line) => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
 
 const etcdOf = (s: Settings, keys: DataKeys): EtcdOptions => ({
@@ -119,7 +122,7 @@ async function untilLeft(
 /** Where all clusters write: until SIGTERM, then the others get what they lack and Redis is ended. */
 async function runActiveAgent(s: Settings, keys: DataKeys): Promise<void> {
   const { events, hear } = ring();
-  const redis = activeRedis({ host: '127.0.0.1', port: PORTS.redis, password: keys.users.agent });
+  const redis = activeRedis({ host: '127.0.0.1', port: PORTS.redis, password: keys.users.agent, disk });
   let agent: ActiveAgent | undefined;
   const door = { epoch: () => agent?.epoch() ?? 0, pong: async () => await agent?.pong() };
   const wire = await wireOf(s, keys, door);
@@ -140,7 +143,7 @@ export async function runStateAgent(args: string[]): Promise<void> {
 /** Where one cluster is home: until SIGTERM, then Redis is fenced, saved, sealed and ended. */
 async function runHomeAgent(s: Settings, keys: DataKeys): Promise<void> {
   const { events, hear } = ring();
-  const redis = localRedis({ host: '127.0.0.1', port: PORTS.redis, password: keys.users.agent });
+  const redis = localRedis({ host: '127.0.0.1', port: PORTS.redis, password: keys.users.agent, disk });
   const store = new EtcdStore(etcdOf(s, keys));
   let agent: Agent | undefined;
   const door = { epoch: () => agent?.epoch() ?? 0, pong: async () => await agent?.pong() };

@@ -8,6 +8,7 @@ export { busy, ChangeRefused, changeVoters, sameSet, viewIn } from './change.ts'
 export { type SharedState, type StateAppInput, stateApp, stateNames } from './deploy/app.ts';
 export {
   AGENT_POD,
+  DATA,
   gatewaysHost,
   KEYS,
   namespaceOf,
@@ -26,11 +27,12 @@ export { type ActiveGatewayParts, activeGateway } from './gateway/active.ts';
 export { clusterGateway } from './gateway/run.ts';
 export { type Forced, forced } from './machine/force.ts';
 export { HOLD as HOLD_KEY, JOINING as JOINING_KEY } from './machine/keys.ts';
-export type { StoreView } from './model.ts';
+export type { Shortage, StoreView } from './model.ts';
 export { type Rtt, type StateInput, type StatePlan, statePlan } from './plan.ts';
 export type { AgentDoor, AgentNote, AgentReport } from './ports.ts';
 export { type ActiveConf, activeConf, type RedisSecrets } from './redisconf.ts';
 export { roll } from './roll.ts';
+export { amountOf } from './short.ts';
 export { isStirred, type Stir, stirred } from './stir.ts';
 export { type Facts, factsOf, gateOf, type Heard, settled } from './view.ts';
 export { refusedChange, type VoterWish, votersAfter } from './voters.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../kernel/index.ts';
-import type { EpochValue, Look } from './model.ts';
+import type { EpochValue, Look, Shortage } from './model.ts';
 import type { LocalRedis } from './ports.ts';
 
 /** What a client of the gateway sees. */
@@ -27,12 +27,16 @@ export interface RigRedis {
   crash(): Promise<void>;
   /** Starts again after its end; `empty` = with a new disk. */
   start(from: 'disk' | 'empty'): Promise<void>;
+  /** Takes all room away; what comes back gives it again. */
+  full(of: Shortage['of']): Promise<() => Promise<void>>;
 }
 
 export interface RedisRig {
   name: string;
+  /** What can be taken away here. */
+  fills: readonly Shortage['of'][];
   /** Three voters that were never used, started. */
-  open(): Promise<{ voters: [RigRedis, RigRedis, RigRedis]; close(): Promise<void> }>;
+  open(small?: 'with a small disk'): Promise<{ voters: [RigRedis, RigRedis, RigRedis]; close(): Promise<void> }>;
 }
 
 async function until(what: string, ready: () => Promise<boolean>): Promise<void> {
@@ -51,8 +55,84 @@ const genesis = (look: Look, w = 0): EpochValue => ({
   w,
 });
 
+async function promoted(a: RigRedis, w = 0): Promise<EpochValue> {
+  const look = await a.local.look();
+  const v = genesis(look, w);
+  expect(await a.local.promote(v, look.run)).toEqual({ is: 'done' });
+  return v;
+}
+async function follows(who: RigRedis, whom: RigRedis, v: EpochValue): Promise<void> {
+  expect(await who.local.follow(v, (await who.local.look()).run, whom.port)).toEqual({ is: 'done' });
+  await until('the link is up', async () => (await who.local.look()).link);
+  await until('it has everything', async () => {
+    const [x, y] = [await who.local.look(), await whom.local.look()];
+    return x.offset === y.offset && x.marker?.epoch === v.epoch;
+  });
+}
+async function fenced(who: RigRedis): Promise<Look> {
+  const f = await who.local.fence();
+  expect(f.is).toBe('fenced');
+  return (f as { look: Look }).look;
+}
+
+/** What a LocalRedis does that has no room left. */
+function fullContract(rig: RedisRig): void {
+  describe(`LocalRedis that is full: ${rig.name}`, () => {
+    let [a, b] = [] as unknown as [RigRedis, RigRedis];
+    let close: () => Promise<void> = async () => undefined;
+    beforeEach(async () => {
+      const opened = await rig.open('with a small disk');
+      [a, b] = opened.voters;
+      close = opened.close;
+    });
+    afterEach(() => close());
+    const WORD = { memory: 'OOM', disk: 'MISCONF' };
+
+    it.each(rig.fills)(
+      'TW5113: without %s writes are refused before any effect; value and limit are said',
+      async (of) => {
+        await promoted(a);
+        const writer = await a.writer();
+        await writer.push('before');
+        const again = await a.full(of);
+        await expect(writer.push('too much')).rejects.toThrow(WORD[of]);
+        expect(await a.read()).toEqual(['before']);
+        const look = await a.local.look();
+        expect(look).toMatchObject({ role: 'primary', loading: false, marker: { epoch: 7 }, short: [{ of }] });
+        const [{ used = 0, limit = Number.POSITIVE_INFINITY } = {}] = look.short ?? [];
+        expect(used).toBeGreaterThanOrEqual(limit);
+        await again();
+        await writer.push('after');
+        expect((await a.local.look()).short).toBeUndefined();
+        expect(await a.read()).toEqual(['before', 'after']);
+      },
+    );
+
+    it.each(rig.fills)('a copy without %s copies on and becomes home; the limit holds then too', async (of) => {
+      const v = await promoted(a);
+      await follows(b, a, v);
+      const again = await b.full(of);
+      const writer = await a.writer();
+      await writer.push('acked');
+      expect(await writer.wait(1, 5000)).toBe(1);
+      await fenced(a);
+      const at = await fenced(b);
+      const next: EpochValue = { ...v, epoch: 12, primary: 'b', from: { epoch: 7, offset: at.offset, run: at.run } };
+      expect(await b.local.promote(next, at.run)).toEqual({ is: 'done' });
+      expect(await b.local.look()).toMatchObject({ role: 'primary', marker: { epoch: 12 }, short: [{ of }] });
+      const late = await b.writer();
+      await expect(late.push('too much')).rejects.toThrow(WORD[of]);
+      expect(await b.read()).toEqual(['acked']);
+      await again();
+      await late.push('after');
+      expect(await b.read()).toEqual(['acked', 'after']);
+    });
+  });
+}
+
 /** What every LocalRedis must do; the twin and redis-server run it. */
 export function localRedisContract(rig: RedisRig): void {
+  fullContract(rig);
   describe(`LocalRedis: ${rig.name}`, () => {
     let [a, b, c] = [] as unknown as [RigRedis, RigRedis, RigRedis];
     let close: () => Promise<void> = async () => undefined;
@@ -63,25 +143,7 @@ export function localRedisContract(rig: RedisRig): void {
     });
     afterEach(() => close());
 
-    const primary = async (w = 0): Promise<EpochValue> => {
-      const look = await a.local.look();
-      const v = genesis(look, w);
-      expect(await a.local.promote(v, look.run)).toEqual({ is: 'done' });
-      return v;
-    };
-    const follows = async (who: RigRedis, whom: RigRedis, v: EpochValue): Promise<void> => {
-      expect(await who.local.follow(v, (await who.local.look()).run, whom.port)).toEqual({ is: 'done' });
-      await until('the link is up', async () => (await who.local.look()).link);
-      await until('it has everything', async () => {
-        const [x, y] = [await who.local.look(), await whom.local.look()];
-        return x.offset === y.offset && x.marker?.epoch === v.epoch;
-      });
-    };
-    const fenced = async (who: RigRedis): Promise<Look> => {
-      const f = await who.local.fence();
-      expect(f.is).toBe('fenced');
-      return (f as { look: Look }).look;
-    };
+    const primary = (w = 0): Promise<EpochValue> => promoted(a, w);
 
     it('boots fenced, virgin and closed to writers', async () => {
       const look = await a.local.look();

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../kernel/index.ts';
 import { localRedis } from './adapters/local-redis.ts';
+import { diskUse } from './adapters/room.ts';
 import { localRedisContract, type RedisRig, type RigRedis } from './local-redis.contract.ts';
 import { redisConf } from './redisconf.ts';
 import { RespError } from './resp/values.ts';
-import { freePortAt, programOf, RawClient, RedisProcess, untilTrue } from './testing/redis-process.ts';
+import { plain } from './testing/active.ts';
+import { DISK, failSave, fillMemory, type Say } from './testing/full.ts';
+import { freePortAt, hasDisks, programOf, RawClient, RedisProcess, untilTrue } from './testing/redis-process.ts';
 import { SECRETS } from './testing/secrets.ts';
 import { twinLocalRedis } from './twin/local-redis.ts';
 import { TwinNet, TwinRedis } from './twin/redis.ts';
@@ -32,11 +35,16 @@ function twinVoter(redis: TwinRedis): RigRedis {
     read: async () => redis.words,
     crash: async () => redis.stop(),
     start: async (from) => redis.start(from),
+    full: async (of) => {
+      redis.short = { of, used: 9, limit: 9 };
+      return async () => void (redis.short = undefined);
+    },
   };
 }
 
 const twin: RedisRig = {
   name: 'twin',
+  fills: ['memory', 'disk'],
   open: async () => {
     const net = new TwinNet();
     const [a, b, c] = [101, 102, 103].map((port) => twinVoter(new TwinRedis(net, port)));
@@ -62,14 +70,16 @@ interface RealVoter extends RigRedis {
   close(): Promise<void>;
 }
 
-async function realVoter(more: readonly string[] = []): Promise<RealVoter> {
+async function realVoter(more: readonly string[] = [], diskBytes?: number): Promise<RealVoter> {
   const host = '127.0.0.1';
-  let process = new RedisProcess({ host, port: await freePortAt() });
+  const on = diskBytes === undefined ? {} : { diskBytes };
+  let process = new RedisProcess({ host, port: await freePortAt(), ...on });
   const { port } = process;
   const conf = (): string =>
-    redisConf({ port, bind: host, dir: process.dir, secrets: SECRETS, backlog: 1 << 20, more });
+    redisConf({ port, bind: host, dir: process.dir, secrets: SECRETS, backlog: 1 << 20, saveEvery: 300, more });
   await process.start(conf());
-  const local = localRedis({ host, port, password: SECRETS.agent, timeoutMs: 1000 });
+  const disk = () => diskUse(process.inside);
+  const local = localRedis({ host, port, password: SECRETS.agent, timeoutMs: 1000, disk });
   const clients: RawClient[] = [];
   const as = async (user: string, password: string): Promise<RawClient> => {
     const client = await login({ host, port }, user, password);
@@ -101,9 +111,13 @@ async function realVoter(more: readonly string[] = []): Promise<RealVoter> {
       await old.kill();
       if (from === 'empty') {
         await old.close();
-        process = new RedisProcess({ host, port });
+        process = new RedisProcess({ host, port, ...on });
       }
       await process.start(conf());
+    },
+    full: async (of) => {
+      const say: Say = async (...args) => String(plain(ok(await (await as('tw-agent', SECRETS.agent)).ask(...args))));
+      return of === 'memory' ? await fillMemory(say) : await failSave(process, say);
     },
     close: async () => {
       for (const c of clients) c.close();
@@ -113,10 +127,13 @@ async function realVoter(more: readonly string[] = []): Promise<RealVoter> {
   };
 }
 
+const disks = hasDisks();
 const real: RedisRig = {
   name: 'redis-server',
-  open: async () => {
-    const voters = await Promise.all([realVoter(), realVoter(), realVoter()]);
+  fills: disks ? ['memory', 'disk'] : ['memory'],
+  open: async (small) => {
+    const diskBytes = small !== undefined && disks ? DISK : undefined;
+    const voters = await Promise.all([1, 2, 3].map(() => realVoter([], diskBytes)));
     const close = async (): Promise<void> => void (await Promise.all(voters.map((v) => v.close())));
     return { voters: voters as unknown as [RigRedis, RigRedis, RigRedis], close };
   },

@@ -90,6 +90,14 @@ export interface Lacking {
   best?: ClusterName;
 }
 
+/** What a Redis has too little of. As a primary it refuses writes for it, before they have any effect. */
+export interface Shortage {
+  of: 'memory' | 'disk';
+  /** Bytes; absent where nobody can say. */
+  used?: number;
+  limit?: number;
+}
+
 /** What one connection saw of the local Redis. */
 export interface Look {
   run: RunId;
@@ -108,6 +116,8 @@ export interface Look {
   replicas: number;
   /** No key, no marker, offset 0, never followed anybody. */
   virgin: boolean;
+  /** TW5113. */
+  short?: readonly Shortage[];
 }
 
 export interface Guard {

@@ -61,6 +61,8 @@ function common(o: RedisConf): string[] {
     'repl-diskless-sync yes',
     'repl-diskless-sync-delay 0',
     'maxmemory-policy noeviction',
+    // Redis 7 ends a replica with a full disk at the next write, and all copies are as full: home would be alone.
+    'replica-ignore-disk-write-errors yes',
   ];
 }
 

@@ -66,6 +66,16 @@ describe('facts', () => {
     });
   });
 
+  it('TW5113: who has no room left, value and limit, whatever its role is', () => {
+    const short = [{ of: 'memory' as const, used: 603979776, limit: 536870912 }];
+    const down = { ...look('replica', false), short: [{ of: 'disk' as const }] };
+    const all = [report('ca', { look: { ...look('primary'), short } }), report('sa', { look: down })];
+    expect(factsOf(plan, all, []).clusters).toMatchObject([
+      { name: 'ca', role: 'home', why: 'TW5113 the memory is full: 576.0 of 512.0 MiB', short },
+      { name: 'sa', role: 'catching up', why: 'its link to home is down; TW5113 the disk is full' },
+    ]);
+  });
+
   it('an old home is no home: its epoch is over', () => {
     const old = report('ca', { applied: 7, epoch: value });
     const next = report('sa', { epoch: { ...value, epoch: 9, primary: 'sa' }, applied: 9, look: look('primary') });
@@ -95,6 +105,7 @@ describe('gate', () => {
     [report('sa', { lagMs: 9000 }), /9000 ms behind, limit 5000 ms/],
     [report('sa', { ballot: { n: 9, by: 'sa', why: 'ca is gone' } }), /home moves: ca is gone/],
     [report('sa', { look: look('fenced') }), /is fenced/],
+    [report('sa', { look: { ...look('replica'), short: [{ of: 'disk', used: 9, limit: 9 }] } }), /sa: TW5113 the disk/],
     [report('sa', { look: look('replica', false) }), /link to home is down/],
   ] satisfies [Heard, RegExp][])('closes with the reason', (heard, say) => {
     expect(gateOf(heard, 5000)).toEqual([expect.stringMatching(say)]);

@@ -1,7 +1,8 @@
 import type { ClusterName } from '../kernel/index.ts';
-import type { Lacking } from './model.ts';
+import type { Lacking, Shortage } from './model.ts';
 import type { StatePlan } from './plan.ts';
 import type { AgentReport } from './ports.ts';
+import { shortSay } from './short.ts';
 
 /** What an agent says, or why nothing was heard. */
 export type Heard = { cluster: ClusterName; report: AgentReport } | { cluster: ClusterName; why: string };
@@ -15,6 +16,8 @@ export interface Standing {
   epoch?: number;
   via?: string;
   why?: string;
+  /** TW5113: as home it refuses writes, or would. */
+  short?: readonly Shortage[];
 }
 export interface Facts {
   app: string;
@@ -37,6 +40,12 @@ function roleOf(r: AgentReport, newest: number): { role: Role; why?: string } {
   return r.look.link ? { role: 'copy' } : { role: 'catching up', why: 'its link to home is down' };
 }
 
+/** What keeps it from its work, and what it has too little of. */
+function troubleOf(why: string | undefined, short: readonly Shortage[] = []): Pick<Standing, 'why' | 'short'> {
+  const all = [...(why === undefined ? [] : [why]), ...short.map(shortSay)];
+  return { ...(all.length === 0 ? {} : { why: all.join('; ') }), ...(short.length === 0 ? {} : { short }) };
+}
+
 function standing(h: Heard, newest: number): Standing {
   if ('why' in h) return { name: h.cluster, role: 'unknown', why: h.why };
   const { report } = h;
@@ -47,7 +56,7 @@ function standing(h: Heard, newest: number): Standing {
     ...(role === 'home' ? { lagMs: 0 } : role === 'copy' ? { lagMs: report.lagMs } : {}),
     ...(report.applied === 0 ? {} : { epoch: report.applied }),
     ...(role === 'home' || report.via === undefined ? {} : { via: report.via }),
-    ...(why === undefined ? {} : { why }),
+    ...troubleOf(why, report.look?.short),
   };
 }
 
@@ -105,8 +114,14 @@ export function gateOf(h: Heard, maxLagMs: number): string[] {
   const { role, why } = roleOf(r, epoch.epoch);
   if (role !== 'home' && role !== 'copy')
     return [`state: the copy in ${h.cluster} is ${role}${why === undefined ? '' : `: ${why}`}`];
+  return copyGate(r, role, maxLagMs);
+}
+
+function copyGate(r: AgentReport, role: Role, maxLagMs: number): string[] {
+  const short = (r.look?.short ?? []).map((s) => `state: ${r.cluster}: ${shortSay(s)}`);
+  if (short.length > 0) return short;
   if (role === 'copy' && r.lagMs > maxLagMs)
-    return [`state: the copy in ${h.cluster} is ${Math.round(r.lagMs)} ms behind, limit ${maxLagMs} ms`];
+    return [`state: the copy in ${r.cluster} is ${Math.round(r.lagMs)} ms behind, limit ${maxLagMs} ms`];
   return [];
 }
 

@@ -166,6 +166,42 @@ describe('three clusters that all write, over Redis twins', () => {
     LIMIT_MS,
   );
 
+  it('TW5113: a log on disk that was cut is said, and what it lost comes from the others', async () => {
+    const rig = new Rig(7);
+    const [au, ca] = rig.places as [Place, Place];
+    const words = ['1', '2', '3'];
+    const story = (async () => {
+      while (!rig.places.every((p) => p.agent?.report().open === true)) await rig.clock.sleep(100);
+      for (const w of words) au.redis.write(w);
+      while (ca.redis.words().length < words.length) await rig.clock.sleep(100);
+      au.redis.stop();
+      au.redis.cutLog();
+      expect(au.redis.words()).toEqual(['1', '2']);
+      au.redis.start('disk');
+    })();
+    const said = /au log on disk: TW5113 it was cut at \S+, (ca|sa) has up to/;
+    const whole = (): boolean => au.agent?.report().open === true && au.redis.words().length >= 3;
+    await rig.clock.run(
+      () => rig.log.some((l) => said.test(l)) && whole(),
+      60_000,
+      () => undefined,
+    );
+    await story;
+    expect(au.redis.words()).toEqual(words);
+    // What was torn must not come back behind it.
+    au.redis.stop();
+    au.redis.start('disk');
+    const { run } = au.redis;
+    await rig.clock.run(
+      () => au.redis.look().me?.run === run && whole(),
+      60_000,
+      () => undefined,
+    );
+    for (const p of rig.places) p.stop.abort();
+    expect(au.redis.words()).toEqual(words);
+    expect(rig.log.filter((l) => l.includes('TW5113'))).toHaveLength(1);
+  });
+
   it(
     'logs that are cut too early are made good by a full copy',
     async () => {

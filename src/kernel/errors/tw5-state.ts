@@ -11,6 +11,7 @@ export const TW5 = {
   TW5110: { title: 'nobody can prove to have every confirmed write', kind: 'transient', exit: 4 },
   TW5111: { title: 'the coordination store has no majority', kind: 'transient', exit: 4 },
   TW5112: { title: 'no member of the coordination store can be reached', kind: 'transient', exit: 4 },
+  TW5113: { title: 'a Redis has no room left, or its log on disk was cut', kind: 'user', exit: 4 },
   TW5114: { title: 'the state of an app has no home', kind: 'transient', exit: 4 },
   TW5115: { title: 'no cluster takes writes for this app', kind: 'transient', exit: 4 },
   TW5116: { title: 'the coordination store cannot be made anew so', kind: 'user', exit: 4 },

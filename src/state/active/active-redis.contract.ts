@@ -17,6 +17,10 @@ export interface ActiveRigRedis {
   words(): Promise<string[]>;
   crash(): Promise<void>;
   start(from: 'disk' | 'empty'): Promise<void>;
+  /** Lets it have no byte of memory more; what comes back gives it again. */
+  full(): Promise<() => Promise<void>>;
+  /** Under a Redis that does not run: the last write on disk loses its end. */
+  cutLog(): Promise<void>;
 }
 export interface ActiveRig {
   name: string;
@@ -187,6 +191,55 @@ export function activeRedisContract(rig: ActiveRig): void {
       await a.crash();
       await a.start('empty');
       expect((await a.local.look()).vector).toEqual({});
+    });
+
+    it('TW5113: without memory it refuses writes before any effect and says how much there is; what frees goes on', async () => {
+      const entries = await written(3);
+      const again = await a.full();
+      await expect(a.write('too much')).rejects.toThrow('OOM');
+      expect((await a.words()).sort()).toEqual(['w0', 'w1', 'w2']);
+      const { run, short, vector } = await a.local.look();
+      expect(short).toEqual([{ of: 'memory', used: expect.any(Number) as number, limit: 1 }]);
+      expect(vector).toEqual({ 'a.1': entries[2]?.id });
+      await a.local.trim(run, 'a.1', entries[0]?.id ?? '');
+      expect(await a.local.sweep(run, 700)).toBe(700);
+      await opens(b, 'b.1');
+      await b.write('theirs');
+      await expect((await a.sender()).apply('b.1', START, await entriesOf(b, 'b.1'))).rejects.toThrow('OOM');
+      await again();
+      await a.write('after');
+      expect((await a.local.look()).short).toBeUndefined();
+      expect((await a.words()).sort()).toEqual(['after', 'w0', 'w1', 'w2']);
+    });
+
+    it('a full one that starts anew opens all the same: else nobody could remove anything', async () => {
+      await written(1);
+      await a.crash();
+      await startsFromDisk(a);
+      const again = await a.full();
+      await opens(a, 'a.2');
+      await expect(a.write('too much')).rejects.toThrow('OOM');
+      await again();
+      await a.write('after');
+      expect((await a.words()).sort()).toEqual(['after', 'w0']);
+    });
+
+    it('a log on disk that was cut gives what is before the cut, closed; written anew, the rest never comes back', async () => {
+      const entries = await written(3);
+      await a.crash();
+      await a.cutLog();
+      await startsFromDisk(a);
+      expect(await a.local.look()).toMatchObject({ me: { origin: 'a.1' }, vector: { 'a.1': entries[1]?.id } });
+      await expect(a.write('early')).rejects.toBeInstanceOf(Error);
+      const { run } = await a.local.look();
+      expect((await a.local.rewrite('another')).is).toBe('refused');
+      expect(await a.local.rewrite(run)).toEqual({ is: 'done' });
+      await untilTrue('it is on disk', async () => (await a.local.look()).durable);
+      await opens(a, 'a.2');
+      await a.write('new');
+      await a.crash();
+      await startsFromDisk(a);
+      expect((await a.words()).sort()).toEqual(['new', 'w0', 'w1']);
     });
 
     it('an orderly end loses nothing', async () => {

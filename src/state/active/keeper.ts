@@ -3,7 +3,7 @@ import { type Clock, type ClusterName, within } from '../../kernel/index.ts';
 import type { AgentDoor, Pong, Via, Wire } from '../ports.ts';
 import { Bell } from './bell.ts';
 import { Filling } from './filling.ts';
-import type { Vector } from './ids.ts';
+import { type Id, idAt, isAfter, type Origin, type Vector } from './ids.ts';
 import { isBlank, losesNothing, needsCopyOf, type OriginStep, originStep, type PeerView, type Says } from './origin.ts';
 import { EPOCH, openPeer } from './peer.ts';
 import type { ActiveLook, ActiveRedis, ActiveReport, Peer } from './ports.ts';
@@ -61,6 +61,10 @@ export class ActiveAgent implements AgentDoor {
   #leaving = false;
   /** The process that was filled and not opened since. */
   #filled: string | undefined;
+  /** The process whose log on disk was written anew, and when that was asked for. */
+  #rewritten: { run: string; at: number } | undefined;
+  /** Where the own log ended on the disk of the process that is open. */
+  #before: { origin: Origin; id: Id } | undefined;
   /** When a full copy may be tried again that nobody could give. */
   #again = 0;
   readonly #vias = new Map<ClusterName, Via>();
@@ -97,6 +101,7 @@ export class ActiveAgent implements AgentDoor {
       open: this.#open,
       ...(this.#waits === undefined ? {} : { waitsFor: this.#waits }),
       vector: this.#look?.vector ?? {},
+      ...(this.#look?.short === undefined ? {} : { short: this.#look.short }),
       peers: Object.fromEntries(peers),
       rtts: Object.fromEntries(rtts),
     };
@@ -156,11 +161,27 @@ export class ActiveAgent implements AgentDoor {
     const { me, nonce } = this.#p;
     const fresh = `${me}.${nonce?.() ?? randomBytes(4).toString('hex')}`;
     const filled = this.#filled === look.run;
-    const step = originStep({ look, others: isBlank(look) ? await this.#others() : [], fresh, filled });
+    const rewritten = this.#rewritten?.run === look.run;
+    const others = isBlank(look) ? await this.#others() : [];
+    const step = originStep({ look, others, fresh, filled, rewritten });
     this.#waits = step.do === 'wait' ? waitOf(step) : undefined;
-    if (step.do === 'open') await this.#opens(look.run, step.origin);
-    if (step.do === 'fill') await this.#fills(look.run, step.from, signal);
-    if (step.do === 'detach') await this.#detaches(look.run);
+    if (step.do === 'rewrite' && look.me !== undefined)
+      this.#before = { origin: look.me.origin, id: idAt(look.vector, look.me.origin) };
+    await this.#does(step, look, signal);
+  }
+  async #does(step: OriginStep, { run }: ActiveLook, signal: AbortSignal): Promise<void> {
+    if (step.do === 'open') await this.#opens(run, step.origin);
+    if (step.do === 'rewrite' || (step.do === 'wait' && step.what === 'disk')) await this.#rewrites(run);
+    if (step.do === 'fill') await this.#fills(run, step.from, signal);
+    if (step.do === 'detach') await this.#detaches(run);
+  }
+  /** Again while it does not succeed: the disk may have been full. */
+  async #rewrites(run: string): Promise<void> {
+    const now = this.#p.clock.monotonic();
+    if (this.#rewritten?.run === run && now - this.#rewritten.at < REDIS_MS) return;
+    const done = await this.#p.redis.rewrite(run);
+    if (done.is === 'done') this.#rewritten = { run, at: now };
+    else this.#note('write the log anew', done.why);
   }
   async #detaches(run: string): Promise<void> {
     const done = await this.#p.redis.detach(run);
@@ -209,6 +230,7 @@ export class ActiveAgent implements AgentDoor {
   /** TW5121: what is missing here is in no log any more; a full copy is taken once somebody has all that is here. */
   async #renews(session: Session, here: Vector, signal: AbortSignal): Promise<void> {
     const views = [...session.senders.values()].flatMap((s) => s.view ?? []);
+    this.#compares(views);
     const wanted = needsCopyOf(here, views);
     if (wanted.length === 0) {
       this.#waits = undefined;
@@ -220,6 +242,15 @@ export class ActiveAgent implements AgentDoor {
     const near = (p: PeerView): boolean => (session.senders.get(p.cluster)?.report().lagMs ?? 0) < NEAR_MS;
     const able = wanted.filter((p) => !p.beyond && near(p));
     if (able.length > 0 && this.#p.clock.monotonic() >= this.#again) await this.#reseeds(session, able, signal);
+  }
+  /** TW5113: others have own entries of before that were not on the disk any more; they come like everybody's. */
+  #compares(views: readonly PeerView[]): void {
+    const { origin, id } = this.#before ?? {};
+    if (origin === undefined || id === undefined) return;
+    const more = views.find((v) => isAfter(idAt(v.vector, origin), id));
+    if (more === undefined) return;
+    this.#before = undefined;
+    this.#note('log on disk', `TW5113 it was cut at ${id}, ${more.cluster} has up to ${idAt(more.vector, origin)}`);
   }
   async #reseeds(session: Session, wanted: readonly PeerView[], signal: AbortSignal): Promise<void> {
     const { redis } = this.#p;

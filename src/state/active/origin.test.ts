@@ -13,8 +13,8 @@ const look = (more: Partial<ActiveLook> = {}): ActiveLook => ({
   ...more,
 });
 const others = (...says: Says[]): OriginView['others'] => says.map((s, i) => ({ cluster: `c${i}`, says: s }));
-const step = (l: ActiveLook, o: OriginView['others'] = [], filled = false) =>
-  originStep({ look: l, others: o, fresh: 'me.new', filled });
+const step = (l: ActiveLook, o: OriginView['others'] = [], filled = false, rewritten = true) =>
+  originStep({ look: l, others: o, fresh: 'me.new', filled, rewritten });
 const DATA = { 'me.old': '5-0' };
 
 describe('origin rule', () => {
@@ -27,6 +27,15 @@ describe('origin rule', () => {
   it('another process with data takes a new name and asks nobody', () => {
     const me = { origin: 'me.old', run: 'r1' };
     expect(step(look({ me, vector: DATA }), others('silent', 'silent'))).toEqual({ do: 'open', origin: 'me.new' });
+  });
+
+  it('what was loaded is written anew before anything comes behind it; what was filled is new already', () => {
+    const me = { origin: 'me.old', run: 'r1' };
+    const loaded = look({ me, vector: DATA });
+    expect(step(loaded, [], false, false)).toEqual({ do: 'rewrite' });
+    expect(step({ ...loaded, durable: false }, [], false, true)).toMatchObject({ do: 'wait', what: 'disk' });
+    expect(step(loaded, [], true, false)).toMatchObject({ do: 'open' });
+    expect(step(look(), others('empty'), false, false)).toMatchObject({ do: 'open' });
   });
 
   it('a process without data is filled by the nearest that is open, whatever the rest says', () => {

@@ -14,6 +14,8 @@ export interface OriginView {
   fresh: Origin;
   /** This process was filled by one that is open, and has everything that one had. */
   filled: boolean;
+  /** The disk's log was written anew since this process loaded it. */
+  rewritten: boolean;
 }
 
 /** Nothing is here: what to do depends on the others. */
@@ -24,6 +26,11 @@ export type OriginStep =
   | { do: 'open'; origin: Origin }
   /** Full copy of an open cluster. */
   | { do: 'fill'; from: ClusterName }
+  /**
+   * What was loaded may end in the middle of a transaction. Redis (seen with 7.0.15) leaves the torn one on the disk, and
+   * the next start takes it together with what came behind it.
+   */
+  | { do: 'rewrite' }
   /** It follows somebody for an agent that is gone. */
   | { do: 'detach' }
   | { do: 'wait'; what: 'redis' | 'disk' | 'clusters'; clusters?: readonly ClusterName[]; why: string };
@@ -38,7 +45,12 @@ export function originStep(v: OriginView): OriginStep {
   if (look.role === 'replica') return { do: 'detach' };
   if (look.me?.run === look.run) return { do: 'open', origin: look.me.origin };
   if (!v.filled && isBlank(look)) return beginning(v);
+  return written(v);
+}
+
+function written({ look, ...v }: OriginView): OriginStep {
   if (!look.durable) return { do: 'wait', what: 'disk', why: 'Redis writes its data to disk' };
+  if (look.me !== undefined && !v.filled && !v.rewritten) return { do: 'rewrite' };
   return { do: 'open', origin: v.fresh };
 }
 

@@ -1,5 +1,5 @@
 import type { ClusterName } from '../../kernel/index.ts';
-import type { Done, RunId, Unconfirmed } from '../model.ts';
+import type { Done, RunId, Shortage, Unconfirmed } from '../model.ts';
 import type { AgentNote, Via } from '../ports.ts';
 import type { Id, Origin, Vector } from './ids.ts';
 
@@ -42,6 +42,8 @@ export interface ActiveLook {
   /** Who it says it is, and which process said so; absent = nobody yet. */
   me?: { origin: Origin; run: RunId };
   vector: Vector;
+  /** TW5113. */
+  short?: readonly Shortage[];
 }
 
 /**
@@ -55,6 +57,8 @@ export interface ActiveRedis extends Logs {
   open(origin: Origin, run: RunId): Promise<Done | Unconfirmed>;
   /** Keeps apps out, or `all`: senders too; those who are inside lose their connections. */
   shut(who: 'apps' | 'all'): Promise<Done | Unconfirmed>;
+  /** Begins to write the disk's log anew; `durable` says when that is done. Nothing where there is none. */
+  rewrite(run: RunId): Promise<Done | Unconfirmed>;
   /** Becomes a copy of what answers at the local port. */
   follow(run: RunId, port: number): Promise<Done | Unconfirmed>;
   /** Stops being a copy; has the functions of this version then. */
@@ -99,6 +103,8 @@ export interface ActiveReport {
   /** Why not. */
   waitsFor?: { what: 'redis' | 'disk' | 'clusters' | 'data'; clusters?: readonly ClusterName[]; why: string };
   vector: Vector;
+  /** TW5113. */
+  short?: readonly Shortage[];
   peers: Readonly<Record<ClusterName, PeerReport>>;
   /** p50 to the others, milliseconds. */
   rtts: Readonly<Record<ClusterName, number>>;

@@ -1,6 +1,6 @@
 // A Redis in memory, as far as the agent and its senders can tell: logs of origins that are applied exactly once,
 // processes that end and start, users that are on or off. What entries mean is the functions' matter.
-import type { Done, Unconfirmed } from '../model.ts';
+import type { Done, Shortage, Unconfirmed } from '../model.ts';
 import { compareIds, type Id, idAt, isAfter, type Origin, START, type Vector } from './ids.ts';
 import type { ActiveLook, ActiveRedis, Applied, LogEntry, Peer, Tail } from './ports.ts';
 
@@ -38,6 +38,9 @@ export class ActiveTwin {
   #follows: number | undefined;
   readonly on: Set<'apps' | 'senders'> = new Set<'apps' | 'senders'>();
   acked: Id = START;
+  #torn: { origin: Origin; e: LogEntry; since?: string } | undefined;
+  /** Memory is full. */
+  short: Shortage | undefined;
 
   constructor(ports: TwinPorts, port: number, now: () => number) {
     this.#ports = ports;
@@ -51,7 +54,12 @@ export class ActiveTwin {
     if (from === 'empty') this.#memory = blank();
     this.#runs += 1;
     this.run = `run-${this.port}-${this.#runs}`;
+    const torn = this.#torn;
+    if (from === 'empty') this.#torn = undefined;
+    else if (torn?.since !== undefined) this.#append(torn.origin, torn.e);
+    else if (torn !== undefined) this.#torn = { ...torn, since: this.run };
     this.#follows = undefined;
+    this.short = undefined;
     this.on.clear();
   }
   stop(): void {
@@ -61,6 +69,24 @@ export class ActiveTwin {
   keepDisk(): () => void {
     const kept = copyOf(this.#memory);
     return () => (this.#memory = copyOf(kept));
+  }
+
+  /** The last own write did not reach the disk as a whole; unless the log is written anew, the next start has it. */
+  cutLog(): void {
+    const { me, logs, vector, words } = this.#memory;
+    const log = logs.get(me?.origin ?? '') ?? [];
+    const last = log.pop();
+    const word = last?.payload.toString();
+    if (me === undefined || last === undefined || word === undefined) return;
+    this.#torn = { origin: me.origin, e: last };
+    words.splice(words.lastIndexOf(word), 1);
+    vector.set(me.origin, log.at(-1)?.id ?? START);
+  }
+  rewrite(run: string): Done {
+    this.assert();
+    if (run !== this.run) return { is: 'refused', why: 'another process answers' };
+    this.#torn = undefined;
+    return { is: 'done' };
   }
 
   /** What was written, also while it does not run. Whatever was taken twice is here twice. */
@@ -75,6 +101,7 @@ export class ActiveTwin {
   write(word: string): void {
     this.assert();
     if (!this.on.has('apps') || this.#memory.me === undefined) throw new Error('WRONGPASS user is disabled');
+    this.#hasRoom();
     const ms = Math.floor(this.#now());
     this.#clock = Math.max(this.#clock + 1, ms * 1000);
     const id = `${Math.floor(this.#clock / 1000)}-${this.#clock % 1000}`;
@@ -86,6 +113,9 @@ export class ActiveTwin {
     this.#replicates();
   }
 
+  #hasRoom(): void {
+    if (this.short !== undefined) throw new Error('OOM allow-oom flag is not set on the script, can not run it');
+  }
   #append(origin: Origin, e: LogEntry): void {
     const log = this.#memory.logs.get(origin) ?? [];
     this.#memory.logs.set(origin, log);
@@ -115,6 +145,7 @@ export class ActiveTwin {
       durable: true,
       ...(me === undefined ? {} : { me }),
       vector: this.vector(),
+      ...(this.short === undefined ? {} : { short: [this.short] }),
     };
   }
   tail(origin: Origin, after: Id, count: number): Tail {
@@ -126,6 +157,7 @@ export class ActiveTwin {
   apply(origin: Origin, prev: Id, entries: readonly LogEntry[]): Applied {
     this.assert();
     if (this.#follows !== undefined) throw new Error("READONLY You can't write against a read only replica.");
+    this.#hasRoom();
     if (origin === this.#memory.me?.origin) throw new Error('ERR own origin');
     const have = idAt(this.vector(), origin);
     if (isAfter(prev, have)) return { is: 'gap' };
@@ -179,6 +211,7 @@ export function twinActiveRedis(t: ActiveTwin, sleep: (ms: number) => Promise<vo
         if (who === 'all') t.on.delete('senders');
         return { is: 'done' };
       }),
+    rewrite: (run) => careful(() => t.rewrite(run)),
     follow: (run, port) => careful(() => t.follow(run, port)),
     detach: (run) => careful(() => t.follow(run, undefined)),
     end: async () => {

@@ -37,6 +37,16 @@ describe('clusters that all write', () => {
     ]);
   });
 
+  it('TW5113: one without room says so, and no release commits there', () => {
+    const full = report('mtl', { short: [{ of: 'disk', used: 2 << 20, limit: 2 << 20 }] });
+    expect(activeFacts(plan, [...all.slice(0, 1), full]).clusters[1]).toMatchObject({
+      role: 'open',
+      why: 'TW5113 the disk is full: 2.0 of 2.0 MiB',
+      short: [{ of: 'disk' }],
+    });
+    expect(activeGate('mtl', [full], 5000)).toEqual(['state: mtl: TW5113 the disk is full: 2.0 of 2.0 MiB']);
+  });
+
   it('one that is closed says for whom it waits, one that is silent is unknown', () => {
     const facts = activeFacts(plan, [all[0] as ActiveHeard, { cluster: 'mtl', why: 'no answer' }, closed]);
     expect(facts.copies).toBe(1);

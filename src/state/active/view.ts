@@ -1,5 +1,6 @@
 import type { ClusterName } from '../../kernel/index.ts';
 import type { StatePlan } from '../plan.ts';
+import { shortSay } from '../short.ts';
 import type { Facts, Standing, Waited } from '../view.ts';
 import type { ActiveReport } from './ports.ts';
 
@@ -33,21 +34,29 @@ const unsentOf = (cluster: ClusterName, reports: readonly ActiveReport[]): strin
 function standing(h: ActiveHeard, reports: readonly ActiveReport[]): Standing {
   if ('why' in h) return { name: h.cluster, role: 'unknown', why: h.why };
   const { report: r } = h;
+  const { short = [] } = r;
+  const full = { ...(short.length === 0 ? {} : { short }) };
   if (!r.open) {
-    const why = [closed(r), ...unsentOf(h.cluster, reports)].join('; ');
-    return { name: h.cluster, role: 'closed', why };
+    const why = [...short.map(shortSay), closed(r), ...unsentOf(h.cluster, reports)].join('; ');
+    return { name: h.cluster, role: 'closed', why, ...full };
   }
   const vias = Object.entries(r.peers).flatMap(([peer, p]) =>
     p.via === undefined || p.via === 'direct' ? [] : [`${p.via} to ${peer}`],
   );
   const skew = skewOf(h.cluster, reports).slice(0, 1);
-  const why = [...skew, ...(r.waitsFor === undefined ? [] : [closed(r)]), ...unsentOf(h.cluster, reports)];
+  const why = [
+    ...short.map(shortSay),
+    ...skew,
+    ...(r.waitsFor === undefined ? [] : [closed(r)]),
+    ...unsentOf(h.cluster, reports),
+  ];
   return {
     name: h.cluster,
     role: 'open',
     lagMs: lagInto(h.cluster, reports),
     ...(vias.length === 0 ? {} : { via: vias.join(', ') }),
     ...(why.length === 0 ? {} : { why: why.join('; ') }),
+    ...full,
   };
 }
 
@@ -80,6 +89,8 @@ export function activeGate(cluster: ClusterName, heard: readonly ActiveHeard[], 
   if (mine === undefined || 'why' in mine)
     return [`the state of ${cluster} cannot be asked: ${mine?.why ?? 'no answer'}`];
   if (!mine.report.open) return [`state: ${cluster} takes no writes: ${closed(mine.report)}`];
+  const [short] = mine.report.short ?? [];
+  if (short !== undefined) return [`state: ${cluster}: ${shortSay(short)}`];
   const lag = lagInto(cluster, reports);
   return lag > maxLagMs ? [`state: ${cluster} is ${Math.round(lag)} ms behind, limit ${maxLagMs} ms`] : [];
 }

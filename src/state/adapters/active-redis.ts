@@ -21,6 +21,7 @@ import { markerLibrary } from '../marker.ts';
 import type { Done, RunId, Unconfirmed } from '../model.ts';
 import type { Value } from '../resp/values.ts';
 import { field, yes } from './info.ts';
+import { type DiskUse, measured, shortIn, unlimited } from './room.ts';
 
 export interface ActiveRedisOptions {
   host: string;
@@ -31,9 +32,11 @@ export interface ActiveRedisOptions {
   timeoutMs?: number;
   endMs?: number;
   clock?: Clock;
+  /** Of the volume with the data. */
+  disk?: DiskUse;
 }
 
-const SECTIONS = ['server', 'replication', 'persistence'];
+const SECTIONS = ['server', 'replication', 'persistence', 'memory'];
 /** Entries of a long log that are cut at once, and keys that are made to expire at once. */
 const CUT = 10_000;
 const SWEPT = 100;
@@ -143,12 +146,18 @@ async function lookBy(ask: Ask): Promise<ActiveLook> {
     durable: durable(info),
     ...(me === undefined ? {} : { me }),
     vector,
+    ...shortIn(info),
   };
 }
 
+/** Also into a Redis that is full: without its functions it would never be open again, and nobody could remove anything. */
 async function load(ask: Ask): Promise<void> {
-  await ask('FUNCTION', 'LOAD', 'REPLACE', activeLibrary());
-  await ask('FUNCTION', 'LOAD', 'REPLACE', markerLibrary(EPOCH, 0));
+  const { short } = shortIn(textOf(await ask('INFO', 'memory', 'persistence')));
+  for (const library of [activeLibrary(), markerLibrary(EPOCH, 0)]) {
+    const line = ['FUNCTION', 'LOAD', 'REPLACE', library];
+    const lines = short === undefined ? [line] : await unlimited((l) => ask(...l), line);
+    await Promise.all(lines.map((l) => ask(...l)));
+  }
 }
 
 const runBy = async (ask: Ask): Promise<RunId> => field(textOf(await ask('INFO', 'server')), 'run_id');
@@ -163,6 +172,13 @@ async function openBy(ask: Ask, origin: Origin, run: RunId): Promise<void> {
   if (me?.origin !== origin || me.run !== run) await ask('FCALL', 'tw_open', 0, origin, run);
   await ask('ACL', 'SETUSER', 'tw-sync', 'on');
   await ask('ACL', 'SETUSER', 'tw-w', 'on');
+}
+
+async function rewriteBy(ask: Ask, run: RunId): Promise<void> {
+  const info = textOf(await ask('INFO', 'server', 'persistence'));
+  mustBe(run, field(info, 'run_id'));
+  const busy = yes(info, 'aof_rewrite_in_progress', 'aof_rewrite_scheduled');
+  if (yes(info, 'aof_enabled') && !busy) await ask('BGREWRITEAOF');
 }
 
 async function shutBy(ask: Ask, who: 'apps' | 'all'): Promise<void> {
@@ -241,9 +257,10 @@ export function activeRedis(o: ActiveRedisOptions): ActiveRedis & { close(): voi
   };
 
   return {
-    look: () => inTurn(look),
+    look: async () => await measured(await inTurn(look), { clock: o.clock ?? systemClock, disk: o.disk }),
     open: (origin, run) => careful((ask) => openBy(ask, origin, run)),
     shut: (who) => careful((ask) => shutBy(ask, who)),
+    rewrite: (run) => careful((ask) => rewriteBy(ask, run)),
     follow: (run, port) => careful((ask) => followBy(ask, run, ['127.0.0.1', `${port}`])),
     detach: (run) => careful((ask) => followBy(ask, run, ['NO', 'ONE']).then(() => load(ask))),
     end: () => inTurn(endBy, o.endMs ?? 60_000),

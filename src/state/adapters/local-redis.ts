@@ -6,6 +6,7 @@ import type { Done, EpochValue, Fenced, Look, RunId, Unconfirmed } from '../mode
 import type { LocalRedis } from '../ports.ts';
 import { NOWHERE } from '../redisconf.ts';
 import { field, yes } from './info.ts';
+import { type DiskUse, measured, shortIn, unlimited } from './room.ts';
 
 export interface LocalRedisOptions {
   host: string;
@@ -16,6 +17,8 @@ export interface LocalRedisOptions {
   timeoutMs?: number;
   saveMs?: number;
   clock?: Clock;
+  /** Of the volume with the data. */
+  disk?: DiskUse;
 }
 
 type Client = ReturnType<typeof connectTo>;
@@ -62,13 +65,19 @@ function lookOf(info: string, said: unknown): Look {
     syncing,
     replicas: Number(field(info, 'connected_slaves')),
     virgin: said === NO_MARKER && !syncing && untouched(info),
+    ...shortIn(info),
   };
 }
 
 const NO_MARKER = Symbol('no marker');
-const SECTIONS = ['server', 'replication', 'persistence', 'keyspace'];
+const SECTIONS = ['server', 'replication', 'persistence', 'keyspace', 'memory'];
 
-/** INFO and marker in one transaction; a Redis that loads answers INFO alone. */
+const isMissing = (error: unknown): boolean => error instanceof Error && error.message.includes('not found');
+
+/**
+ * INFO and marker in one transaction. A Redis that loads answers INFO alone. A primary whose memory is full takes no
+ * transaction: there nobody but this connection changes the marker, so that one after the other is one moment too.
+ */
 async function lookBy(ask: Ask): Promise<Look> {
   const [, , , exec] = await Promise.allSettled([
     ask(['MULTI']),
@@ -78,12 +87,19 @@ async function lookBy(ask: Ask): Promise<Look> {
   ]);
   if (exec?.status === 'fulfilled' && Array.isArray(exec.value)) {
     const [said, info] = exec.value as [unknown, unknown];
-    const none = said instanceof Error && said.message.includes('not found');
-    return lookOf(String(info), none ? NO_MARKER : said);
+    return lookOf(String(info), isMissing(said) ? NO_MARKER : said);
   }
   const why: unknown = exec?.status === 'rejected' ? exec.reason : exec?.value;
   if (!/EXECABORT|LOADING/.test(String(why))) throw why;
-  return { ...lookOf(String(await ask(['INFO', ...SECTIONS])), undefined), loading: true };
+  return await lookAside(ask);
+}
+async function lookAside(ask: Ask): Promise<Look> {
+  const [said, info] = await Promise.all([
+    ask(['FCALL_RO', MARKER, '0']).catch((error: unknown) => error),
+    ask(['INFO', ...SECTIONS]).then(String),
+  ]);
+  const full = roleOf(info) === 'primary' && !yes(info, 'loading', 'async_loading');
+  return full ? lookOf(info, isMissing(said) ? NO_MARKER : said) : { ...lookOf(info, undefined), loading: true };
 }
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -104,13 +120,20 @@ async function fenceBy(ask: Ask): Promise<Fenced | Unconfirmed> {
   return why === undefined ? { is: 'fenced', look } : { is: 'unconfirmed', why };
 }
 
+async function markBy(ask: Ask, v: EpochValue, look: Look): Promise<void> {
+  const line = ['FUNCTION', 'LOAD', 'REPLACE', markerLibrary(v.epoch, v.w)];
+  const lines = look.short === undefined ? [line] : await unlimited(ask, line);
+  const said = await Promise.allSettled(lines.map((l) => ask(l)));
+  for (const s of said) if (s.status === 'rejected') throw s.reason;
+}
+
 async function promoteBy(ask: Ask, v: EpochValue, run: RunId): Promise<Done> {
   const look = await lookBy(ask);
   const why = unfit(look, v, run);
   if (why !== undefined) return { is: 'refused', why };
   await ask(['REPLICAOF', 'NO', 'ONE']);
   await ask(['CONFIG', 'SET', 'min-replicas-to-write', '0']);
-  if (look.marker?.epoch !== v.epoch) await ask(['FUNCTION', 'LOAD', 'REPLACE', markerLibrary(v.epoch, v.w)]);
+  if (look.marker?.epoch !== v.epoch) await markBy(ask, v, look);
   await ask(['CONFIG', 'SET', 'min-replicas-to-write', `${v.w}`]);
   await ask(['ACL', 'SETUSER', 'tw-w', 'on']);
   return { is: 'done' };
@@ -174,7 +197,7 @@ export function localRedis(o: LocalRedisOptions): LocalRedis & { close(): void }
     inTurn(work).catch((error: unknown): Unconfirmed => ({ is: 'unconfirmed', why: message(error) }));
 
   return {
-    look: () => inTurn(lookBy),
+    look: async () => await measured(await inTurn(lookBy), { clock, disk: o.disk }),
     fence: () => careful(fenceBy),
     promote: (v, run) => careful((ask) => promoteBy(ask, v, run)),
     follow: (_, run, port) => careful((ask) => followBy(ask, run, port)),

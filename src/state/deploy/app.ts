@@ -3,6 +3,7 @@ import type { FleetApp, KubeObject } from '../../fleet/index.ts';
 import { type ClusterName, digest, LABEL_PREFIX, toJson } from '../../kernel/index.ts';
 import { activeConf, redisConf } from '../redisconf.ts';
 import {
+  DATA,
   GATEWAY,
   GATEWAY_PEERS,
   KEYS,
@@ -18,7 +19,7 @@ import { type DataKeys, FILES, peersIn, type Settings } from './settings.ts';
 
 const REDIS_VERSION = '7.4';
 const REDIS_IMAGE = `docker.io/library/redis:${REDIS_VERSION}`;
-const [KEYS_AT, SETTINGS_AT, DATA] = ['/etc/tradewind/keys', '/etc/tradewind/settings', '/data'];
+const [KEYS_AT, SETTINGS_AT] = ['/etc/tradewind/keys', '/etc/tradewind/settings'];
 const PART = { 'app.kubernetes.io/part-of': 'tradewind' };
 
 export type SharedState = Exclude<AppConfig['state'], { mode: 'isolated' }>;
@@ -147,7 +148,12 @@ class Objects {
     const of = [{ ...settings, peers: peersIn(this.#c.settings).toSorted() }, more];
     return { [`${LABEL_PREFIX}/told`]: digest(toJson(of)).slice(7, 23) };
   }
-  #process(name: string, verb: string, ports: Record<string, number>): Record<string, unknown> {
+  #process(
+    name: string,
+    verb: string,
+    ports: Record<string, number>,
+    more: { name: string; mountPath: string; readOnly: true }[] = [],
+  ): Record<string, unknown> {
     return {
       name,
       image: this.#x.image,
@@ -159,6 +165,7 @@ class Objects {
       volumeMounts: [
         { name: 'keys', mountPath: KEYS_AT, readOnly: true },
         { name: 'settings', mountPath: SETTINGS_AT, readOnly: true },
+        ...more,
       ],
     };
   }
@@ -208,7 +215,12 @@ class Objects {
             ...this.#pod,
             terminationGracePeriodSeconds: 90,
             initContainers: [redis],
-            containers: [this.#process('agent', 'state-agent', { wire: PORTS.wire, http: PORTS.http })],
+            // The agent says how full the disk is, which Redis does not know.
+            containers: [
+              this.#process('agent', 'state-agent', { wire: PORTS.wire, http: PORTS.http }, [
+                { name: 'data', mountPath: DATA, readOnly: true },
+              ]),
+            ],
             volumes: [...this.#told, ...(state.persist ? [] : [{ name: 'data', emptyDir: {} }])],
           },
         },

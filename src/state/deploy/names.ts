@@ -7,6 +7,8 @@ export const namespaceOf = (app: AppId): string => `state-${app}`;
 /** Where the app's keys lie in the store. */
 export const prefixOf = (app: AppId): string => `state/${app}/`;
 
+/** Where the volume of the data is, for Redis and for its agent. */
+export const DATA = '/data';
 /** StatefulSet and Service of the Redis with its agent. */
 export const REDIS = 'redis';
 export const AGENT_POD = `${REDIS}-0`;

@@ -1,17 +1,20 @@
 // What all clients of one gateway share.
 import type { Duplex } from 'node:stream';
 import { type Clock, within } from '../../kernel/index.ts';
+import { field } from '../adapters/info.ts';
 import type { EpochValue } from '../model.ts';
 import type { RedisSecrets } from '../redisconf.ts';
 import { bytesOf } from '../resp/replies.ts';
 import { decode, encode } from '../resp/values.ts';
 import { Acks } from './acks.ts';
 import { Rulebook } from './commands.ts';
+import { type Arrival, isFull } from './exchange.ts';
 import type { Homes } from './homes.ts';
 import { Lanes } from './lanes.ts';
 import type { Peers } from './peers.ts';
+import type { Room } from './says.ts';
 import { type Token, Tokens } from './tokens.ts';
-import { copiesOf, Upstream } from './upstream.ts';
+import { copiesOf, textOf, Upstream } from './upstream.ts';
 
 export interface GatewayDeps {
   homes: Homes;
@@ -40,6 +43,8 @@ export interface GatewayDeps {
 
 /** Time to open one connection, between two tries, two looks at silent connections, two questions for copies. Milliseconds. */
 const [OPEN_MS, AGAIN_MS, WATCH_MS, COPY_MS] = [5000, 50, 250, 15];
+/** So long the figures of a home without room are those of now. */
+const ROOM_MS = 1000;
 
 function leaving(): PromiseWithResolvers<never> {
   const left = Promise.withResolvers<never>();
@@ -63,8 +68,11 @@ export class Core {
   #left: PromiseWithResolvers<never> = leaving();
   /** Connections to the primary that belong to one client. */
   readonly #own = new Set<Upstream>();
+  /** What home said of its memory, and when that was asked. */
+  #room: { at: number; is: Promise<Room | undefined> } | undefined;
+  room: Room | undefined;
   /** Counters for people. */
-  readonly counts = { writes: 0, reads: 0, unknown: 0, noQuorum: 0, busy: 0, refused: 0, elsewhere: 0 };
+  readonly counts = { full: 0, writes: 0, reads: 0, unknown: 0, noQuorum: 0, busy: 0, refused: 0, elsewhere: 0 };
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
@@ -105,6 +113,22 @@ export class Core {
   /** True once a peer has that own entry. */
   async confirmed(own: string): Promise<boolean> {
     return (await this.#acks?.confirmed(own)) ?? false;
+  }
+
+  /** Home refused something for want of room: hears how much there is. Nothing to wait for otherwise. */
+  filled(a: Arrival): Promise<void> | undefined {
+    if (a.is !== 'replies' || !a.replies.some(isFull)) return undefined;
+    this.counts.full += 1;
+    const now = this.now();
+    if (this.#room === undefined || now - this.#room.at > ROOM_MS) this.#room = { at: now, is: this.#roomAtHome() };
+    return this.#room.is.then((room) => void (this.room = room));
+  }
+  async #roomAtHome(): Promise<Room | undefined> {
+    const asked = this.home(false)?.exchange([encode(['INFO', 'memory'])], '', false);
+    const got = await within(this.deps.clock, ROOM_MS, asked ?? Promise.resolve(undefined), () => undefined);
+    const said = got?.is === 'replies' ? textOf(got.replies[0]) : undefined;
+    const limit = Number(field(said ?? '', 'maxmemory'));
+    return limit > 0 ? { used: Number(field(said ?? '', 'used_memory')), limit } : undefined;
   }
 
   /** The connections to the home that is known now, when they are open and may be used for that. */

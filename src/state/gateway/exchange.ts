@@ -5,7 +5,7 @@ import { bytesOf, type Reply } from '../resp/replies.ts';
 import type { Request } from '../resp/requests.ts';
 import { encode, RespError, reply } from '../resp/values.ts';
 import { type Rule, type Rulebook, touchesReserved } from './commands.ts';
-import { noQuorum, type Own, ownAnswer, UNKNOWN } from './says.ts';
+import { FULL, full, noQuorum, type Own, ownAnswer, type Room, UNKNOWN } from './says.ts';
 import type { Token } from './tokens.ts';
 import type { Command, Item } from './transaction.ts';
 import { errorOf, integerOf, roleOf, textOf, type Upstream } from './upstream.ts';
@@ -114,10 +114,18 @@ export function untouched(items: readonly Item[], replies: readonly Reply[]): bo
   return writes.length > 0 && writes.every((word) => NOT_APPLIED.has(word));
 }
 
+/** Redis refused it for want of room. */
+export const isFull = (r: Reply): boolean => r.type === 45 && FULL.has(errorOf(r) ?? '');
+
 /** What the client gets for one reply. An error of Redis is true whether it was acknowledged or not. */
-export function toClient(i: Pick<Item, 'write'>, got: Reply, acked: boolean): readonly Buffer[] {
-  if (!i.write || acked) return got.parts;
+export function toClient(
+  i: Pick<Item, 'write'>,
+  got: Reply,
+  x: { acked: boolean; room: Room | undefined },
+): readonly Buffer[] {
   const word = errorOf(got);
+  if (word !== undefined && FULL.has(word)) return [full(word, x.room)];
+  if (!i.write || x.acked) return got.parts;
   if (word === undefined) return [UNKNOWN];
   return NOT_APPLIED.has(word) ? [noQuorum('home refused it')] : got.parts;
 }

@@ -217,6 +217,25 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'gateway un
     await Promise.all(gates.flatMap((g) => [g.gate.close(), g.peers.close()]));
   });
 
+  it('TW5113: a home without memory refuses writes with value and limit; reads and removals go on', async () => {
+    const [m, s] = [await master(), await slave()];
+    expect(await m.ask('SET', 'k', '1')).toBe('OK');
+    const { port } = rig.trio.of('a');
+    const agent = await RawClient.open({ host: '127.0.0.1', port });
+    await agent.ask('AUTH', 'tw-agent', SECRETS.agent);
+    await agent.ask('CONFIG', 'SET', 'maxmemory', 1);
+    const said = /^-OOM TW5113 the memory is full: [1-9][0-9.]* of 0\.0 MiB; nothing written$/;
+    expect(await m.ask('SET', 'k', '2')).toMatch(said);
+    expect(await m.pipe(['RPUSH', 'l', 'x'], ['GET', 'k'])).toEqual([expect.stringMatching(said), '1']);
+    const broken = await m.pipe(['MULTI'], ['SET', 'k', '3'], ['EXEC']);
+    expect(broken.slice(1)).toEqual([expect.stringMatching(/^-OOM TW5113/), expect.stringMatching(/^-EXECABORT/)]);
+    expect(await s.ask('GET', 'k')).toBe('1');
+    expect(await m.ask('DEL', 'k')).toBe(1);
+    await agent.ask('CONFIG', 'SET', 'maxmemory', 0);
+    expect(await m.ask('SET', 'k', '4')).toBe('OK');
+    agent.close();
+  });
+
   it('a script that changes data is a write', async () => {
     const m = await master();
     for (const n of ['b', 'c']) await rig.trio.of(n).process.kill('SIGSTOP');

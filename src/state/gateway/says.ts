@@ -1,6 +1,7 @@
 // What the gateway says by itself.
 import { type Code, entryOf } from '../../kernel/index.ts';
 import { RespError, reply } from '../resp/values.ts';
+import { amountOf } from '../short.ts';
 
 const error = (text: string): Buffer => reply(new RespError(text));
 
@@ -21,6 +22,19 @@ export const UNKNOWN: Buffer = coded('TWUNKNOWN', 'TW5102');
 export const noQuorum = (why: string): Buffer => coded('TWNOQUORUM', 'TW5103', `${entryOf('TW5103').title} (${why})`);
 export const BUSY: Buffer = coded('TWBUSY', 'TW5104');
 export const refused = (name: string, why: string): Buffer => coded('TWREFUSED', 'TW5101', `${name}: ${why}`);
+
+/** Words with which Redis refuses a write for want of room, before any effect. */
+export const FULL: ReadonlySet<string> = new Set(['OOM', 'MISCONF']);
+/** Bytes of memory at home. */
+export interface Room {
+  used: number;
+  limit: number;
+}
+/** Redis' own word stays the first one: programs know it. */
+export function full(word: string, room: Room | undefined): Buffer {
+  const amount = amountOf(word === 'OOM' ? { of: 'memory', ...room } : { of: 'disk' });
+  return coded(word, 'TW5113', `${amount}; nothing written`);
+}
 
 export interface Own {
   /** Copies beside home's own that every acknowledged write has. */

@@ -130,10 +130,15 @@ export class Session {
     const write = this.#kind === 'write' && commands.some((c) => c.write);
     const lanes = this.#kind === 'read' ? this.#freshCopy() : this.#core.home(write);
     if (lanes === undefined || lanes.waiting > LANE) return false;
-    const done = (a: Arrival): void => {
+    const arrived = (a: Arrival): void => {
       const out = this.#kind === 'read' ? this.#served(commands, a) : this.#settled(commands, a);
       if (out === undefined) this.#slowly([], commands).catch(() => this.#socket.destroy());
       else this.#answer(out);
+    };
+    const done = (a: Arrival): void => {
+      const told = this.#core.filled(a);
+      if (told === undefined) arrived(a);
+      else void told.then(() => arrived(a));
     };
     const raws = commands.map((c) => c.raw);
     lanes.ship({ raws, source: this.#source, done }, write);
@@ -185,7 +190,9 @@ export class Session {
       const up = await this.#primary(commands, end);
       if (Buffer.isBuffer(up)) return this.#tx.plan(commands, undefined, up).map((i) => i.fixed ?? up);
       const items = this.#tx.plan(commands, up);
-      const out = this.#settled(items, await this.#exchange(up, items));
+      const arrival = await this.#exchange(up, items);
+      await this.#core.filled(arrival);
+      const out = this.#settled(items, arrival);
       if (out !== undefined) return out;
       await this.#core.deps.homes.next(this.#core.deps.clock, AGAIN_MS);
     }
@@ -272,7 +279,7 @@ export class Session {
       const got = i.raw === undefined ? undefined : replies[n++];
       if (i.fixed !== undefined || got === undefined) return [i.fixed ?? UNKNOWN];
       if (i.db !== undefined && got.type === 43) this.#db = i.db;
-      return toClient(i, got, acked);
+      return toClient(i, got, { acked, room: this.#core.room });
     });
   }
 

@@ -1,5 +1,5 @@
 // Real redis-server processes for tests and benchmarks, on addresses of loopback, in a folder that goes with them.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -24,6 +24,17 @@ export function programOf(name: string): string | undefined {
     });
 }
 
+/** Runs `line` where `dir`, with the files that are in it, is a disk of so many bytes. Every program replaces the one before it. */
+const onDisk = (dir: string, bytes: number, line: readonly string[]): string[] => [
+  ...['unshare', '--map-root-user', '--mount', 'sh', '-ec'],
+  'cp "$1/redis.conf" "$1.conf"; mount -t tmpfs -o "size=$2" tmpfs "$1"; mv "$1.conf" "$1/redis.conf"; shift 2; exec "$@"',
+  ...['sh', dir, `${bytes}`, ...line],
+];
+
+/** Whether this machine lets a test have a disk of its own. */
+export const hasDisks = (): boolean =>
+  spawnSync('unshare', ['--map-root-user', '--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
+
 /** A port of that address that nobody has now. */
 export async function freePortAt(host = '127.0.0.1'): Promise<number> {
   const server = createServer().listen(0, host);
@@ -40,13 +51,23 @@ export class RedisProcess {
   readonly host: string;
   readonly port: number;
   readonly #argv: readonly string[];
+  readonly #diskBytes: number | undefined;
   #child: ChildProcess | undefined;
 
-  /** `conf` may use the folder `dir`; `argv` comes after the file (`--sentinel`). */
-  constructor(o: { host: string; port: number; argv?: readonly string[] }) {
+  /**
+   * `conf` may use the folder `dir`; `argv` comes after the file (`--sentinel`). With `diskBytes` the folder is a small
+   * disk that nobody but this process sees, and that goes with it.
+   */
+  constructor(o: { host: string; port: number; argv?: readonly string[]; diskBytes?: number }) {
     this.host = o.host;
     this.port = o.port;
     this.#argv = o.argv ?? [];
+    this.#diskBytes = o.diskBytes;
+  }
+
+  /** The folder as the process sees it, while it runs. */
+  get inside(): string {
+    return `/proc/${this.pid}/root${this.dir}`;
   }
 
   get pid(): number | undefined {
@@ -59,7 +80,9 @@ export class RedisProcess {
     if (program === undefined) throw new Error('redis-server is not installed');
     const file = join(this.dir, 'redis.conf');
     writeFileSync(file, conf);
-    this.#child = spawn(program, [file, ...this.#argv], { cwd: this.dir, stdio: 'ignore' });
+    const line = [program, file, ...this.#argv];
+    const [command = '', ...args] = this.#diskBytes === undefined ? line : onDisk(this.dir, this.#diskBytes, line);
+    this.#child = spawn(command, args, { cwd: this.dir, stdio: 'ignore' });
     for (let i = 0; i < 250; i++) {
       const socket = connect(this.port, this.host);
       const up = await once(socket, 'connect')

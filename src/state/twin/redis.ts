@@ -1,7 +1,7 @@
 // A Redis in memory, as far as agents and gateways can tell: a log with offsets, a marker, users, replicas, WAIT,
 // processes that end and start. No data types: the data is a list of words.
 import { parseMarker } from '../marker.ts';
-import type { Look, RunId } from '../model.ts';
+import type { Look, RunId, Shortage } from '../model.ts';
 
 export interface Entry {
   bytes: number;
@@ -57,6 +57,8 @@ export class TwinRedis {
   followed = false;
   /** Cut off from every other Redis. */
   apart = false;
+  /** Of what it has too little. */
+  short: Shortage | undefined;
   linked = false;
   syncing = false;
   pausedUntil: Promise<void> | undefined;
@@ -81,6 +83,7 @@ export class TwinRedis {
     this.minReplicas = 0;
     this.writers = false;
     this.followed = false;
+    this.short = undefined;
     this.#unlink();
   }
 
@@ -135,6 +138,7 @@ export class TwinRedis {
       syncing: this.syncing,
       replicas: this.replicas().length,
       virgin: this.log.length === 0 && !this.followed && this.role !== 'primary',
+      ...(this.short === undefined ? {} : { short: [this.short] }),
     };
   }
 
@@ -149,6 +153,8 @@ export class TwinRedis {
     await this.pausedUntil;
     this.assert(on);
     if (this.role !== 'primary') throw new Error("READONLY You can't write against a read only replica.");
+    if (this.short?.of === 'memory') throw new Error("OOM command not allowed when used memory > 'maxmemory'.");
+    if (this.short?.of === 'disk') throw new Error('MISCONF Redis is unable to persist to disk.');
     if (this.replicas().length < this.minReplicas) throw new Error('NOREPLICAS Not enough good replicas to write.');
     this.append(does);
     on.wrote = this.offset;

@@ -20,6 +20,10 @@ const TONE: Readonly<Record<Copy['role'], Tone>> = {
   unknown: 'bad',
 };
 
+/** As home it refuses writes, or would. */
+const toneOf = (c: Copy): Tone =>
+  c.short === undefined ? TONE[c.role] : c.role === 'home' || c.role === 'open' ? 'bad' : 'warn';
+
 /** Why home cannot go there; the server decides, this only spares a press. */
 function denied(f: StateFacts, c: Copy): string | undefined {
   if (f.home === null) return 'there is no home to move';
@@ -65,7 +69,7 @@ function Copies({ f }: { f: StateFacts }) {
           {f.clusters.map((c) => (
             <tr key={c.name}>
               <th scope="row">
-                <Mark tone={TONE[c.role]} /> {c.name}
+                <Mark tone={toneOf(c)} /> {c.name}
               </th>
               <td>
                 {c.role}

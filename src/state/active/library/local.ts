@@ -4,16 +4,21 @@ local function ok() return redis.status_reply('OK') end
 local NOT_INTEGER = 'ERR value is not an integer or out of range'
 local OVERFLOW = 'ERR increment or decrement would overflow'
 
+-- As in Redis itself, what makes room is not refused for want of it.
+local FREES = { del = true, unlink = true, hdel = true, srem = true }
+
 -- A command of an app. run(argv, key, keys) gives the reply, or nil and the error.
 local function command(name, least, run)
   local arity = "ERR wrong number of arguments for '" .. name .. "' command"
-  redis.register_function('tw_' .. name, function(keys, argv)
+  local function callback(keys, argv)
     if not start() then return fail(CLOSED) end
     if #keys == 0 or #argv < least then return fail(arity) end
     local said, wrong = run(argv, keys[1], keys)
     if wrong then return fail(wrong == 'arity' and arity or wrong) end
     return said
-  end)
+  end
+  local flags = FREES[name] and { 'allow-oom' } or {}
+  redis.register_function{ function_name = 'tw_' .. name, callback = callback, flags = flags }
 end
 
 -- Right before the first write to a key of that kind: removes what is over, and an expiry that no data had any more.

@@ -27,7 +27,7 @@ local function next_look(waiting)
   return ms < 0 and LOOK_MS or math.min(ms, LOOK_MS)
 end
 
-redis.register_function('tw_sweep', function(_, argv)
+always('tw_sweep', function(_, argv)
   if not start() then return fail(CLOSED) end
   local limit = tonumber(argv[1]) or 100
   local rows = meta('ZRANGEBYSCORE', 'tw:due', '-inf', text(now), 'WITHSCORES', 'LIMIT', 0, limit)
