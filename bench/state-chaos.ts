@@ -90,7 +90,11 @@ const HEAD = [
 function row(fault: Fault, home: Cloud, who: string, all: readonly Played[]): string[] {
   const other = (o: Outcome): number => o.phantom.length + o.notPrefix.length + o.ownWrites.length + o.wentBack.length;
   const fails =
-    fault === 'kill' || fault === 'empty restart' || fault === 'region lost' || fault === 'isolate and heal';
+    fault === 'kill' ||
+    fault === 'empty restart' ||
+    fault === 'region lost' ||
+    fault === 'home frozen' ||
+    fault === 'isolate and heal';
   const timesOf = (some: readonly Played[]): number[] =>
     some.map((o) => (fails ? (o.rto ?? Number.POSITIVE_INFINITY) : o.pause));
   const calm = all.filter((o) => o.stall <= CALM_MS);

@@ -35,6 +35,8 @@ export interface Pong {
   role: Look['role'];
   offset: number;
   via: Via;
+  /** Where all clusters write: what its clock said then, milliseconds since the epoch of Unix. */
+  clock?: number;
 }
 
 export interface StreamHeader {

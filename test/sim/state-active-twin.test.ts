@@ -51,6 +51,18 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     });
   },
   isolated: (l, p) => cut(l, around(l, p)),
+  'clock jumps': async ({ rig }, p) => {
+    const seen = () => rig.places.flatMap((o) => o.agent?.report().peers[p.name]?.aheadMs ?? []);
+    p.off = rig.roll() < 0.5 ? -5000 : 5000;
+    // Others see it with the next ping or two, and that it is over.
+    await rig.clock.sleep(6000);
+    for (const ms of seen())
+      if (Math.abs(ms - p.off) > 400) throw new Error(`${p.name} is off by ${p.off}, seen: ${ms}`);
+    rig.seen += seen().length;
+    p.off = 0;
+    await rig.clock.sleep(6000);
+    if (seen().length > 0) throw new Error(`${p.name} is right again, seen: ${seen().join()}`);
+  },
   'one way cut': async (l, p) => {
     const other = pick(
       l.rig,
@@ -157,6 +169,12 @@ describe('three clusters that all write, over Redis twins', () => {
     },
     LIMIT_MS,
   );
+
+  it('TW5120: a clock that jumps is seen by the others, and all end equal', async () => {
+    const lives = await Promise.all(seeds(3).map((seed) => check(3000 + seed, ['clock jumps'])));
+    // Four times in each life, by both others.
+    expect(lives.map((l) => l.rig.seen)).toEqual([8, 8, 8]);
+  });
 
   it(
     'everything',

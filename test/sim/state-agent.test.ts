@@ -311,3 +311,34 @@ describe('two faults at once', () => {
     },
   );
 });
+
+it('clocks that jump by 5 s change nothing: no ballot, no failover', { timeout: 120_000 }, async () => {
+  const rig = new Rig(5);
+  const client = new Client(rig, 'x');
+  let over = false;
+  const story = (async () => {
+    while (!rig.settled()) await rig.clock.sleep(100);
+    const ballot = rig.world.view('state/app/ballot').entries[0]?.revision;
+    const writing = client.run(() => over);
+    for (const [i, off] of [5000, -5000, 0].entries()) {
+      for (const [j, p] of rig.places.entries()) p.off = j === i ? off : -off;
+      await rig.clock.sleep(12_000);
+    }
+    over = true;
+    await writing;
+    expect(rig.world.view('state/app/ballot').entries[0]?.revision).toBe(ballot);
+  })();
+  let end: unknown;
+  story.then(
+    () => (end = 'ended'),
+    (e: unknown) => (end = e),
+  );
+  await rig.clock.run(
+    () => end !== undefined,
+    600_000,
+    () => rig.look(),
+  );
+  for (const p of rig.places) p.stop.abort();
+  expect([end, rig.broken]).toEqual(['ended', undefined]);
+  expect(client.acked.length).toBeGreaterThan(100);
+});

@@ -15,7 +15,7 @@ export const TW5 = {
   TW5114: { title: 'the state of an app has no home', kind: 'transient', exit: 4 },
   TW5115: { title: 'no cluster takes writes for this app', kind: 'transient', exit: 4 },
   TW5116: { title: 'the coordination store cannot be made anew so', kind: 'user', exit: 4 },
-  TW5120: { title: 'the clock of a cluster is behind the writes it is sent', kind: 'user', exit: 4 },
+  TW5120: { title: 'the clock of a cluster is off', kind: 'user', exit: 4 },
   TW5121: { title: 'a cluster lacks writes that no log has any more', kind: 'transient', exit: 4 },
   TW5130: { title: 'a snapshot of the state does not count', kind: 'transient', exit: 4 },
   TW5131: { title: 'there is no such snapshot', kind: 'user', exit: 2 },

@@ -39,6 +39,8 @@ const SOON_MS = 20;
 /** A peer that is no further behind is waited for with apps kept out; after that did not help, so long nothing is tried. */
 const NEAR_MS = 2000;
 const AGAIN_MS = 60_000;
+/** Clocks that differ by no more are those of any data centre. */
+const SKEW_MS = 500;
 const OUTBOX = 1_000_000;
 const KEEP_MS = 60_000;
 
@@ -68,6 +70,8 @@ export class ActiveAgent implements AgentDoor {
   /** When a full copy may be tried again that nobody could give. */
   #again = 0;
   readonly #vias = new Map<ClusterName, Via>();
+  /** Whose clock is off, by how much at least. */
+  readonly #ahead = new Map<ClusterName, number>();
 
   constructor(parts: ActiveParts) {
     this.#p = parts;
@@ -82,8 +86,9 @@ export class ActiveAgent implements AgentDoor {
     const look = await this.#p.redis.look().catch(() => undefined);
     if (look === undefined || look.loading) return undefined;
     const { length } = Object.keys(look.vector);
-    if (look.role === 'replica') return { epoch: 0, role: 'replica', offset: Math.max(1, length) };
-    return { epoch: this.epoch(), role: this.epoch() === EPOCH ? 'primary' : 'fenced', offset: length };
+    const clock = this.#p.clock.now();
+    if (look.role === 'replica') return { epoch: 0, role: 'replica', offset: Math.max(1, length), clock };
+    return { epoch: this.epoch(), role: this.epoch() === EPOCH ? 'primary' : 'fenced', offset: length, clock };
   }
   /** What it sees now, for people. */
   report(): Omit<ActiveReport, 'events'> {
@@ -92,7 +97,9 @@ export class ActiveAgent implements AgentDoor {
     const peers = others.map((o) => {
       const via = this.#vias.get(o);
       const sender = this.#session?.senders.get(o)?.report();
-      return [o, { up: false, lagMs: 0, unsent: 0, ...sender, ...(via === undefined ? {} : { via }) }] as const;
+      const ahead = this.#ahead.get(o);
+      const more = { ...(via === undefined ? {} : { via }), ...(ahead === undefined ? {} : { aheadMs: ahead }) };
+      return [o, { up: false, lagMs: 0, unsent: 0, ...sender, ...more }] as const;
     });
     return {
       mode: 'active-active',
@@ -317,10 +324,16 @@ export class ActiveAgent implements AgentDoor {
     return all.toSorted((a, b) => far(a.cluster) - far(b.cluster));
   }
   async #ask(to: ClusterName): Promise<Pong | undefined> {
+    const { clock } = this.#p;
     const stop = new AbortController();
+    const asked = { wall: clock.now(), at: clock.monotonic() };
     try {
-      const pong = await within(this.#p.clock, ASK_MS, this.#p.wire.ping(to, stop.signal), () => undefined);
-      if (pong !== undefined) this.#vias.set(to, pong.via);
+      const pong = await within(clock, ASK_MS, this.#p.wire.ping(to, stop.signal), () => undefined);
+      if (pong === undefined) return undefined;
+      this.#vias.set(to, pong.via);
+      const ahead = aheadOf(pong.clock, { wall: asked.wall, tripMs: clock.monotonic() - asked.at });
+      if (ahead === undefined) this.#ahead.delete(to);
+      else this.#ahead.set(to, ahead);
       return pong;
     } catch {
       return undefined;
@@ -335,6 +348,15 @@ export class ActiveAgent implements AgentDoor {
       await this.#p.clock.sleep(OTHERS_MS, signal).catch(() => undefined);
     }
   }
+}
+
+/** Its clock was read somewhere within the round trip: only what is certain counts. */
+function aheadOf(clock: number | undefined, x: { wall: number; tripMs: number }): number | undefined {
+  if (clock === undefined) return undefined;
+  const least = clock - x.wall - x.tripMs;
+  const most = clock - x.wall;
+  if (least > SKEW_MS) return Math.round(least);
+  return most < -SKEW_MS ? Math.round(most) : undefined;
 }
 
 function saysOf(pong: Pong | undefined): Says {

@@ -91,6 +91,8 @@ export interface PeerReport {
   unsent: number;
   /** How far its clock is behind the stamps it refused. */
   skewMs?: number;
+  /** How far its clock is ahead of the one here, at least; absent: by too little to matter. Milliseconds. */
+  aheadMs?: number;
   why?: string;
 }
 /** What an agent says of itself to whoever asks its pod, where all clusters write. */

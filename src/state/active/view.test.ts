@@ -47,6 +47,21 @@ describe('clusters that all write', () => {
     expect(activeGate('mtl', [full], 5000)).toEqual(['state: mtl: TW5113 the disk is full: 2.0 of 2.0 MiB']);
   });
 
+  it('TW5120: whose clock is off, as most of the others see it', () => {
+    const off = (mtl: number, syd?: number) => ({
+      peers: { mtl: peer(0, { aheadMs: mtl }), syd: peer(0, syd === undefined ? {} : { aheadMs: syd }) },
+    });
+    const sao = report('sao', off(4800));
+    const syd = report('syd', { peers: { sao: peer(), mtl: peer(0, { aheadMs: 5100 }) } });
+    const mtl = report('mtl', { peers: { sao: peer(0, { aheadMs: -4900 }), syd: peer(0, { aheadMs: -5000 }) } });
+    const whys = activeFacts(plan, [sao, mtl, syd]).clusters.map((c) => c.why);
+    expect(whys).toEqual([
+      undefined,
+      'TW5120 its clock is 4.8 s ahead: what is written at once may be ordered otherwise; all end equal',
+      undefined,
+    ]);
+  });
+
   it('one that is closed says for whom it waits, one that is silent is unknown', () => {
     const facts = activeFacts(plan, [all[0] as ActiveHeard, { cluster: 'mtl', why: 'no answer' }, closed]);
     expect(facts.copies).toBe(1);

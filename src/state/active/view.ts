@@ -15,14 +15,22 @@ function lagInto(cluster: ClusterName, reports: readonly ActiveReport[]): number
 const closed = (r: ActiveReport): string =>
   r.waitsFor === undefined ? 'not open yet' : [r.waitsFor.why, ...(r.waitsFor.clusters ?? [])].join(': ');
 
-/** Clocks that differ by more make the order of writes strange; the data still ends equal. */
-const skewOf = (cluster: ClusterName, reports: readonly ActiveReport[]): string[] =>
-  reports.flatMap((r) => {
-    const ms = r.peers[cluster]?.skewMs;
-    return ms === undefined
-      ? []
-      : [`TW5120 its clock is ${Math.round(ms / 1000)} s behind that of ${r.cluster}, whose writes it refuses`];
-  });
+/** Clocks that differ make the order of writes strange; the data still ends equal. */
+function skewOf(cluster: ClusterName, reports: readonly ActiveReport[]): string[] {
+  const others = reports.filter((r) => r.cluster !== cluster);
+  const behind = others.find((r) => r.peers[cluster]?.skewMs !== undefined);
+  const late = behind?.peers[cluster]?.skewMs;
+  if (behind !== undefined && late !== undefined)
+    return [
+      `TW5120 its clock is ${Math.round(late / 1000)} s behind that of ${behind.cluster}, whose writes it refuses`,
+    ];
+  const off = others.flatMap((r) => r.peers[cluster]?.aheadMs ?? []);
+  // Whose clock is off, most others say; it says so of all of them.
+  if (off.length * 2 <= others.length) return [];
+  const ms = off.toSorted((a, b) => Math.abs(a) - Math.abs(b))[0] ?? 0;
+  const say = `${(Math.abs(ms) / 1000).toFixed(1)} s ${ms > 0 ? 'ahead' : 'behind'}`;
+  return [`TW5120 its clock is ${say}: what is written at once may be ordered otherwise; all end equal`];
+}
 
 /** Why the others cannot send to it, or what it lacks, as each of them says. */
 const unsentOf = (cluster: ClusterName, reports: readonly ActiveReport[]): string[] =>
@@ -43,10 +51,9 @@ function standing(h: ActiveHeard, reports: readonly ActiveReport[]): Standing {
   const vias = Object.entries(r.peers).flatMap(([peer, p]) =>
     p.via === undefined || p.via === 'direct' ? [] : [`${p.via} to ${peer}`],
   );
-  const skew = skewOf(h.cluster, reports).slice(0, 1);
   const why = [
     ...short.map(shortSay),
-    ...skew,
+    ...skewOf(h.cluster, reports),
     ...(r.waitsFor === undefined ? [] : [closed(r)]),
     ...unsentOf(h.cluster, reports),
   ];

@@ -74,6 +74,10 @@ export class RedisProcess {
     return this.#child?.pid;
   }
 
+  get alive(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** Starts it and waits until it accepts connections. */
   async start(conf: string): Promise<void> {
     const program = programOf('redis-server');
@@ -99,7 +103,7 @@ export class RedisProcess {
   /** Ends it as a crash does, or stops it in its tracks (SIGSTOP, SIGCONT). */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || !this.alive) return;
     child.kill(signal);
     if (signal === 'SIGSTOP' || signal === 'SIGCONT') return;
     await once(child, 'exit');

@@ -9,6 +9,8 @@ export interface Place {
   name: ClusterName;
   redis: ActiveTwin;
   agent: ActiveAgent | undefined;
+  /** How far the clock of its machine is off, milliseconds. */
+  off: number;
   stop: AbortController;
   ended: Promise<void>;
 }
@@ -24,6 +26,8 @@ export class Rig {
   readonly clock: SimClock;
   readonly places: readonly Place[];
   readonly log: string[] = [];
+  /** How often a clock that was off was seen to be. */
+  seen = 0;
   /** Ways that are cut, as `from>to`. */
   readonly cuts = new Set<string>();
   readonly #ports: TwinPorts = new Map();
@@ -33,14 +37,21 @@ export class Rig {
     this.roll = dice(seed);
     this.clock = new SimClock(this.roll);
     this.#o = o;
-    this.places = (o.names ?? ['au', 'ca', 'sa']).map((name, i) => ({
-      name,
-      redis: new ActiveTwin(this.#ports, i + 1, () => 1_700_000_000_000 + this.clock.now()),
-      agent: undefined,
-      stop: new AbortController(),
-      ended: Promise.resolve(),
-    }));
+    this.places = (o.names ?? ['au', 'ca', 'sa']).map((name, i) => {
+      const p: Omit<Place, 'redis'> = {
+        name,
+        agent: undefined,
+        off: 0,
+        stop: new AbortController(),
+        ended: Promise.resolve(),
+      };
+      return Object.assign(p, { redis: new ActiveTwin(this.#ports, i + 1, () => this.#wall(p)) });
+    });
     for (const p of this.places) this.start(p);
+  }
+
+  #wall(p: Pick<Place, 'off'>): number {
+    return 1_700_000_000_000 + this.clock.now() + p.off;
   }
 
   say(text: string): void {
@@ -52,7 +63,7 @@ export class Rig {
     p.agent = new ActiveAgent({
       me: p.name,
       others: this.places.filter((o) => o !== p).map((o) => o.name),
-      clock: { now: () => 1_700_000_000_000 + this.clock.now(), monotonic: () => this.clock.now(), sleep: this.#sleep },
+      clock: { now: () => this.#wall(p), monotonic: () => this.clock.now(), sleep: this.#sleep },
       redis: twinActiveRedis(p.redis, this.#sleep),
       wire: this.#wire(p),
       password: '',

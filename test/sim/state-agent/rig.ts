@@ -18,6 +18,8 @@ export interface Place {
   redis: TwinRedis;
   agent: Agent | undefined;
   cut: boolean;
+  /** How far the clock of its machine is off, milliseconds. */
+  off: number;
   stop: AbortController;
   ended: Promise<void>;
 }
@@ -57,6 +59,7 @@ export class Rig {
       redis: new TwinRedis(this.net, i + 1),
       agent: undefined,
       cut: false,
+      off: 0,
       stop: new AbortController(),
       ended: Promise.resolve(),
     }));
@@ -71,7 +74,11 @@ export class Rig {
   }
 
   start(p: Place): void {
-    const { clock } = this;
+    const clock = {
+      now: () => this.clock.now() + p.off,
+      monotonic: () => this.clock.monotonic(),
+      sleep: (ms: number, signal?: AbortSignal) => this.clock.sleep(ms, signal),
+    };
     p.stop = new AbortController();
     p.agent = new Agent({
       setup: {

@@ -48,6 +48,23 @@ describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'a change o
   );
 });
 
+describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'a home that stands still and goes on', () => {
+  it('what it does late is never confirmed, and it is home no more', { timeout: 180_000 }, async () => {
+    const s = await tradewindSubject('ca', 0.2);
+    try {
+      const cut = 9000;
+      const out = await trial(s, { fault: 'home frozen', seed: 1, clients: 2, patience: 60_000, after: 2000, cut });
+      expect(out).toMatchObject(CLEAN);
+      expect(out.acked).toBeGreaterThan(10);
+      // Nobody waited for its return.
+      expect(out.rto).toBeLessThan(cut - 1000);
+      expect(await s.home()).not.toBe(out.home);
+    } finally {
+      await s.close();
+    }
+  });
+});
+
 describe.skipIf(missing)(missing ? 'redis-server is not installed' : 'the data plane under faults', () => {
   it.each<[Fault, number]>([
     ['kill', 0.2],

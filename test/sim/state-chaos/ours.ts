@@ -1,5 +1,6 @@
 // Tradewind's own data plane in three clouds: real redis-server, the shipped agent, wire and gateway; the store is the
 // twin behind the same WAN.
+import { setTimeout as delay } from 'node:timers/promises';
 import { memoryStore, type Store, systemClock } from '../../../src/kernel/index.ts';
 import { localRedis } from '../../../src/state/adapters/local-redis.ts';
 import { type OpenWire, outboundWire, tlsWire } from '../../../src/state/adapters/wire.ts';
@@ -41,6 +42,8 @@ class Place {
   readonly #plans: Readonly<Record<string, Plan>>;
   /** Whose copies count at first. */
   readonly #told: readonly Cloud[];
+  /** Epoch in which it was frozen. */
+  #frozen: number | undefined;
   #agent: Agent | undefined;
   #stop = new AbortController();
   #run: Promise<unknown> = Promise.resolve();
@@ -123,6 +126,23 @@ class Place {
     await this.#run;
     this.#agent = undefined;
     await this.redis.kill();
+  }
+  async freezes(): Promise<void> {
+    this.#frozen = (await this.local.look()).marker?.epoch;
+    await this.redis.kill('SIGSTOP');
+  }
+  /** It goes on where it stood, as primary, until its agent has fenced it; what that agent has ended starts anew, as in a pod. */
+  async wakes(): Promise<void> {
+    const { redis } = this;
+    await redis.kill('SIGCONT');
+    await untilTrue(`${this.at} is primary no more`, async () => {
+      if (!redis.alive) return true;
+      const look = await this.local.look();
+      return look.role !== 'primary' || look.marker?.epoch !== this.#frozen;
+    });
+    // A shutdown that was sent while it stood may still be under way.
+    await delay(500);
+    if (!redis.alive) await this.#redisStarts();
   }
   async startAgain(store: Store, home: Cloud): Promise<void> {
     await this.#redisStarts();
@@ -259,6 +279,8 @@ async function started(home: Cloud, scale: number, told: readonly Cloud[]): Prom
       await of(at).redis.kill();
     },
     restartEmpty: (at) => of(at).boot(),
+    freeze: (at) => of(at).freezes(),
+    thaw: (at) => of(at).wakes(),
     whole: async () => {
       const { revision, entries } = await store.range(PREFIX, 'local');
       const mine = entries.map((e) => ({ ...e, key: e.key.slice(PREFIX.length) }));

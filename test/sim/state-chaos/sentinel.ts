@@ -160,6 +160,8 @@ export async function sentinelSubject(home: Cloud = 'ca'): Promise<Subject> {
       await of(at).redis.kill();
       await boot(at);
     },
+    freeze: (at) => of(at).redis.kill('SIGSTOP'),
+    thaw: (at) => of(at).redis.kill('SIGCONT'),
     whole: async () => {
       const all = await Promise.all(CLOUDS.map(info));
       return all.filter((t) => t.includes('role:master')).length === 1 && all.filter(isLinked).length === 2;

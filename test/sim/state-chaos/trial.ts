@@ -24,6 +24,9 @@ export interface Subject {
   kill(at: Cloud): Promise<void>;
   /** Starts it again with nothing on its disk. */
   restartEmpty(at: Cloud): Promise<void>;
+  /** SIGSTOP of a cloud's Redis; then it goes on, and is primary no more once the promise ends. */
+  freeze(at: Cloud): Promise<void>;
+  thaw(at: Cloud): Promise<void>;
   /** True once every Redis has all of the data and would be counted on. */
   whole(): Promise<boolean>;
   /** Stops all Redis processes in order, with what they have on disk, and starts them again. Absent = not built. */
@@ -40,6 +43,7 @@ export const FAULTS = [
   'empty restart',
   'isolate and heal',
   'region lost',
+  'home frozen',
   'one link cut',
   'each restarted empty',
   'all stopped in order',
@@ -159,6 +163,11 @@ const STRIKES: Readonly<Record<Fault, Strike>> = {
     await delay(o.cut);
     s.wan.heal();
   },
+  'home frozen': async (s, home, o) => {
+    await s.freeze(home);
+    await delay(o.cut);
+    await s.thaw(home);
+  },
   'one link cut': (s, home, o) => s.wan.cut(home, watched(o.fault, home, o.seed)[0] ?? home),
   'each restarted empty': (s, home, o) => eachEmpty(s, home, o.patience),
   'all stopped in order': (s) => s.restartAll?.(),
@@ -183,7 +192,8 @@ async function until(ready: () => boolean | Promise<boolean>, limitMs: number): 
 /** Runs one trial to its verdict. */
 export async function trial(s: Subject, options: TrialOptions): Promise<Outcome> {
   const rnd = chance(options.seed);
-  const o = { clients: 6, patience: 20_000, after: 4000, cut: 2200 + Math.floor(rnd() * 2400), ...options };
+  const [least, more] = options.fault === 'home frozen' ? [3000, 27_000] : [2200, 2400];
+  const o = { clients: 6, patience: 20_000, after: 4000, cut: least + Math.floor(rnd() * more), ...options };
   const load = new Load();
   load.start(s, o.clients);
   await until(() => load.warm, 20_000);
