@@ -34,7 +34,7 @@ export type { Waiter } from './rule/queue.ts';
 export type { Pending } from './rule/vote.ts';
 export { approvalsNow, lineNow, releaseWatch, runCommand } from './run.ts';
 export { runJournal } from './runjournal.ts';
-export { scheduledBackups } from './schedule.ts';
+export { changesOfHome, scheduledBackups } from './schedule.ts';
 export { redactorOf } from './secrets.ts';
 export { announce, isLoginCode, loginCode, loginUrl, sameText, signed } from './serving.ts';
 export { CHAOS_WORDS, COMMANDS, isRun, SHELLS } from './table.ts';

@@ -4,7 +4,7 @@ import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
 import type { ExitCode, Json, MemberState, Problem } from '../kernel/index.ts';
 import type { Evidence, ReleasePorts } from '../release/index.ts';
-import type { Shortage, SnapshotManifest, StatePlan, VoterWish } from '../state/index.ts';
+import type { FenceReport, HomeChange, Shortage, SnapshotManifest, StatePlan, VoterWish } from '../state/index.ts';
 import type { WorldMap } from '../traffic/index.ts';
 
 /** Progress of one step of a long verb. */
@@ -189,6 +189,8 @@ export interface StateCluster {
   why?: string;
   /** TW5113: as home it refuses writes, or would. */
   short?: readonly Shortage[];
+  /** The last ballot that it was fenced for, and what it could prove then. */
+  fence?: FenceReport;
 }
 export interface StateFacts {
   app: string;
@@ -207,6 +209,8 @@ export interface StateFacts {
   };
   /** The last change of home, line by line. */
   story: readonly string[];
+  /** The same as facts, once home takes writes. */
+  last?: HomeChange;
 }
 
 /** The state that clusters share, as commands see it. */

@@ -81,3 +81,30 @@ it('TW5113: a home without room: how much of what, in the table, the data and th
   });
   expect([copy.tone, copy.problem]).toEqual(['warn', undefined]);
 });
+
+it('what each copy was fenced for, and the last change of home, are in the table and in the data', async () => {
+  const { ballot: _, ...one } = facts({ home: 'sa', copies: 3 });
+  const last = {
+    ...{ epoch: 7, from: 'ca', to: 'sa', why: 'ca is gone for au, sa', by: 'au' },
+    ...{ planned: false, at: 0, tookMs: 3900 },
+  };
+  const clusters = [
+    { name: 'au', role: 'copy' as const, fence: { ballot: 7, at: { epoch: 5, offset: 120, run: 'r' } } },
+    { name: 'ca', role: 'copy' as const, fence: { ballot: 7, at: 'none' as const } },
+    { name: 'sa', role: 'home' as const },
+  ];
+  const { view, data } = await status({ ...one, clusters, last });
+  const kids = view.rows[0]?.kids ?? [];
+  const cell = (i: number, name: string) => (kids[i]?.cells[name] ?? []).map((s) => ('s' in s ? s.s : '')).join('');
+  expect([0, 1, 2].map((i) => cell(i, 'fence'))).toEqual([
+    'fenced for 7 at 5:120',
+    'fenced for 7 at nothing provable',
+    '',
+  ]);
+  expect([kids[3]?.key, kids[3]?.label[0], cell(3, 'took')]).toEqual([
+    'last',
+    { t: 'text', s: 'failover: home ca → sa' },
+    '3.9 s',
+  ]);
+  expect(data).toMatchObject({ last, clusters: [{ fence: { ballot: 7 } }, { fence: { at: 'none' } }, {}] });
+});

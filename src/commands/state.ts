@@ -4,6 +4,7 @@ import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { StateCluster, StateDoor, StateFacts } from './ports.ts';
 import { priceRow } from './price.ts';
+import { changeRow } from './state-changes.ts';
 import { snapshotsOf } from './state-snapshots.ts';
 import { MODES } from './table-state.ts';
 
@@ -28,11 +29,15 @@ const ROLE_TONE: Readonly<Record<StateCluster['role'], Tone>> = {
   unknown: 'bad',
 };
 
+const fenceSay = ({ ballot, at }: NonNullable<StateCluster['fence']>): string =>
+  `fenced for ${ballot} at ${at === 'none' ? 'nothing provable' : `${at.epoch}:${at.offset}`}`;
+
 function clusterRow(s: StateCluster): Row {
   const cells = {
     role: [text(s.role)],
     lag: [text(s.lagMs === undefined ? '' : `${Math.round(s.lagMs)} ms`)],
     epoch: [text(s.epoch === undefined ? '' : String(s.epoch))],
+    fence: [text(s.fence === undefined ? '' : fenceSay(s.fence))],
     via: [text(s.via === undefined || s.via === 'direct' ? '' : `via ${s.via}`)],
   };
   const why = s.why === undefined ? {} : { why: [untrusted(s.why)] };
@@ -143,7 +148,8 @@ function rowsOf(f: StateFacts): Row[] {
     const label = [untrusted(line)];
     return { key: `story ${i}`, tone: 'off', label, cells: {}, kids: [] };
   });
-  return [{ ...stateRow(f), kids: [...f.clusters.map(clusterRow), ...story] }];
+  const last: Row[] = f.last === undefined ? [] : [{ ...changeRow(f.last), key: 'last' }];
+  return [{ ...stateRow(f), kids: [...f.clusters.map(clusterRow), ...last, ...story] }];
 }
 
 async function chosen(door: StateDoor, c: Context, app: string | undefined): Promise<StateFacts[]> {

@@ -5,7 +5,7 @@ import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
 import { stillRuns } from '../kernel/index.ts';
 import { serve } from '../server/index.ts';
-import { keepBackups } from './backups.ts';
+import { keepBackups, keepChanges } from './backups.ts';
 import { chatOf } from './chat.ts';
 import { ConfigKeeper, stampOfFile } from './config-keeper.ts';
 import { configPath, readProject, sandboxDir, version } from './place.ts';
@@ -71,7 +71,9 @@ export function serverDoor(c: Context, config: string | undefined, engine: Engin
       // A chat ends with the server, whichever way that ends.
       const stop = new AbortController();
       const chats = chat.run(AbortSignal.any([signal, stop.signal]));
-      const backups = keepBackups({ clock: c.clock, engine: context, log }, AbortSignal.any([signal, stop.signal]));
+      const wiring = { clock: c.clock, engine: context, log };
+      const both = AbortSignal.any([signal, stop.signal]);
+      const kept = [keepBackups(wiring, both), keepChanges(wiring, both)];
       const watching = watched(c, keeper, AbortSignal.any([signal, stop.signal]));
       chats.catch((error: unknown) => log(`chat: ${error instanceof Error ? error.message : String(error)}`));
       await serve(
@@ -97,7 +99,7 @@ export function serverDoor(c: Context, config: string | undefined, engine: Engin
         wish,
         { ready, signal },
       ).finally(() => stop.abort());
-      await Promise.all([watching, backups, chats.catch(() => undefined)]);
+      await Promise.all([watching, ...kept, chats.catch(() => undefined)]);
     },
   };
 }

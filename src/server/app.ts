@@ -119,6 +119,7 @@ function addApi(app: Hono<Env>, p: AppParts): void {
 /** A scrape looks at the clusters itself; what is late keeps its last value. */
 const SCRAPE_MS = 4000;
 async function measured(p: AppParts): Promise<void> {
+  p.metrics.journal((from) => p.hub.facts(from));
   const look = (topic: Topic): Promise<TopicView | undefined> =>
     within(p.deps.clock, SCRAPE_MS, p.hub.once(topic), () => undefined);
   const [fleet, releases] = await Promise.all([look('fleet'), look('releases')]);

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { StandingApp } from '../commands/index.ts';
+import type { Fact } from '../kernel/index.ts';
 import type { TopicView } from './model.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120, 600];
@@ -8,12 +9,32 @@ interface FleetData {
   clusters?: { name: string; ready: boolean; reachable: boolean }[];
 }
 
+/** Changes of home of an app in the journal, and how long the last ones took. */
+function homeChanges(registry: Registry): [Counter<'app' | 'what'>, Gauge<'app' | 'what'>] {
+  const common = { labelNames: ['app', 'what'] as const, registers: [registry] };
+  return [
+    new Counter({
+      ...common,
+      name: 'tradewind_state_home_changes_total',
+      help: 'Changes of home of an app in the journal, failovers and moves.',
+    }),
+    new Gauge({
+      ...common,
+      name: 'tradewind_state_last_home_change_seconds',
+      help: 'From the ballot of the last change of home until it took writes.',
+    }),
+  ];
+}
+
 /** The server's own registry: nothing global, labels from closed sets only. */
 export class Metrics {
   readonly registry = new Registry();
   readonly requests: Histogram<'method' | 'route' | 'status'>;
   readonly commands: Counter<'verb' | 'door' | 'result'>;
   readonly commandSeconds: Histogram<'verb'>;
+  readonly #changes: Counter<'app' | 'what'>;
+  readonly #changeSeconds: Gauge<'app' | 'what'>;
+  #offset = 0;
   readonly #up: Gauge<'cluster'>;
   readonly #seen: Gauge<'cluster'>;
   readonly #phase: Gauge<'app' | 'phase'>;
@@ -56,6 +77,7 @@ export class Metrics {
       buckets: SECONDS,
       registers,
     });
+    [this.#changes, this.#changeSeconds] = homeChanges(this.registry);
     this.#up = new Gauge({
       name: 'tradewind_cluster_up',
       help: '1: the cluster answers.',
@@ -74,6 +96,20 @@ export class Metrics {
       labelNames: ['app', 'phase'],
       registers,
     });
+  }
+
+  /** Takes what the journal has beyond what was taken before. */
+  journal(read: (from: number) => readonly Fact[]): void {
+    for (const f of read(this.#offset + 1)) {
+      this.#offset = f.offset;
+      if (f.kind === 'state.failover' || f.kind === 'state.moved') this.#changed(f);
+    }
+  }
+  #changed(f: Fact): void {
+    const { app, tookMs } = f.data as { app: string; tookMs: number | null };
+    const labels = { app, what: f.kind === 'state.failover' ? 'failover' : 'move' };
+    this.#changes.inc(labels);
+    if (tookMs !== null) this.#changeSeconds.set(labels, tookMs / 1000);
   }
 
   fleet(v: TopicView): void {

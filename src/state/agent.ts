@@ -9,6 +9,7 @@ import { started, step } from './machine/step.ts';
 import type { AgentEvent, AgentState, Ballot, Command, EpochValue, Look, Setup, StateTxn, StoreView } from './model.ts';
 import { Pair } from './pair.ts';
 import type { AgentDoor, AgentReport, LocalRedis, Pong, Tunnel, Via, Wire } from './ports.ts';
+import { type Homes, homesOf } from './story.ts';
 
 export interface AgentParts {
   setup: Setup;
@@ -49,6 +50,7 @@ export class Agent implements AgentDoor {
   #watched: Watched;
   #tunnel: Tunnel | undefined;
   #via: Via | undefined;
+  #homes: Homes | undefined;
   /** What the primary had when. */
   #heard: readonly Heard[] = [];
   readonly #handover: Handover;
@@ -101,6 +103,7 @@ export class Agent implements AgentDoor {
       lagMs: this.#look === undefined ? 0 : lagMs(this.#heard, this.#look.offset, clock.monotonic()),
       ...(view.ballot === undefined ? {} : { last: view.ballot }),
       ...(view.epoch === undefined ? {} : { epoch: view.epoch.value }),
+      ...(this.#homes?.before === undefined ? {} : { before: this.#homes.before }),
       ...(ballot === undefined ? {} : { ballot: { n: ballot.n, by: ballot.by, why: ballot.why, waits } }),
       voters,
       fences: view.fences,
@@ -141,6 +144,7 @@ export class Agent implements AgentDoor {
     this.#look = await within(clock, REDIS_MS, redis.look(), () => undefined).catch(() => undefined);
     const view = this.#fresh ?? this.#view;
     this.#fresh = undefined;
+    this.#homes = homesOf(this.#homes, view);
     const now = clock.monotonic();
     this.#watched = watch(this.#watched, view, now);
     const primary = view.epoch?.value.primary ?? setup.me;

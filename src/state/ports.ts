@@ -79,7 +79,9 @@ export interface AgentReport {
   /** How long ago the primary had what is applied here and no more, milliseconds. */
   lagMs: number;
   /** The last ballot, decided or not. */
-  last?: { n: Ballot; by: ClusterName; why: string };
+  last?: { n: Ballot; by: ClusterName; why: string; prefer?: ClusterName };
+  /** Who was home before `epoch`, if it saw that. */
+  before?: ClusterName;
   /** What it knows of the store, perhaps stale. */
   epoch?: EpochValue;
   /** The ballot that is open; `waits`: it has not moved for 2 s, because these proofs are missing. */

@@ -1,8 +1,9 @@
 import type { ClusterName } from '../kernel/index.ts';
-import type { Lacking, Shortage } from './model.ts';
+import type { FenceReport, Lacking, Shortage } from './model.ts';
 import type { StatePlan } from './plan.ts';
 import type { AgentReport } from './ports.ts';
 import { shortSay } from './short.ts';
+import { fencesOf, type HomeChange, lastChange, storyOf } from './story.ts';
 
 /** What an agent says, or why nothing was heard. */
 export type Heard = { cluster: ClusterName; report: AgentReport } | { cluster: ClusterName; why: string };
@@ -18,6 +19,8 @@ export interface Standing {
   why?: string;
   /** TW5113: as home it refuses writes, or would. */
   short?: readonly Shortage[];
+  /** The last ballot that it was fenced for, and what it could prove then. */
+  fence?: FenceReport;
 }
 export interface Facts {
   app: string;
@@ -30,6 +33,7 @@ export interface Facts {
   /** A change of home that is under way; `waits`: it cannot go on without these proofs. */
   ballot?: { n: number; by: string; why: string; waits?: Lacking | undefined };
   story: readonly string[];
+  last?: HomeChange;
 }
 
 function roleOf(r: AgentReport, newest: number): { role: Role; why?: string } {
@@ -60,24 +64,6 @@ function standing(h: Heard, newest: number): Standing {
   };
 }
 
-const STORY = new Set(['txn ballot', 'fence', 'txn report', 'txn decide', 'promote', 'follow']);
-const clock = (at: number): string => new Date(at).toISOString().slice(11, 23);
-
-/** The last change of home as the agents remember it, in the order of their clocks. */
-function storyOf(reports: readonly AgentReport[]): string[] {
-  const told = reports
-    .flatMap((r) => r.events.filter((e) => STORY.has(e.did)).map((e) => ({ ...e, by: r.cluster })))
-    .toSorted((a, b) => a.at - b.at);
-  const from = told.findLastIndex((e) => e.did === 'txn ballot' && e.end === 'ok');
-  if (from < 0) return [];
-  const last = reports
-    .flatMap((r) => (r.last === undefined ? [] : [r.last]))
-    .toSorted((a, b) => a.n - b.n)
-    .at(-1);
-  const lines = told.slice(from).map((e) => `${clock(e.at)} ${e.by}: ${e.did.replace('txn ', '')} ${e.end}`);
-  return [...(last === undefined ? [] : [`last change of home: ${last.why} (ballot ${last.n})`]), ...lines];
-}
-
 /** What the ballot lacks, when all who know of it say that it waits; who has heard the most is right. */
 function waitsOf(reports: readonly AgentReport[], n: number): Lacking | undefined {
   const told = reports.flatMap((r) => (r.ballot?.n === n ? [r.ballot.waits] : []));
@@ -89,7 +75,12 @@ function waitsOf(reports: readonly AgentReport[], n: number): Lacking | undefine
 export function factsOf(plan: StatePlan, heard: readonly Heard[], gateways: readonly ClusterName[]): Facts {
   const reports = heard.flatMap((h) => ('report' in h ? [h.report] : []));
   const newest = Math.max(0, ...reports.map((r) => r.epoch?.epoch ?? 0));
-  const clusters = heard.map((h) => standing(h, newest));
+  const fences = fencesOf(reports);
+  const clusters = heard.map((h): Standing => {
+    const fence = fences[h.cluster];
+    return { ...standing(h, newest), ...(fence === undefined ? {} : { fence }) };
+  });
+  const last = lastChange(reports);
   const home = clusters.find((c) => c.role === 'home');
   const open = reports.find((r) => r.ballot !== undefined && r.ballot.n > newest)?.ballot;
   return {
@@ -101,6 +92,7 @@ export function factsOf(plan: StatePlan, heard: readonly Heard[], gateways: read
     clusters: [...clusters, ...gateways.map((name): Standing => ({ name, role: 'gateway' }))],
     ...(open === undefined ? {} : { ballot: { ...open, waits: waitsOf(reports, open.n) } }),
     story: storyOf(reports),
+    ...(last === undefined ? {} : { last }),
   };
 }
 

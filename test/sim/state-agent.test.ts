@@ -1,6 +1,7 @@
 /** Seeded lives of three voters: the real agents over Redis twins and the store in memory, with faults. */
 import { describe, expect, it } from 'vitest';
 import type { StatePlan } from '../../src/state/index.ts';
+import { lastChange } from '../../src/state/story.ts';
 import { type Facts, factsOf, type Heard } from '../../src/state/view.ts';
 import { Client } from './state-agent/client.ts';
 import { type Place, Rig } from './state-agent/rig.ts';
@@ -172,6 +173,24 @@ it('the first home is cut off before anybody could follow it: another one is ele
     while (epochOf(rig)?.primary === first.name) await rig.clock.sleep(50);
     rig.isolate(first, false);
     while (!rig.settled()) await rig.clock.sleep(100);
+  });
+});
+
+it('every agent that saw a failover says who was home before', async () => {
+  const rig = new Rig(4);
+  await told(rig, async () => {
+    while (!rig.settled()) await rig.clock.sleep(100);
+    const first = rig.place(epochOf(rig)?.primary ?? '');
+    rig.isolate(first, true);
+    while (epochOf(rig)?.primary === first.name) await rig.clock.sleep(50);
+    rig.isolate(first, false);
+    while (!rig.settled()) await rig.clock.sleep(100);
+    const reports = rig.places.flatMap((p) => (p.agent === undefined ? [] : [{ ...p.agent.report(), events: [] }]));
+    expect(reports.map((r) => [r.before, r.epoch?.primary])).toEqual(
+      rig.places.map(() => [first.name, epochOf(rig)?.primary]),
+    );
+    expect(lastChange(reports)).toMatchObject({ from: first.name, planned: false });
+    expect(lastChange(reports)?.why).toContain(`${first.name} is gone`);
   });
 });
 

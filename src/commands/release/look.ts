@@ -2,6 +2,7 @@ import { type Fact, fault, type Row, type Tone, text, toJson, untrusted } from '
 import { isOpen, type ReleaseRecord, releaseRows, releaseView } from '../../release/index.ts';
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
+import { type ChangeFact, changeRow, isChange } from '../state-changes.ts';
 import { placedClusters, type Released, releasedApp } from './gather.ts';
 import { type Holding, holdingRows, holdings } from './holdings.ts';
 import { flips } from './watch.ts';
@@ -92,7 +93,13 @@ const tone = (r: ReleaseRecord): Tone => (r.decision === 'done' ? 'ok' : r.decis
 /** `tw history`: releases of an app, newest first. */
 export async function history(c: Context, args: Args): Promise<Outcome> {
   const x = await releasedApp(c, args['app'] as string | undefined);
-  const all = stories(c.journal().read(), x.app.name);
+  const facts = c.journal().read();
+  const all = stories(facts, x.app.name);
+  const changes = facts
+    .filter(isChange)
+    .map((f) => ({ ...(f.data as unknown as ChangeFact), heardAt: f.at }))
+    .filter((f) => f.app === x.app.name)
+    .toReversed();
   const rows = all.map(
     (s): Row => ({
       key: s.record.release,
@@ -118,7 +125,10 @@ export async function history(c: Context, args: Args): Promise<Outcome> {
     endedAtMs: s.endedAt,
     epoch: s.record.epoch,
   }));
-  return { data: { app: x.app.name, releases: toJson(data) }, view: { at: c.clock.now(), rows } };
+  return {
+    data: { app: x.app.name, releases: toJson(data), home: toJson(changes) },
+    view: { at: c.clock.now(), rows: [...rows, ...changes.map(changeRow)] },
+  };
 }
 
 /** `since`: when the release began, Unix milliseconds. */

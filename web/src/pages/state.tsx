@@ -20,6 +20,12 @@ const TONE: Readonly<Record<Copy['role'], Tone>> = {
   unknown: 'bad',
 };
 
+/** The last ballot, and what it could prove then. */
+const fenceOf = ({ fence }: Copy): string =>
+  fence === undefined
+    ? ''
+    : `${fence.ballot} at ${fence.at === 'none' ? 'nothing provable' : `${fence.at.epoch}:${fence.at.offset}`}`;
+
 /** As home it refuses writes, or would. */
 const toneOf = (c: Copy): Tone =>
   c.short === undefined ? TONE[c.role] : c.role === 'home' || c.role === 'open' ? 'bad' : 'warn';
@@ -62,6 +68,7 @@ function Copies({ f }: { f: StateFacts }) {
             <th scope="col">{active ? 'behind the others' : 'behind home'}</th>
             {!active && <th scope="col">epoch</th>}
             <th scope="col">{active ? 'reaches the others' : 'reaches home'}</th>
+            {!active && <th scope="col">fenced for</th>}
             {!active && <th scope="col">home</th>}
           </tr>
         </thead>
@@ -78,6 +85,7 @@ function Copies({ f }: { f: StateFacts }) {
               <td>{c.lagMs === undefined ? '' : `${Math.round(c.lagMs)} ms`}</td>
               {!active && <td>{c.epoch ?? ''}</td>}
               <td>{c.via === undefined || c.via === 'direct' ? (c.via ?? '') : `via ${c.via}`}</td>
+              {!active && <td>{fenceOf(c)}</td>}
               {!active && (
                 <td>
                   <Move f={f} c={c} />
@@ -118,6 +126,12 @@ function App({ f }: { f: StateFacts }) {
         </p>
       )}
       <Copies f={f} />
+      {f.last !== undefined && (
+        <p>
+          {f.last.planned ? 'move' : 'failover'}: home {f.last.from ?? 'unknown'} → {f.last.to}, epoch {f.last.epoch}
+          {f.last.tookMs !== null && `, ${(f.last.tookMs / 1000).toFixed(1)} s`}: {f.last.why}
+        </p>
+      )}
       {f.story.length > 0 && <h3>{isActive(f) ? 'What happened last' : 'The last change of home'}</h3>}
       <ol class="plain">
         {f.story.map((line, i) => (

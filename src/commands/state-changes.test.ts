@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest';
+import { manualClock, memoryJournal } from '../kernel/index.ts';
+import type { HomeChange } from '../state/index.ts';
+import type { Context } from './context.ts';
+import { newChanges } from './state-changes.ts';
+
+const FAILOVER: HomeChange = {
+  ...{ epoch: 9, from: 'ca', to: 'sa', why: 'ca is gone for au, sa', by: 'sa' },
+  ...{ planned: false, at: 1000, tookMs: 3900 },
+};
+
+function rig() {
+  const clock = manualClock();
+  const journal = memoryJournal(clock);
+  const now: { last?: HomeChange | undefined } = {};
+  const state = { shared: true, look: async () => [{ app: 'book', ...now }, { app: 'shop' }] };
+  const c = {
+    journal: () => journal,
+    engine: async () => ({ state, outputs: async () => ({}) }),
+  } as unknown as Context;
+  return { c, now, facts: () => journal.read().map((f) => ({ kind: f.kind, cluster: f.cluster, data: f.data })) };
+}
+
+it('a failover is a fact of the journal, once, also for the next server', async () => {
+  const r = rig();
+  expect(await newChanges(r.c, new Map())).toEqual([]);
+  r.now.last = FAILOVER;
+  const told = new Map<string, number>();
+  expect(await newChanges(r.c, told)).toEqual(['book: failover ca → sa, epoch 9, 3.9 s: ca is gone for au, sa']);
+  expect(await newChanges(r.c, told)).toEqual([]);
+  expect(await newChanges(r.c, new Map())).toEqual([]);
+  expect(r.facts()).toEqual([{ kind: 'state.failover', cluster: 'sa', data: { app: 'book', ...FAILOVER } }]);
+});
+
+it('a move is told as one; a first home and a home that stays as was wished are no change', async () => {
+  const r = rig();
+  const told = new Map<string, number>();
+  r.now.last = { ...FAILOVER, from: null };
+  await newChanges(r.c, told);
+  r.now.last = { ...FAILOVER, epoch: 11, from: 'sa', planned: true };
+  await newChanges(r.c, told);
+  expect(r.facts()).toEqual([]);
+  // Home was fenced and came back by itself: that was an outage.
+  r.now.last = { ...FAILOVER, epoch: 13, from: 'sa' };
+  await newChanges(r.c, told);
+  r.now.last = { ...FAILOVER, epoch: 15, from: 'sa', to: 'ca', planned: true };
+  await newChanges(r.c, told);
+  expect(r.facts().map((f) => f.kind)).toEqual(['state.failover', 'state.moved']);
+});
