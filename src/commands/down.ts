@@ -15,7 +15,7 @@ import { EXIT, fault, type Problem, toJson, type View } from '../kernel/index.ts
 import { board } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { settle } from './earlier.ts';
-import { handOver, isLastHome } from './hand-over.ts';
+import { handOver, neededHere } from './hand-over.ts';
 import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
 import { type Engine, TEARDOWN } from './ports.ts';
@@ -27,17 +27,17 @@ import { notBelowMe } from './server-pod.ts';
 /** What infra asks of traffic and fleet before it destroys a cluster. */
 function drainPort(
   e: Engine,
-  x: { outputs: Outputs; leaving: readonly string[] },
+  x: { outputs: Outputs; leaving: readonly string[]; skipDrain: boolean },
   c: Context,
   signal: AbortSignal,
 ): DrainPort {
-  const { outputs, leaving } = x;
+  const { outputs, leaving, skipDrain } = x;
   return {
     drainTraffic: async (cluster) => {
       await handOver(e, { cluster, leaving, signal }, outputs);
       if (e.config.dns !== undefined) await e.traffic.hold(cluster, { ...TEARDOWN, force: true }, signal);
     },
-    homeIsHere: async (cluster) => await isLastHome(e, { cluster, leaving }, outputs),
+    needed: async (cluster) => await neededHere(e, { cluster, leaving, skipDrain }, outputs),
     removeCloudObjects: async function* (cluster) {
       const api = e.kube(cluster, outputs);
       if (api === undefined) return;
@@ -91,6 +91,7 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
     const on = args['on'] as string[];
     const only = on.length === 0 ? undefined : selectClusters(config, on).map((k) => k.name);
     notBelowMe(c, only ?? config.clusters.map((k) => k.name));
+    const skipDrain = args['skipDrain'] === true;
     const inventory = await infraInventory(e.infra, only);
     await confirmed(
       e,
@@ -101,15 +102,15 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
     await settle(e, io, board(io.show, c.clock.now), c.clock.now);
     c.journal().append({
       kind: 'command.down',
-      data: { roots: toJson(inventory), skipDrain: args['skipDrain'] === true },
+      data: { roots: toJson(inventory), skipDrain },
     });
     const outputs = await e.outputs();
     const events = infraDestroy(
       {
         ...e.infra,
         ...(only === undefined ? {} : { only }),
-        drain: drainPort(e, { outputs, leaving: only ?? [] }, c, io.signal),
-        skipDrain: args['skipDrain'] === true,
+        drain: drainPort(e, { outputs, leaving: only ?? [], skipDrain }, c, io.signal),
+        skipDrain,
         ...(e.leftovers === undefined ? {} : { leftovers: e.leftovers }),
       },
       { stop: io.signal, detach: io.detach },

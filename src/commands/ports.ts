@@ -2,7 +2,7 @@ import type { Config } from '../config/index.ts';
 import type { RecoverPlan } from '../coordination/index.ts';
 import type { FleetApp, FleetPorts, KubeApi } from '../fleet/index.ts';
 import type { InfraContext, LeftoverPort, Outputs, Place, Verdict } from '../infra/index.ts';
-import type { ExitCode, Json, MemberState, Problem } from '../kernel/index.ts';
+import type { ExitCode, Json, Lease, MemberState, Problem } from '../kernel/index.ts';
 import type { Evidence, ReleasePorts } from '../release/index.ts';
 import type { FenceReport, HomeChange, Shortage, SnapshotManifest, StatePlan, VoterWish } from '../state/index.ts';
 import type { WorldMap } from '../traffic/index.ts';
@@ -250,6 +250,11 @@ export interface StateDoor {
     x: { app: string; to: string; sure(known: readonly string[]): Promise<boolean> },
     outputs: Outputs,
   ): Promise<{ epoch: number; known: readonly string[] }>;
+  /**
+   * Until the lease is closed nobody moves home or copies of that app on purpose (TW5140); undefined: it has none, or
+   * somebody else sees to that. Throws TW1020.
+   */
+  freeze(x: { app: string; owner: string }): Promise<Lease | undefined>;
   /** Takes a snapshot; `problem`: why it does not count. Throws TW5003, TW5114, TW5130, TW5132, TW1020. */
   backup(
     x: { app: string },

@@ -2,6 +2,7 @@ import type { Outputs } from '../infra/index.ts';
 import { fault, type Lease } from '../kernel/index.ts';
 import { type Facts, HOLD_KEY, prefixOf } from '../state/index.ts';
 import { planNow, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { mayChange } from './state-freeze.ts';
 import { factsFor } from './state-look.ts';
 
 /** The hold ends by itself when whoever asked for the move dies. */
@@ -58,6 +59,7 @@ export async function moveHome(
   const from = f.home ?? '';
   if (from === to) return { from, ms: 0 };
   refuse(f, to, (await planNow(w, app, outputs)).voters);
+  await mayChange(w, app, to);
   const lease = await w.store.lease(HOLD_MS);
   const began = w.clock.monotonic();
   try {

@@ -22,6 +22,7 @@ import {
 import { AGENT_POD, type AgentReport, factsOf, namespaceOf, prefixOf, type StoreView } from '../state/index.ts';
 import { alone, apiAt, backupsOf, failed, loaderAt, redisAt, usersAt, vaultOf } from './state-backup.ts';
 import { planNow, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { mayChange } from './state-freeze.ts';
 import { askAll, factsFor } from './state-look.ts';
 
 export interface RestoreWish {
@@ -287,6 +288,7 @@ export async function restoreBackup(w: StateWiring, x: RestoreWish, outputs: Out
   if (x.app.state.mode !== 'single-writer')
     throw fault('TW5003', { value: x.app.state.mode, why: ['snapshots are restored in single-writer state alone'] });
   const m = await wanted(w, x);
+  await mayChange(w, x.app, x.snapshot);
   const home = await Place.of(w, { app: x.app.name, name: await targetOf(w, x.app, outputs) }, outputs);
   x.show(`${m.id} is loaded in a throw-away Redis`);
   await proved(w, x, m, home.api);
@@ -295,6 +297,7 @@ export async function restoreBackup(w: StateWiring, x: RestoreWish, outputs: Out
   if (!(await x.sure(known)))
     throw fault('TW6005', { value: x.snapshot, why: ['the answer was no; nothing was changed'] });
   return await alone(w, x.app.name, async (lease) => {
+    await mayChange(w, x.app, x.snapshot);
     const { epoch, salvage } = await replaced(w, { ...x, m, home, lease }, outputs);
     await settledIn(w, x, epoch, outputs);
     await cleared(w, x.app.name, home);

@@ -17,6 +17,7 @@ import {
   votersAfter,
 } from '../state/index.ts';
 import { planNow, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { mayChange } from './state-freeze.ts';
 import { ask, askAll } from './state-look.ts';
 import { joiningOf } from './state-told.ts';
 
@@ -40,6 +41,7 @@ const storeFailed = (x: VoterCall, why: string): TwError =>
 export async function beginChange(w: StateWiring, x: VoterCall, outputs: Outputs): Promise<void> {
   const { app, wish } = x;
   w.pinned.delete(app.name);
+  await mayChange(w, app, wish.add);
   const plan = await planNow(w, app, outputs);
   const [begun, view, heard] = await Promise.all([
     joiningOf(w, app.name),
@@ -118,6 +120,7 @@ export async function decideChange(
   const voters = votersAfter(before, x.wish);
   if (sameSet(before, voters)) return { voters, epoch: view.epoch?.value.epoch ?? 0, ms: 0 };
   await caughtUp(w, x, outputs);
+  await mayChange(w, x.app, x.wish.add);
   const lease = await w.store.lease(HOLD_MS);
   const began = w.clock.monotonic();
   try {

@@ -5,6 +5,7 @@ import { fault } from '../kernel/index.ts';
 import { lastVerified, tooOld } from '../state/backup/index.ts';
 import { backupsOf, failed, takeBackup, vaultOf } from './state-backup.ts';
 import { appOf, isShared, planNow, planOf, type SharedApp, type StateWiring } from './state-deploy.ts';
+import { freezeApp } from './state-freeze.ts';
 import { factsFor, failoverWatch, introduce, priceFor, stateGate } from './state-look.ts';
 import { moveHome } from './state-move.ts';
 import { promoteForced } from './state-promote.ts';
@@ -52,6 +53,10 @@ export function stateDoor(w: StateWiring): StateDoor {
       return { snapshot, where: vaultOf(w, app).where, ...problem };
     },
     restore: async (x, outputs, signal) => await restoreBackup(w, { ...x, app: named(apps, x.app), signal }, outputs),
+    freeze: async (x) => {
+      const app = apps.find((a) => a.name === x.app);
+      return app?.state.mode === 'single-writer' ? await freezeApp(w, app, x.owner) : undefined;
+    },
     backups: async (app) => ({
       all: await backupsOf(w, named(apps, app)),
       where: vaultOf(w, named(apps, app)).where,

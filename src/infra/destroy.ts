@@ -59,15 +59,8 @@ async function refusals(d: Down, ids: readonly RootId[]): Promise<Problem[]> {
     if (path !== undefined) {
       const fix = [{ say: 'Set protect to false in the config and try again.' }];
       problems.push(fault('TW2303', { value: name, where: [{ cluster: name, path }], fix }).problem);
-    } else if (d.input.only !== undefined && (await d.input.drain?.homeIsHere(name)) === true)
-      problems.push(
-        fault('TW2302', {
-          value: name,
-          where: [{ cluster: name }],
-          why: ['no copy that is in step is in a cluster that stays'],
-          fix: [{ say: 'Bring a copy in step first:', command: 'tw state status' }],
-        }).problem,
-      );
+    } else if (d.input.only !== undefined)
+      problems.push(...[await d.input.drain?.needed(name)].flatMap((n) => n ?? []));
   }
   return problems;
 }
@@ -241,7 +234,7 @@ async function destroyAll(d: Down): Promise<Problem[]> {
 
 /**
  * Takes clusters down: drain, `plan -destroy`, apply, sweep, report; the zone first when everything
- * goes. Refuses as a whole (TW2302, TW2303) before anything is touched. The last event is `end`.
+ * goes. Refuses as a whole (TW2303, and what the state needs: TW5150) before anything is touched. The last event is `end`.
  */
 export function infraDestroy(input: DestroyInput, signals: Signals = {}): AsyncIterable<InfraEvent> {
   return verb(input, signals, async (e) => await destroyAll({ e, input }));

@@ -234,7 +234,7 @@ describe.runIf(terraformBinary())('teardown', () => {
   const drainLog: string[] = [];
   const drain = (change: Partial<DrainPort> = {}): DrainPort => ({
     drainTraffic: async (c) => void drainLog.push(`traffic ${c}`),
-    homeIsHere: async () => false,
+    needed: async () => undefined,
     removeCloudObjects: async function* (c) {
       drainLog.push(`objects ${c}`);
       yield { cluster: c, note: '1 load balancer', left: 1 };
@@ -276,9 +276,11 @@ describe.runIf(terraformBinary())('teardown', () => {
     expect((await all(infraDestroy(guarded))).end.failures).toMatchObject([
       { code: 'TW2303', where: [{ path: 'clusters.sao.protect' }] },
     ]);
-    const home = drain({ homeIsHere: async (c) => c === 'mtl' });
+    const home = drain({
+      needed: async (c) => (c === 'mtl' ? fault('TW5150', { value: c }).problem : undefined),
+    });
     expect((await all(infraDestroy({ ...l.ctx, drain: home, only: ['mtl'] }))).end.failures).toMatchObject([
-      { code: 'TW2302' },
+      { code: 'TW5150' },
     ]);
     const stuck = drain({
       removeCloudObjects: async function* (cluster) {

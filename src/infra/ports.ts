@@ -1,4 +1,4 @@
-import type { ClusterName, Json } from '../kernel/index.ts';
+import type { ClusterName, Json, Problem } from '../kernel/index.ts';
 import type { BuiltNodes } from './built.ts';
 import type { Root, RootId, RunRef, Verb } from './model.ts';
 import type { TfEvent } from './stream.ts';
@@ -107,7 +107,8 @@ export interface DrainStep {
 /** What traffic, state and fleet do before a cluster is destroyed. */
 export interface DrainPort {
   drainTraffic(cluster: ClusterName): Promise<void>;
-  homeIsHere(cluster: ClusterName): Promise<boolean>;
+  /** Why it must not go: copies of the state that are needed there. */
+  needed(cluster: ClusterName): Promise<Problem | undefined>;
   removeCloudObjects(cluster: ClusterName): AsyncIterable<DrainStep>;
 }
 

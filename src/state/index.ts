@@ -23,6 +23,7 @@ export {
 } from './deploy/names.ts';
 export { readTold } from './deploy/read.ts';
 export { type DataKeys, FILES, peersIn, type Settings } from './deploy/settings.ts';
+export { freeze, freezeSay, frozen } from './freeze.ts';
 export { type ActiveGatewayParts, activeGateway } from './gateway/active.ts';
 export { clusterGateway } from './gateway/run.ts';
 export { type Forced, forced } from './machine/force.ts';

@@ -141,11 +141,12 @@ describe('taking down what does not let go', () => {
     await chaos('kill', 'cluster:syd');
     const refused = await down('syd');
     expect(refused.code).toBe(4);
+    // Was it home, nobody else can prove to have all: sao is gone, and mtl is alone.
     expect(refused.problem).toMatchObject({
-      code: 'TW2304',
+      code: expect.stringMatching(/^(TW2304|TW5150)$/) as string,
       where: [{ cluster: 'syd' }],
-      fix: [{ command: 'tw down --on syd --skip-drain' }],
     });
+    expect(refused.problem?.fix.at(-1)?.command).toBe('tw down --on syd --skip-drain');
     expect((refused.data as { left: object[] }).left).toHaveLength(1);
     const forced = await down('syd', '--skip-drain');
     expect([forced.code, (forced.data as { left: object[] }).left], forced.stderr).toEqual([0, []]);

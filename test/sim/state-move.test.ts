@@ -1,11 +1,12 @@
 /** `tw state move` against what the agents say and what the store holds; who moves home is tested in state-agent. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { stateDoor } from '../../src/compose/state.ts';
 import { KubeTwin } from '../../src/fleet/adapters/kube-twin.ts';
 import { memoryStore, type StoreFault, StoreWorld, systemClock } from '../../src/kernel/index.ts';
+import { manifestOf } from '../../src/state/testing/manifest.ts';
 import { configOf, NAMES } from './state-agent/config.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-move-'));
@@ -45,7 +46,15 @@ async function fleet(x: { says?: Record<string, object>; fault?: () => StoreFaul
   });
   const hold = (): unknown => world.view(HOLD).entries[0]?.value;
   const move = (to: string) => door.move({ app: 'app', to }, {}, new AbortController().signal);
-  return { world, hold, move };
+  /** One that counts lies in the folder. */
+  const snapshot = (): string => {
+    const folder = join(dir, 'backups', 'demo', 'app');
+    mkdirSync(folder, { recursive: true });
+    const m = manifestOf(1, { id: 'app-1', app: 'app', fleet: 'demo' });
+    writeFileSync(join(folder, 'app-1.json'), JSON.stringify(m));
+    return m.id;
+  };
+  return { world, door, hold, move, snapshot };
 }
 /** Does `then` as soon as a move has written its hold, and says what it was. */
 async function onHold(f: Awaited<ReturnType<typeof fleet>>, then: () => void): Promise<unknown> {
@@ -127,5 +136,49 @@ describe('the hold of a move', () => {
       problem: { code: 'TW5141', why: ['home is ca; au did not reach the last write of ca in time'] },
     });
     await held;
+  });
+});
+
+describe('while somebody freezes the state', () => {
+  const key = 'state/app/freeze';
+  const RELEASE = { owner: 'release r7', until: null };
+  it('TW5140: a move says who and until when, and holds no write back; then it goes', async () => {
+    const f = await fleet();
+    const lease = await f.door.freeze({ app: 'app', owner: 'release r7' });
+    expect(f.world.view(key).entries[0]?.value).toEqual(RELEASE);
+    // The first one stands.
+    expect(await f.door.freeze({ app: 'app', owner: 'another' })).toBeUndefined();
+    await expect(f.move('au')).rejects.toMatchObject({
+      problem: {
+        code: 'TW5140',
+        value: 'au',
+        why: [
+          'release r7 keeps home and copies where they are until it is over',
+          'a failover is not kept back by that',
+        ],
+      },
+    });
+    expect(f.hold()).toBeUndefined();
+    await lease?.close();
+    const moved = f.move('au');
+    await onHold(f, () =>
+      f.world.write({ if: [], put: [{ key: EPOCH, value: { ...VALUE, primary: 'au' } as never }] }),
+    );
+    expect(await moved).toMatchObject({ from: 'ca' });
+  });
+
+  it('a change of the copies and a restore are refused too; one whose time is over stops nothing', async () => {
+    const f = await fleet();
+    const until = Date.now() + 60_000;
+    f.world.write({ if: [], put: [{ key, value: { owner: 'ana', until } }] });
+    const why = [`ana keeps home and copies where they are until ${new Date(until).toISOString()}`, expect.anything()];
+    const wish = { add: 'au' };
+    const { signal } = new AbortController();
+    await expect(f.door.begin({ app: 'app', wish }, {})).rejects.toMatchObject({ problem: { code: 'TW5140', why } });
+    await expect(
+      f.door.restore({ app: 'app', snapshot: f.snapshot(), sure: async () => true, show: () => undefined }, {}, signal),
+    ).rejects.toMatchObject({ problem: { code: 'TW5140', why } });
+    f.world.write({ if: [], put: [{ key, value: { owner: 'ana', until: Date.now() - 1 } }] });
+    await expect(f.door.begin({ app: 'app', wish }, {})).rejects.toMatchObject({ problem: { code: 'TW5151' } });
   });
 });

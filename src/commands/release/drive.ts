@@ -13,6 +13,7 @@ import {
 import type { Io } from '../context.ts';
 import type { Outcome } from '../model.ts';
 import type { Released } from './gather.ts';
+import { stillState } from './still.ts';
 
 const ASKS: Readonly<Record<Stage, string>> = {
   commit: 'Commit: all users get the new version?',
@@ -51,14 +52,18 @@ const checksOf = (x: Released): DriveOptions['checks'] =>
 
 /** Drives a claimed release in this process and shows it until it ends, waits, or this process is told to stop. */
 export async function driven(x: Released, io: Io, record: ReleaseRecord, d: Driving): Promise<End> {
+  const still = x.app.state.mode === 'single-writer' ? stillState(x.e.state) : undefined;
   return await drive(x.ports, record, {
     checks: checksOf(x),
     evidence: x.e.release.evidence(x.app.name, x.ports),
     signal: io.signal,
     leaveAt: d.leaveAt,
-    show: (round) => io.show(releaseRows(releaseView(round), x.c.clock.now())),
+    show: (round) => {
+      still?.see(round.record);
+      io.show(releaseRows(releaseView(round), x.c.clock.now()));
+    },
     ask: (stage, r) => void approval(x, io, { stage, r, yes: d.yes }).catch(() => undefined),
-  });
+  }).finally(() => still?.end());
 }
 
 /** The fault a release ended with: the cause's own code, so that `tw explain` helps. */

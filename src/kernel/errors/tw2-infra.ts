@@ -32,7 +32,6 @@ export const TW2 = {
   TW2202: { title: 'the cloud did not answer with a token', kind: 'transient', exit: 3 },
   TW2203: { title: 'the cloud did not answer', kind: 'transient', exit: 4 },
   TW2301: { title: 'something was left in the cloud', kind: 'user', exit: 4 },
-  TW2302: { title: 'the home of the state is in this cluster', kind: 'user', exit: 4 },
   TW2303: { title: 'the cluster is protected', kind: 'user', exit: 3 },
   TW2304: { title: 'the cluster could not be drained', kind: 'transient', exit: 4 },
   TW2401: { title: 'the resource exists already but is not in the state', kind: 'user', exit: 4 },

@@ -4,6 +4,8 @@ import type { BallotView, EpochValue, FenceReport, Hold, Opinion, Setup, StoreVi
 export const EPOCH = 'epoch';
 export const BALLOT = 'ballot';
 export const HOLD = 'hold';
+/** Somebody's wish that home and copies stay where they are; leased. A failover does not ask for it. */
+export const FREEZE = 'freeze';
 /** A change of the voters that was begun: what is deployed follows it. */
 export const JOINING = 'joining';
 export const fenceKey = (c: ClusterName): string => `fence/${c}`;
