@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { manualClock } from '../kernel/index.ts';
-import type { Context } from './context.ts';
+import { manualClock, memoryJournal } from '../kernel/index.ts';
+import type { Context, Io } from './context.ts';
 import type { StateFacts } from './ports.ts';
-import { stateStatus } from './state.ts';
+import { statePromote, stateStatus } from './state.ts';
 
 const BALLOT = { n: 9, by: 'ca', why: 'sa is gone for au, ca' };
 const facts = (more: Partial<StateFacts> = {}): StateFacts => ({
@@ -107,4 +107,33 @@ it('what each copy was fenced for, and the last change of home, are in the table
     '3.9 s',
   ]);
   expect(data).toMatchObject({ last, clusters: [{ fence: { ballot: 7 } }, { fence: { at: 'none' } }, {}] });
+});
+
+it('a promotion that gives writes up wants the flag and the name of the fleet, and is in the journal', async () => {
+  const clock = manualClock();
+  const journal = memoryJournal(clock);
+  const known = ['ca: was in step in epoch 7', 'sa: epoch 7, offset 40'];
+  let promoted = 0;
+  const state = {
+    shared: true,
+    look: async () => [facts()],
+    promote: async (x: { sure(known: readonly string[]): Promise<boolean> }) => {
+      if (!(await x.sure(known))) throw new Error('no');
+      promoted += 1;
+      return { epoch: 9, known };
+    },
+  };
+  const config = { fleet: 'demo', apps: [] };
+  const engine = async () => ({ config, state, outputs: async () => ({}) });
+  const c = { clock, journal: () => journal, config: async () => config, engine } as unknown as Context;
+  const asked: string[] = [];
+  const io = (answer: string): Io =>
+    ({ ask: async (q: { text: string }) => (asked.push(q.text), answer) }) as unknown as Io;
+  await expect(statePromote(c, { to: 'sa' }, io('demo'))).rejects.toMatchObject({ problem: { code: 'TW6002' } });
+  await expect(statePromote(c, { to: 'sa', acceptLoss: true }, io('dem'))).rejects.toThrow('no');
+  expect([promoted, journal.read()]).toEqual([0, []]);
+  expect(asked[0]).toBe(`${known.join('; ')}. What sa lacks is lost. Type the name of the fleet`);
+  const done = await statePromote(c, { to: 'sa', acceptLoss: true, confirm: 'demo' }, io(''));
+  expect(done.data).toEqual({ app: 'book', to: 'sa', epoch: 9, known });
+  expect(journal.read()).toMatchObject([{ kind: 'state.promoted', cluster: 'sa', data: { app: 'book', known } }]);
 });
