@@ -1,9 +1,12 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Step } from '../commands/index.ts';
 import { planRecovery, type RecoverPlan, recover } from '../coordination/index.ts';
 import type { KubeApi } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
-import { type Clock, type ClusterName, fault, type Store } from '../kernel/index.ts';
+import { type Clock, type ClusterName, causes, fault, type Store } from '../kernel/index.ts';
 import type { EtcdAdmin, EtcdOptions } from '../kernel/store-etcd/index.ts';
+import { createWhole } from './whole-file.ts';
 
 /**
  * Revisions above everything that anybody who is alive may have seen of the store of before; a member that joins takes
@@ -18,6 +21,8 @@ export interface RecoverParts {
   members: readonly ClusterName[];
   /** Ways to these members alone. */
   options(members: readonly ClusterName[]): Promise<EtcdOptions>;
+  /** Where what is left is kept before anything is changed. */
+  folder: string;
   /** Epochs that agents know and the store has forgotten are written again; in words. */
   remember(store: Store, outputs: Outputs): Promise<{ newest: number; say: readonly string[] }>;
 }
@@ -63,7 +68,39 @@ async function raise(store: Store, above: number): Promise<number> {
   return (await store.range(RAISED)).revision;
 }
 
-/** Makes the store anew of what is left. Ends before the others have joined: `introduce` does that. */
+/**
+ * What the member has that is left, as a file of etcd's own; nothing is ended before that is there. A member without a
+ * leader gives it all the same. Throws TW5116.
+ */
+export async function keepLeft(
+  x: Pick<RecoverParts, 'folder'> & { clock: Clock },
+  one: { from: ClusterName; options: EtcdOptions },
+  signal: AbortSignal,
+): Promise<string> {
+  const at = new Date(x.clock.now()).toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
+  const path = join(x.folder, `etcd-${one.from}-${at}Z.db`);
+  const admin = new (await etcd()).EtcdAdmin(one.options);
+  try {
+    await mkdir(x.folder, { recursive: true, mode: 0o700 });
+    await createWhole(path, admin.snapshot(signal), signal);
+    return path;
+  } catch (cause) {
+    throw fault('TW5116', {
+      value: one.from,
+      why: [`no snapshot of what it has: ${causes(cause).join(': ')}`, 'nothing was changed'],
+      fix: [
+        {
+          say: 'Make room there, or look why it does not answer, and say it again:',
+          command: 'tw coordination status',
+        },
+      ],
+    });
+  } finally {
+    admin.close();
+  }
+}
+
+/** Makes the store anew of what is left. Ends before the others have joined: `introduce` does that. Throws TW5116. */
 export async function* recoverStore(
   x: RecoverParts,
   plan: Extract<RecoverPlan, { is: 'plan' }>,
@@ -77,6 +114,10 @@ export async function* recoverStore(
     return await work(admin).finally(() => admin.close());
   };
   const said: string[] = [];
+  yield { step: 'snapshot', state: 'start' };
+  const { folder, wiring } = x;
+  const file = await keepLeft({ folder, clock: wiring.clock }, { from: plan.from, options: one }, signal);
+  yield { step: 'snapshot', state: 'done', detail: `what ${plan.from} has is kept in ${file}` };
   yield* recover(plan, {
     api: (c) => x.wiring.kube(c, outputs),
     look: async (c) => await ask(async (a) => (await a.status())[0] ?? { name: c, up: false, why: 'it was not asked' }),

@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +8,7 @@ import { manualClock, memoryJournal, systemClock } from '../kernel/index.ts';
 import { ETCD, EtcdRig } from '../kernel/store-etcd/testing/rig.ts';
 import { claim, registerOf } from '../release/index.ts';
 import { coordinationDoor, fleetStore } from './coordination.ts';
+import { keepLeft } from './coordination-recover.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-coordination-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -93,4 +95,39 @@ describe.skipIf(!existsSync(ETCD))('two folders and one etcd', () => {
     expect(String(lost?.reason)).toMatch(/TW7001/);
     await Promise.all(stores.map((s) => s.close()));
   }, 30_000);
+});
+
+describe.skipIf(!existsSync(ETCD))('what is left of a store', () => {
+  it('is kept as etcd’s own file before it is made anew, also where nobody leads', async () => {
+    const rig = await EtcdRig.start(3);
+    const clock = manualClock(Date.UTC(2026, 0, 2, 3, 4, 5));
+    const folder = join(dir, 'recovered');
+    const { signal } = new AbortController();
+    const keep = () => keepLeft({ folder, clock }, { from: 'm1', options: rig.options('/', ['m1']) }, signal);
+    try {
+      for (const lost of ['m2', 'm3']) rig.signal(lost, 'SIGKILL');
+      const file = await keep();
+      expect(file).toBe(join(folder, 'etcd-m1-20260102T030405Z.db'));
+      expect([statSync(folder).mode & 0o777, statSync(file).mode & 0o777]).toEqual([0o700, 0o600]);
+      const bytes = readFileSync(file);
+      // A database of bbolt and the digest of it.
+      expect(bytes.length % 512).toBe(32);
+      const sum = createHash('sha256').update(bytes.subarray(0, -32)).digest('hex');
+      expect(bytes.subarray(-32).toString('hex')).toBe(sum);
+      // Without it nothing is done.
+      await expect(keep()).rejects.toMatchObject({ problem: { code: 'TW5116', value: 'm1' } });
+      rig.signal('m1', 'SIGKILL');
+      clock.advance(1000);
+      await expect(keep()).rejects.toMatchObject({
+        problem: {
+          code: 'TW5116',
+          why: [/no snapshot/, 'nothing was changed'].map((w) =>
+            typeof w === 'string' ? w : expect.stringMatching(w),
+          ),
+        },
+      });
+    } finally {
+      await rig.stop();
+    }
+  }, 60_000);
 });

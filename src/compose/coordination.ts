@@ -226,7 +226,8 @@ export function coordinationDoor(
   const status = (): ReturnType<CoordinationDoor['status']> => withAdmin(w, (admin) => admin.status());
   const parts = (): RecoverParts => {
     const members = c.kind === 'members' ? c.members : notOurs();
-    return { wiring: w, members, options: (some) => memberOptions(w, { members: some }), remember };
+    const folder = join(w.stateDir, 'recovered');
+    return { wiring: w, members, folder, options: (some) => memberOptions(w, { members: some }), remember };
   };
   return {
     planRecover: async (lost, outputs) => await planRecover(parts(), lost, outputs),

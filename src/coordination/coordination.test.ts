@@ -86,6 +86,10 @@ describe('the coordination store as an app', () => {
     expect(dictOf(find('syd', 'Secret', 'etcd-tls')?.['stringData'])['tls.key']).toBe('syd key');
   });
 
+  it('is renewed by nobody but `tw up`: no StatefulSet knows how the other members are', () => {
+    expect(dictOf(find('syd', 'StatefulSet', 'etcd')?.['spec'])['updateStrategy']).toEqual({ type: 'OnDelete' });
+  });
+
   it('takes its times from where the clusters lie', () => {
     expect(timingOf(MEMBERS)).toEqual({ heartbeat: 400, election: 4000 });
     expect(timingOf(MEMBERS.slice(0, 1))).toEqual({ heartbeat: 100, election: 1000 });

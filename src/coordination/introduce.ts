@@ -4,6 +4,7 @@ import { NAMESPACE, PEERS_SERVICE } from './model.ts';
 import { majority, sayMembers } from './plan/health.ts';
 import { peerName } from './plan/peers.ts';
 import type { IntroduceDeps, Step } from './ports.ts';
+import { renewMembers } from './renew.ts';
 import { type Tended, tend } from './tend.ts';
 
 const MEET_MS = 120_000;
@@ -65,7 +66,7 @@ async function* meet(d: IntroduceDeps): AsyncGenerator<Step> {
 
 /**
  * Makes the members known to each other: writes the addresses of their load balancers into every cluster and waits
- * until they follow one leader. May be run again at any time.
+ * until they follow one leader; then those whose settings have changed are renewed. May be run again at any time.
  */
 export async function* introduce(d: IntroduceDeps): AsyncGenerator<Step> {
   yield { step: 'addresses', state: 'start' };
@@ -77,4 +78,5 @@ export async function* introduce(d: IntroduceDeps): AsyncGenerator<Step> {
   };
   yield { step: 'members', state: 'start' };
   yield* meet(d);
+  yield* renewMembers(d);
 }

@@ -131,6 +131,8 @@ function statefulSet(i: CoordinationInput, me: ClusterName, timing: Timing): Kub
     spec: {
       serviceName: NAME,
       replicas: 1,
+      // Members are renewed one after the other over all clusters, which no StatefulSet can know.
+      updateStrategy: { type: 'OnDelete' },
       selector: { matchLabels: SELECTOR },
       template: { metadata: { labels: { ...LABELS }, annotations: tls }, spec },
       volumeClaimTemplates: [
