@@ -124,7 +124,10 @@ export async function peersOf(w: StateWiring, app: AppConfig, outputs: Outputs):
   return pinned?.peers ?? voters;
 }
 
-/** The same with the round trips that agents measured, and with the home of now. */
+/**
+ * The same with the round trips that agents measured, and with the home of now. Of two that measured one way the lesser is
+ * right: a busy machine only adds to it, and some ways are measured seldom.
+ */
 export function pricedOf(
   config: Config,
   x: { app: AppConfig; plan: StatePlan; rtts: Measured; home: ClusterName | null },
@@ -133,8 +136,8 @@ export function pricedOf(
   const { voters, home } = plan;
   const guess = byDistance(config);
   const rtt: Rtts = (a, b) => {
-    const ms = now.rtts[a]?.[b] ?? now.rtts[b]?.[a];
-    return ms === undefined ? guess(a, b) : { ms, estimated: false };
+    const told = [now.rtts[a]?.[b], now.rtts[b]?.[a]].flatMap((ms) => ms ?? []);
+    return told.length === 0 ? guess(a, b) : { ms: Math.min(...told), estimated: false };
   };
   const at = now.home ?? home;
   const decided = { voters, ...(at === undefined ? {} : { home: at }) };

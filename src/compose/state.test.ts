@@ -9,7 +9,7 @@ import { dictOf, listOf } from '../fleet/index.ts';
 import { memoryStore, systemClock } from '../kernel/index.ts';
 import { AGENT_POD } from '../state/index.ts';
 import { failoverOf, stateDoor } from './state.ts';
-import { planOf, type StateWiring } from './state-deploy.ts';
+import { planOf, pricedOf, type StateWiring } from './state-deploy.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-state-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -254,4 +254,14 @@ describe('a failover as a release hears of it', () => {
       expect(await failoverOf(w, w.config.apps[0] as never, {})()).toBe(false);
     }
   });
+});
+
+it('what a plan prints rests on the lesser of what both ends measured: a busy machine only adds', () => {
+  const config = configOf([...THREE]);
+  const app = config.apps[0] as never;
+  const plan = planOf(config, app);
+  const rtts = { sao: { mtl: 120, syd: 410 }, mtl: { sao: 190, syd: 205 }, syd: { sao: 310 } };
+  const { writes, estimated } = pricedOf(config, { app, plan, rtts, home: 'mtl' });
+  expect(Object.fromEntries(writes.map((w) => [w.cluster, w.ms]))).toEqual({ sao: 240, mtl: 120, syd: 325 });
+  expect(estimated).toBe(false);
 });

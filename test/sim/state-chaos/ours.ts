@@ -211,6 +211,8 @@ class PodClient implements AppClient {
 
 export interface TradewindSubject extends Subject {
   notes(): string[];
+  /** As the agents of both measured it, the lesser, milliseconds. */
+  rtt(a: Cloud, b: Cloud): number;
   /** Only the copies of these clouds count from now on; the epoch that says so. */
   change(to: readonly Cloud[]): Promise<number>;
 }
@@ -318,6 +320,7 @@ async function started(home: Cloud, scale: number, told: readonly Cloud[]): Prom
       redis.close();
       return list;
     },
+    rtt: (a, b) => Math.min(...[of(a).wire.rtt(b), of(b).wire.rtt(a)].flatMap((ms) => ms ?? [])),
     notes: () => places.flatMap((p) => p.notes).sort((a, b) => Number(a.split(' ')[0]) - Number(b.split(' ')[0])),
     close,
   };
