@@ -11,6 +11,8 @@ const LOOK_MS = 5000;
 const PATIENCE_MS = 1000;
 
 export interface Did {
+  app: string;
+  release: string;
   do: Doing['do'] | 'pin';
   cluster: string;
   put: Put | 'failed';
@@ -69,10 +71,11 @@ export class Hands {
     const slow = a.do === 'makeGreen' || a.do === 'retire' || a.do === 'brake' || a.do === 'lift';
     if (slow) {
       // Takes seconds: the next rounds see what became of it.
-      void this.#report(a, work);
+      void this.#report(r, a, work);
       return;
     }
     await this.#report(
+      r,
       a,
       within(this.#ports.clock, WRITE_MS, work, () => 'unknown'),
     );
@@ -88,13 +91,14 @@ export class Hands {
     this.#busy.add(key);
     const work = this.#ports.workloads.makeGreen(cluster, version, blue.ready, blue.fence);
     await this.#report(
+      r,
       { do: 'pin', cluster },
       work.finally(() => this.#busy.delete(key)),
     );
   }
 
-  async #report(a: Pick<Did, 'do' | 'cluster'>, work: Promise<Put>): Promise<void> {
-    const base = { do: a.do, cluster: a.cluster };
+  async #report(r: ReleaseRecord, a: Pick<Did, 'do' | 'cluster'>, work: Promise<Put>): Promise<void> {
+    const base = { app: r.app, release: r.release, do: a.do, cluster: a.cluster };
     const did: Did = await work.then(
       (put): Did => ({ ...base, put }),
       (e: unknown): Did => ({ ...base, put: 'failed', why: causes(e)[0] ?? 'failed' }),

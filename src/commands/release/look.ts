@@ -77,13 +77,18 @@ function told(old: Story | undefined, f: Fact, record: ReleaseRecord): Story {
   return { record, startedAt: old?.startedAt ?? f.at, endedAt, facts: [...(old?.facts ?? []), f] };
 }
 
-/** Releases of an app from the journal, newest first; what was done belongs to the record before it. */
+/** Releases of an app from the journal, newest first; what was done belongs to the record of its app before it. */
 function stories(facts: readonly Fact[], app: string): Story[] {
   const found = new Map<string, Story>();
+  let last: string | undefined;
   let current: ReleaseRecord | undefined;
   for (const f of facts.filter((k) => k.kind === 'release.record' || k.kind === 'release.did')) {
+    // What was done in journals of old does not name its app.
+    const of = (f.data as { app?: string }).app ?? last;
+    if (f.kind === 'release.record') last = of;
+    if (of !== app) continue;
     if (f.kind === 'release.record') current = f.data as unknown as ReleaseRecord;
-    if (current?.app === app) found.set(current.release, told(found.get(current.release), f, current));
+    if (current !== undefined) found.set(current.release, told(found.get(current.release), f, current));
   }
   return [...found.values()].toReversed();
 }
@@ -180,7 +185,7 @@ export async function whyRelease(c: Context, id: string): Promise<Outcome> {
   for (const app of config.apps.filter((a) => a.release !== undefined)) {
     const story = stories(facts, app.name).find((s) => s.record.release === wanted);
     if (story === undefined) continue;
-    const shown = releaseView({ record: story.record, why: [], flippedAt: flips(story.facts) });
+    const shown = releaseView({ record: story.record, why: [], flippedAt: flips(story.facts, app.name) });
     const view = releaseRows(shown, c.clock.now());
     const held = await heldNow(c, app.name, wanted);
     const trail: Row = {

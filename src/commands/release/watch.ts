@@ -16,11 +16,13 @@ export interface StandingApp {
 }
 
 /** When each member was switched, from the journal. Unix milliseconds. */
-export function flips(facts: readonly Fact[]): Record<string, number> {
+export function flips(facts: readonly Fact[], app: string): Record<string, number> {
   const found: Record<string, number> = {};
   for (const f of facts) {
-    const d = f.data as { do?: string; put?: string };
-    if (f.cluster !== undefined && d.do === 'flip' && d.put === 'ok') found[f.cluster] ??= f.at;
+    const d = f.data as { app?: string; do?: string; put?: string };
+    // Facts of old do not name the app.
+    if ((d.app ?? app) === app && f.cluster !== undefined && d.do === 'flip' && d.put === 'ok')
+      found[f.cluster] ??= f.at;
   }
   return found;
 }
@@ -28,7 +30,10 @@ export function flips(facts: readonly Fact[]): Record<string, number> {
 function flippedIn(c: Context, r: ReleaseRecord): Record<string, number> {
   const mine = c.journal().read({ kind: 'release.record' });
   const first = mine.find((f) => (f.data as unknown as ReleaseRecord).release === r.release);
-  return flips(c.journal().read({ kind: 'release.did', ...(first === undefined ? {} : { from: first.offset }) }));
+  return flips(
+    c.journal().read({ kind: 'release.did', ...(first === undefined ? {} : { from: first.offset }) }),
+    r.app,
+  );
 }
 
 /** Looks at every released app again and again; what was silent before is not waited for. */
