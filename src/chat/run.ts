@@ -7,6 +7,8 @@ export interface ChatDeps extends Omit<DeskDeps, 'onCard'> {
   transports: readonly Transport[];
   /** A line of the log. */
   log: (line: string) => void;
+  /** Hears, once, how to ask how many cards each chat does not show as they are yet. */
+  onDepth?: (depth: () => Readonly<Record<string, number>>) => void;
 }
 
 const AGAIN_MS = 5000;
@@ -50,6 +52,7 @@ export async function runChat(d: ChatDeps, signal: AbortSignal): Promise<void> {
     await box.load();
     boxes.set(transport.name, box);
   }
+  d.onDepth?.(() => Object.fromEntries([...boxes].map(([name, box]) => [name, box.behind])));
   const desk = new Desk({ ...d, onCard: (card: Card) => boxes.get(card.door)?.put(card) });
   const stop = new AbortController();
   const out = [...boxes.values()].map((b) => b.run(stop.signal));

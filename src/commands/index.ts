@@ -6,6 +6,7 @@ export { tell } from './book/ledger.ts';
 export type { Context, Invocation, Io, Question, RemoteDoor } from './context.ts';
 export { type Card, Desk, type DeskDeps, type Inbound } from './desk.ts';
 export { addressIn, clusterOf, handedTo, markHanded, unmarkHanded } from './handed.ts';
+export type { Measured } from './measured.ts';
 export type { ArgSpec, Args, ArgType, CommandSpec, Document, Outcome, ValueSource } from './model.ts';
 export {
   type ChaosWish,
@@ -32,7 +33,7 @@ export {
 export type { StandingApp } from './release/watch.ts';
 export type { Waiter } from './rule/queue.ts';
 export type { Pending } from './rule/vote.ts';
-export { approvalsNow, lineNow, releaseWatch, runCommand } from './run.ts';
+export { approvalsNow, lineNow, measuredNow, releaseWatch, runCommand } from './run.ts';
 export { runJournal } from './runjournal.ts';
 export { changesOfHome, scheduledBackups } from './schedule.ts';
 export { redactorOf } from './secrets.ts';

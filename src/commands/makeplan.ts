@@ -1,8 +1,8 @@
 import { appsOf, type FleetApp, type FleetPlan, fleetPlan, type Versions } from '../fleet/index.ts';
 import { type InfraPlan, infraPlan, type Outputs, type Presence, refusedBy } from '../infra/index.ts';
-import { type Cloud, TwError } from '../kernel/index.ts';
+import { type Cloud, TwError, toJson } from '../kernel/index.ts';
 import { stateNames } from '../state/index.ts';
-import { type Plan, planOf } from './plan.ts';
+import { differing, type Plan, planOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 import { type Live, liveVersions } from './release/live.ts';
 
@@ -135,8 +135,14 @@ function planInfra(e: Engine, outputs: Outputs, scope: PlanScope): Promise<Infra
   return infraPlan({ ...e.infra, refused, ...only, ...lock }, stop(scope.signal));
 }
 
-/** Plans clouds, clusters and DNS side by side into one value. Throws the faults of what a person wrote. */
+/** Plans clouds, clusters and DNS side by side into one value, and keeps what differs. Throws the faults of what a person wrote. */
 export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
+  const plan = await wholePlan(e, scope);
+  e.infra.journal.append({ kind: 'command.plan', data: toJson({ plan: plan.id, differs: differing(plan) }) });
+  return plan;
+}
+
+async function wholePlan(e: Engine, scope: PlanScope): Promise<Plan> {
   const { only } = scope;
   const outputs = await e.outputs();
   await refuseState(e, outputs);

@@ -64,6 +64,19 @@ export function changesOf(plan: Plan): { infra: number; fleet: number; traffic: 
   return { infra, fleet, traffic, total: infra + fleet + traffic };
 }
 
+/** How many things each cluster of the plan differs by; null: it could not be planned. */
+export function differing(plan: Plan): Record<string, { infra: number; apps: Record<string, number> } | null> {
+  const found: ReturnType<typeof differing> = {};
+  for (const c of plan.fleet.clusters) {
+    const root = plan.infra.roots.find((r) => r.cluster === c.name);
+    const apps: Record<string, number> = {};
+    for (const a of c.apps) apps[a.app] = (apps[a.app] ?? 0) + a.ops.filter(isChange).length;
+    const blind = c.skipped !== undefined || root?.kind === 'failed';
+    found[c.name] = blind ? null : { infra: root === undefined ? 0 : rootChanges(root), apps };
+  }
+  return found;
+}
+
 /** What stops parts of the plan: failed roots, refused objects, clusters that do not answer. */
 export function problemsOf(plan: Plan): Problem[] {
   return [

@@ -1,5 +1,6 @@
 import { fault } from '../kernel/index.ts';
 import type { Context, Invocation, Io } from './context.ts';
+import type { Measured } from './measured.ts';
 import type { Outcome } from './model.ts';
 import type { StandingApp } from './release/watch.ts';
 import type { Waiter } from './rule/queue.ts';
@@ -113,6 +114,11 @@ export async function runCommand(context: Context, call: Invocation, io: Io): Pr
 /** The line of commands, for a door that shows it live. Throws TW1020. */
 export async function lineNow(c: Context): Promise<Waiter[]> {
   return await (await import('./rule/queue.ts')).lineNow(c);
+}
+
+/** What is measured again and again beside `tw status`, for a door that counts. Never throws. */
+export async function measuredNow(c: Context): Promise<Measured> {
+  return await (await import('./measured.ts')).measuredNow(c);
 }
 
 /** Approvals that are not over, for a door that shows them live. Throws TW1020. */

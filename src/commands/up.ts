@@ -1,6 +1,7 @@
 import { type ClusterPlan, type FleetEvent, type FleetPlan, fleetApply } from '../fleet/index.ts';
 import { foldInfra, type InfraFold, infraApply, infraView, type Outputs, writeKubeconfig } from '../infra/index.ts';
 import { EXIT, fault, type Problem, toJson } from '../kernel/index.ts';
+import { keepApplied } from './applied.ts';
 import { type Board, board, STEP_TONE } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { meetMembers, meetState } from './coordination.ts';
@@ -105,12 +106,12 @@ function showFleet(b: Board, e: FleetEvent): void {
 
 async function deploy(u: Up, plan: FleetPlan, outputs: Outputs): Promise<void> {
   u.b.set(['apps'], { tone: 'busy', label: 'apps (Kubernetes)' });
+  const keep = keepApplied(u.c.journal(), u.c.clock);
   const input = { api: async (name: string) => u.e.kube(name, outputs), clock: u.c.clock };
   let failed = 0;
   for await (const event of fleetApply(plan, input, u.io.signal)) {
     showFleet(u.b, event);
-    if (event.type === 'identity')
-      u.c.journal().append({ kind: 'fleet.identity', cluster: event.cluster, data: { uid: event.uid } });
+    keep(event);
     if (event.type !== 'end') continue;
     failed = event.failed.length;
     u.problems.push(...event.failed.map((f) => f.problem));

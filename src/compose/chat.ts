@@ -71,6 +71,8 @@ interface Chats {
   /** Until the signal fires. */
   run(signal: AbortSignal): Promise<void>;
   hook(name: string): ((r: RawRequest) => Promise<RawResponse>) | undefined;
+  /** Cards that each chat does not show as they are yet. */
+  depth(): Readonly<Record<string, number>>;
   /** A chat of the dashboard, for fleets of the sandbox. */
   lab: LabDoor;
 }
@@ -115,8 +117,10 @@ export async function chatOf(w: ChatWiring): Promise<Chats> {
   const gate = gateOf(w, async (c, call) => (call.from?.identity.platform === 'lab' ? await door.guarded(c) : c));
   const door = new LabDoor({ lab, place: w.place, config: gate.config });
   const transports: readonly Transport[] = [...(await transportsOf(w)), lab];
-  const deps = { ...gate, transports, log: w.log };
+  let depth = (): Readonly<Record<string, number>> => ({});
+  const deps = { ...gate, transports, log: w.log, onDepth: (ask: typeof depth) => void (depth = ask) };
   return {
+    depth: () => depth(),
     run: (signal) => runChat(deps, signal),
     lab: door,
     hook: (name) => {

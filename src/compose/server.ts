@@ -93,6 +93,7 @@ export function serverDoor(c: Context, config: string | undefined, engine: Engin
           // A folder's runs are of its own machine: what another one began before the files were moved is over.
           alive: (p) => stillRuns(p, false),
           hook: chat.hook,
+          chatDepth: chat.depth,
           lab: chat.lab,
           web: webFiles,
         },

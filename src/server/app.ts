@@ -3,10 +3,10 @@ import { bodyLimit } from 'hono/body-limit';
 import { getCookie, setCookie } from 'hono/cookie';
 import type { RawResponse } from '../chat/index.ts';
 import { COMMANDS } from '../commands/index.ts';
-import { fault, problemOf, within } from '../kernel/index.ts';
+import { fault, problemOf } from '../kernel/index.ts';
 import { checkHost, checkWrite, SECURITY_HEADERS } from './guard.ts';
 import { labHandler } from './lab.ts';
-import { type SessionInfo, TOPICS, type Topic, type TopicView } from './model.ts';
+import { type SessionInfo, TOPICS, type Topic } from './model.ts';
 import { type AppParts, type Env, type Http1, MOST_BYTES, need, problemAnswer, shortBody } from './parts.ts';
 import { routesOf } from './plan.ts';
 import type { WebFile } from './ports.ts';
@@ -17,6 +17,7 @@ const bearerOf = (c: Http1): string | undefined => /^Bearer (\S+)$/i.exec(c.req.
 
 /** What platforms post: no browser sends it, and whoever takes it checks the signature of the bytes. */
 const HOOKS = '/hooks/';
+const PROBES = ['/healthz', '/readyz', '/metrics'];
 
 function guards(p: AppParts): (c: Http1, next: Next) => Promise<void> {
   return async (c, next) => {
@@ -37,21 +38,24 @@ function setSession(c: Http1, p: AppParts, value: string, maxAge = IDLE_MS / 100
   setCookie(c, COOKIE, value, { httpOnly: true, sameSite: 'Strict', secure: p.secure, path: '/', maxAge });
 }
 
-function routeOf(path: string): string {
-  if (path.startsWith(HOOKS)) return '/hooks/:name';
-  return path.startsWith('/api/') ? path.replace(/\/runs\/.*/, '/runs/:id') : 'web';
+const VERBS: ReadonlyMap<string, string> = new Map(
+  routesOf(COMMANDS).map((r) => [`/api/v1${r.path}`, r.spec.verb] as const),
+);
+
+/** From closed sets: whoever invents paths makes no new series. */
+function doorOf(path: string): string {
+  if (PROBES.includes(path)) return 'probe';
+  if (path.startsWith(HOOKS)) return 'hook';
+  return path.startsWith('/api/') ? 'http' : 'web';
 }
 
 async function timed(c: Http1, next: Next, p: AppParts): Promise<void> {
   const since = performance.now();
   await next();
   for (const [k, v] of Object.entries(SECURITY_HEADERS)) c.res.headers.set(k, v);
-  const path = routeOf(c.req.path);
-  const route = c.res.status === 404 ? 'none' : path;
-  p.metrics.requests.observe(
-    { method: c.req.method, route, status: String(c.res.status) },
-    (performance.now() - since) / 1000,
-  );
+  const { path } = c.req;
+  const labels = { door: doorOf(path), verb: VERBS.get(path) ?? '', code: String(c.res.status) };
+  p.metrics.record({ name: 'http_request_duration_seconds', labels, value: (performance.now() - since) / 1000 });
 }
 
 /** Sign-in: a one-time code or a token becomes a cookie that scripts cannot read. */
@@ -116,25 +120,14 @@ function addApi(app: Hono<Env>, p: AppParts): void {
   });
 }
 
-/** A scrape looks at the clusters itself; what is late keeps its last value. */
-const SCRAPE_MS = 4000;
-async function measured(p: AppParts): Promise<void> {
-  p.metrics.journal((from) => p.hub.facts(from));
-  const look = (topic: Topic): Promise<TopicView | undefined> =>
-    within(p.deps.clock, SCRAPE_MS, p.hub.once(topic), () => undefined);
-  const [fleet, releases] = await Promise.all([look('fleet'), look('releases')]);
-  if (fleet !== undefined) p.metrics.fleet(fleet);
-  if (releases !== undefined) p.metrics.releases(releases);
-}
-
 function addProbes(app: Hono<Env>, p: AppParts): void {
   app.get('/healthz', (c) => c.text('ok\n'));
   app.get('/readyz', (c) => (p.stopping.aborted ? c.text('stopping\n', 503) : c.text('ok\n')));
   app.get('/metrics', async (c) => {
     // On loopback whoever is on this machine may read counts; beyond it a sign-in is needed.
     if (p.secure) need(c, 'look');
-    await measured(p);
-    return c.body(await p.metrics.registry.metrics(), 200, { 'content-type': p.metrics.registry.contentType });
+    p.looks.scraped();
+    return c.body(await p.metrics.text(p.looks.samples()), 200, { 'content-type': p.metrics.type });
   });
 }
 

@@ -1,9 +1,18 @@
 import { type Context, type Invocation, runJournal } from '../commands/index.ts';
-import { fault, type Journal, manualClock, memoryJournal, memoryStore, type Store } from '../kernel/index.ts';
+import {
+  fault,
+  type Journal,
+  manualClock,
+  memoryJournal,
+  memoryStore,
+  type Store,
+  systemClock,
+} from '../kernel/index.ts';
 import { createApp } from './app.ts';
 import { LookContexts } from './contexts.ts';
 import { allowedFor } from './guard.ts';
 import { Hub } from './hub.ts';
+import { looksOf } from './metrics/looks.ts';
 import { Metrics } from './metrics.ts';
 import type { AppParts } from './parts.ts';
 import type { ServerDeps } from './ports.ts';
@@ -93,6 +102,7 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
     place: () => 'sandbox',
     config: () => undefined,
     alive: () => false,
+    chatDepth: () => ({ lab: 2 }),
     lab: shut,
     hook: (name) =>
       name === 'echo' ? async (r) => ({ status: 200, body: `${r.headers['x-sign']} ${r.body}` }) : undefined,
@@ -100,7 +110,9 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
   };
   const contexts = new LookContexts(deps);
   const runs = new RunRegistry(deps);
-  const hub = new Hub(journal);
+  const { version, chatDepth } = deps;
+  const metrics: Metrics = new Metrics({ version, chatDepth, streams: () => streams.open, offset: () => hub.offset });
+  const hub = new Hub(journal, (f) => metrics.fact(f));
   const { lab, config, alive } = deps;
   hub.open(sourcesOf({ contexts, runs, lab, config, alive, fold: () => hub.fold }), deps.clock.now);
   const streams = new Streams(hub, stop.signal);
@@ -115,7 +127,8 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
     contexts,
     streams,
     refusals: new Refusals({ contexts, clock: deps.clock }),
-    metrics: new Metrics({ version: '0.0.0', streams: () => streams.open, offset: () => hub.offset }),
+    metrics,
+    looks: looksOf(contexts, { clock: systemClock, stopping: stop.signal }),
     web: new Map([['/index.html', page]]),
     stopping: stop.signal,
   };

@@ -6,13 +6,16 @@ import { type Source, TopicLoop } from './topics.ts';
 /** Follows the journal once for everybody: folds runs, wakes topics, tells streams that there are new facts. */
 export class Hub {
   readonly #journal: Journal;
+  readonly #each: (f: Fact) => void;
   readonly #loops = new Map<Topic, TopicLoop>();
   readonly #heard = new Set<() => void>();
   #fold: Runs = NOTHING;
   #offset = 0;
 
-  constructor(journal: Journal) {
+  /** `each` hears every fact, those of old first. */
+  constructor(journal: Journal, each: (f: Fact) => void = () => undefined) {
     this.#journal = journal;
+    this.#each = each;
     for (const f of journal.read()) this.#take(f);
   }
 
@@ -40,6 +43,7 @@ export class Hub {
   #take(f: Fact): void {
     this.#offset = f.offset;
     this.#fold = withFact(this.#fold, f);
+    this.#each(f);
   }
 
   /** Calls back after new facts; the returned function ends it. */

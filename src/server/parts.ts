@@ -4,6 +4,7 @@ import { fault, type Problem } from '../kernel/index.ts';
 import type { LookContexts } from './contexts.ts';
 import type { Allowed } from './guard.ts';
 import type { Hub } from './hub.ts';
+import type { Looks } from './metrics/looks.ts';
 import type { Metrics } from './metrics.ts';
 import type { Person } from './model.ts';
 import { mayAs, type Route, statusOf } from './plan.ts';
@@ -24,6 +25,7 @@ export interface AppParts {
   streams: Streams;
   refusals: Refusals;
   metrics: Metrics;
+  looks: Looks;
   web: ReadonlyMap<string, WebFile>;
   /** Set when the server ends: nothing new begins. */
   stopping: AbortSignal;

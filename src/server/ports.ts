@@ -45,6 +45,8 @@ export interface ServerDeps {
   alive(p: ProcessId): boolean;
   /** Who takes what a platform posts to `/hooks/<name>`; it verifies the bytes itself. */
   hook(name: string): ((r: RawRequest) => Promise<RawResponse>) | undefined;
+  /** Cards that each chat does not show as they are yet. */
+  chatDepth(): Readonly<Record<string, number>>;
   lab: Lab;
   /** Path (`/assets/index-x.js`) to file; built when it is not there yet. Throws TW8013. */
   web(): Promise<ReadonlyMap<string, WebFile>>;

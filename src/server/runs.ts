@@ -154,7 +154,7 @@ export class RunRegistry {
   /** Called when a run began, moved or ended. */
   onChange: () => void = () => undefined;
   /** Called when a command that may have changed the world ended. */
-  onEnd: (ended: RunInfo) => void = () => undefined;
+  onEnd: () => void = () => undefined;
 
   constructor(deps: ServerDeps) {
     this.#deps = deps;
@@ -255,7 +255,7 @@ export class RunRegistry {
     };
     this.#forgetOldest();
     this.#moved(live);
-    this.onEnd(live.info);
+    this.onEnd();
     return result;
   }
 

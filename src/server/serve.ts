@@ -5,6 +5,7 @@ import { createApp } from './app.ts';
 import { LookContexts } from './contexts.ts';
 import { allowedFor } from './guard.ts';
 import { Hub } from './hub.ts';
+import { looksOf } from './metrics/looks.ts';
 import { Metrics } from './metrics.ts';
 import type { ServerDeps } from './ports.ts';
 import { Refusals } from './refusals.ts';
@@ -72,18 +73,21 @@ async function stopped(server: ServerType): Promise<void> {
 async function partsOf(deps: ServerDeps, stopping: AbortSignal) {
   const contexts = new LookContexts(deps);
   const runs = new RunRegistry(deps);
-  const hub = new Hub(deps.journal);
+  const metrics = new Metrics({
+    version: deps.version,
+    streams: () => streams.open,
+    offset: () => hub.offset,
+    chatDepth: deps.chatDepth,
+  });
+  const hub = new Hub(deps.journal, (f) => metrics.fact(f));
   const streams = new Streams(hub, stopping);
-  const metrics = new Metrics({ version: deps.version, streams: () => streams.open, offset: () => hub.offset });
   const { lab, config, alive } = deps;
   hub.open(sourcesOf({ contexts, runs, lab, config, alive, fold: () => hub.fold }), deps.clock.now);
   lab.onChange(() => hub.nudge('lab'));
   runs.onChange = () => hub.nudge('runs');
-  runs.onEnd = (ended) => {
+  runs.onEnd = () => {
     contexts.forget();
     hub.nudge('fleet', 'map', 'releases');
-    metrics.commands.inc({ verb: ended.verb, door: 'http', result: String(ended.exit ?? 0) });
-    metrics.commandSeconds.observe({ verb: ended.verb }, ((ended.endedAt ?? 0) - ended.startedAt) / 1000);
   };
   const web = await deps.web();
   return {
@@ -95,6 +99,7 @@ async function partsOf(deps: ServerDeps, stopping: AbortSignal) {
     streams,
     refusals: new Refusals({ contexts, clock: deps.clock }),
     metrics,
+    looks: looksOf(contexts, { clock: deps.clock, stopping }),
     web,
     stopping,
   };

@@ -280,26 +280,6 @@ describe('commands', () => {
   });
 });
 
-it('metrics tell of clusters that answer, and of none that was not asked', async () => {
-  const view = { topic: 'fleet' as const, offset: 0, at: 5000 };
-  rig.parts.metrics.fleet({ ...view, data: { clusters: [{ name: 'eu', ready: true, reachable: true }] } });
-  const text = await (await get('/metrics', HOST)).text();
-  expect(text).toContain('tradewind_cluster_up{cluster="eu"} 1');
-  expect(text).toContain('tradewind_cluster_last_seen_timestamp_seconds{cluster="eu"} 5');
-});
-
-it('metrics count failovers and moves of home, and say how long the last one took', async () => {
-  const change = { app: 'book', epoch: 9, from: 'ca', to: 'sa', why: 'ca is gone', by: 'sa', planned: false, at: 1 };
-  rig.journal.append({ kind: 'state.failover', cluster: 'sa', data: { ...change, tookMs: 3900 } });
-  rig.journal.append({ kind: 'state.moved', cluster: 'ca', data: { ...change, planned: true, tookMs: null } });
-  const text = async () => await (await get('/metrics', HOST)).text();
-  const labels = '{app="book",what="failover"}';
-  // What was counted once is not counted with the next scrape.
-  for (let i = 0; i < 2; i++) expect(await text()).toContain(`tradewind_state_home_changes_total${labels} 1`);
-  expect(await text()).toContain('tradewind_state_home_changes_total{app="book",what="move"} 1');
-  expect(await text()).toContain(`tradewind_state_last_home_change_seconds${labels} 3.9`);
-});
-
 describe('generated from the command table', () => {
   it('routes: one per verb that is not for a terminal only, GET for looks', () => {
     const routes = routesOf(COMMANDS);

@@ -24,7 +24,7 @@ const silentIo = (): Io => ({
 });
 
 /** A look verb as a topic: what its document says. */
-function ofVerb(contexts: LookContexts, verb: string): () => Promise<Json> {
+export function ofVerb(contexts: LookContexts, verb: string): () => Promise<Json> {
   return async () => {
     const outcome = await runCommand(
       await contexts.get(),

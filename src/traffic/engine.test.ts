@@ -11,6 +11,7 @@ import { snapshotId } from './machine/world.ts';
 import type { Receipt, Snapshot } from './model.ts';
 import { createRig, type Rig, until } from './nameserver/rig.ts';
 import { dataOf, SNAPSHOT_OBJECT, signSnapshot } from './sign.ts';
+import { worldMap } from './worldmap.ts';
 
 const ALL = ['sao', 'mtl', 'syd'];
 const HOST = 'guestbook.demo.tradewind.example';
@@ -89,6 +90,16 @@ describe('the engine and three nameservers', () => {
     expect(w.lines[0]).toBe('client 198.19.103.7 (map row 198.19.103.0/24, AU)');
     expect(await codeOf(why({ ip: 'x' }, deps))).toBe('TW4034');
     expect(await codeOf(why({ ip: '1.1.1.1', host: 'guestbok.demo.tradewind.example' }, deps))).toBe('TW4034');
+  });
+
+  it('the map has what each nameserver answered, by response code, and nothing else of its counters', async () => {
+    const of = async (): Promise<Record<string, number>> => (await worldMap(deps))[0]?.answers['syd'] ?? {};
+    const before = await of();
+    await rig.ask('syd');
+    await rig.ask('syd');
+    const after = await of();
+    expect((after['NOERROR'] ?? 0) - (before['NOERROR'] ?? 0)).toBe(2);
+    expect(Object.keys(after).filter((k) => !/^[A-Z]+$/.test(k))).toEqual([]);
   });
 
   it('drains a cluster whose API is cut: the nameservers are told directly, the receipt tells the truth', async () => {

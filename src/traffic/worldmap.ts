@@ -17,6 +17,8 @@ export interface WorldMap {
   cells: Cell[];
   holds: Hold[];
   health: HealthView;
+  /** Answers of each nameserver since it started, by DNS response code. */
+  answers: Record<ClusterName, Record<string, number>>;
   /** Nameservers that did not answer, with why. */
   silent: Record<ClusterName, string>;
 }
@@ -33,7 +35,7 @@ function cellOf(world: World, host: string, row: MapRow): Cell {
   };
 }
 
-function fold(s: Snapshot, world: World): Omit<WorldMap, 'silent' | 'health'>[] {
+function fold(s: Snapshot, world: World): Omit<WorldMap, 'silent' | 'health' | 'answers'>[] {
   return s.intents.map((i) => ({
     host: i.host,
     app: i.app,
@@ -41,6 +43,16 @@ function fold(s: Snapshot, world: World): Omit<WorldMap, 'silent' | 'health'>[] 
     holds: s.holds,
   }));
 }
+
+const ANSWER = 'answer.';
+
+/** The counters of a nameserver hold other things too: what it dropped, what it refused to read. */
+const answersIn = (counters: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(counters)
+      .filter(([what]) => what.startsWith(ANSWER))
+      .map(([what, n]) => [what.slice(ANSWER.length), n]),
+  );
 
 /**
  * Every known group of users and the clusters it is sent to, per host: the decision of the nameservers, by the health
@@ -51,6 +63,7 @@ export async function worldMap(given: TrafficDeps): Promise<WorldMap[]> {
   const { snapshot } = await needCurrent(deps);
   const seen = await lookAt(deps, serversOf(snapshot));
   const world = worldFrom(snapshot, [...seen.views.values()], deps.clock.now());
-  const common = { health: healthIn(seen), silent: Object.fromEntries(seen.errors) };
+  const answers = Object.fromEntries([...seen.views].map(([cluster, v]) => [cluster, answersIn(v.counters)]));
+  const common = { health: healthIn(seen), answers, silent: Object.fromEntries(seen.errors) };
   return fold(snapshot, world).map((m) => ({ ...m, ...common }));
 }

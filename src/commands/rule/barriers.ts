@@ -53,15 +53,21 @@ export const unfreeze = (c: Context, args: Args): Promise<Outcome> => end(c, arg
 export const lock = (c: Context, args: Args): Promise<Outcome> => put(c, args, 'lock');
 export const unlock = (c: Context, args: Args): Promise<Outcome> => end(c, args, 'lock');
 
-/** `tw locks`: everything that stops or waits now. */
-export async function locks(c: Context): Promise<Outcome> {
+/** Locks and freezes that stand now, of persons and of the calendar. Throws TW1020. */
+export async function barriersNow(c: Context): Promise<Barrier[]> {
   const now = c.clock.now();
-  const book = c.book();
   const freezes = await c.config().then(
     (k) => k.freezes,
     () => [],
   );
-  const up = [...(await barriers(book, now)), ...(await ofCalendar(freezes, now))];
+  return [...(await barriers(c.book(), now)), ...(await ofCalendar(freezes, now))];
+}
+
+/** `tw locks`: everything that stops or waits now. */
+export async function locks(c: Context): Promise<Outcome> {
+  const now = c.clock.now();
+  const book = c.book();
+  const up = await barriersNow(c);
   const [open, all] = [await waiting(book, now), await incidents(book)];
   const live = all.filter((i) => i.endedAt === null);
   const places = await lineNow(c);

@@ -100,6 +100,7 @@ export class World {
       config: () => undefined,
       alive: () => true,
       hook: () => undefined,
+      chatDepth: () => ({}),
       web: async () => new Map(),
       ...more,
     };
