@@ -5,6 +5,7 @@ import { helpOf } from '../src/cli/index.ts';
 import { COMMANDS } from '../src/commands/index.ts';
 import { configJsonSchema } from '../src/config/index.ts';
 import { CATALOGUE, EXIT } from '../src/kernel/index.ts';
+import { httpPage, metricsPage } from './docs-http.ts';
 
 const dir = join(resolve(import.meta.dirname, '..'), 'docs', 'reference');
 
@@ -55,6 +56,8 @@ const PAGES: Readonly<Record<string, () => string>> = {
       .join('\n')}\n`,
   'config.md': () =>
     `# Config\n\nGenerated from the schema by \`node tools/docs.ts\`. Unknown keys are errors.\n\n| field | type | meaning |\n|---|---|---|\n${fields(configJsonSchema() as Schema, '').join('\n')}\n`,
+  'http.md': httpPage,
+  'metrics.md': metricsPage,
 };
 
 const check = process.argv.includes('--check');
