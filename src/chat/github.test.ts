@@ -24,6 +24,9 @@ async function github(more: Partial<Parameters<typeof githubTransport>[0]> = {})
     api,
     webhookSecrets: [server.secret],
     fleet: 'fleet',
+    deployments: true,
+    checks: true,
+    details: () => undefined,
     paced: false,
     log: (line) => void logged.push(line),
     ...more,
@@ -314,6 +317,9 @@ describe('github: deployments', () => {
       slash: '/tw',
       webhookSecrets: [],
       fleet: 'fleet',
+      deployments: true,
+      checks: false,
+      details: () => undefined,
       paced: false,
       log: () => undefined,
     };
@@ -357,7 +363,12 @@ it('the example of the how-to is a config; what is no repository, app or word is
   };
   const check = (more: object) =>
     checkConfig({ ...base, ...block, chat: { github: { ...block.chat.github, ...more } } }, 'tradewind.yaml', '');
-  expect(check({}).chat?.github).toMatchObject({ slash: '/tw', deployments: true, api: 'https://api.github.com' });
+  expect(check({}).chat?.github).toMatchObject({
+    slash: '/tw',
+    deployments: true,
+    checks: true,
+    api: 'https://api.github.com',
+  });
   for (const wrong of [
     { repositories: [] },
     { repositories: ['shop'] },

@@ -29,6 +29,19 @@ export interface CardView {
   buttons: readonly Button[];
   /** Set while the card is about one release. */
   release?: CardRelease;
+  /** Set while the card says how a version of an app fares. */
+  check?: CardCheck;
+}
+
+/** How a version fares, as platforms that know checks of commits show it. */
+export interface CardCheck {
+  /** The release; the approval where it has not begun. */
+  of: string;
+  app: string;
+  version: string;
+  state: 'in_progress' | 'success' | 'failure' | 'neutral' | 'action_required';
+  /** Words of ours that go on `app@version`. */
+  say: string;
 }
 
 /** A release as platforms that know deployments show it. */

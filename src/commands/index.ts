@@ -37,6 +37,6 @@ export { approvalsNow, lineNow, measuredNow, releaseWatch, runCommand } from './
 export { runJournal } from './runjournal.ts';
 export { changesOfHome, scheduledBackups } from './schedule.ts';
 export { redactorOf } from './secrets.ts';
-export { announce, isLoginCode, loginCode, loginUrl, sameText, signed } from './serving.ts';
+export { announce, dashboardOf, isLoginCode, loginCode, loginUrl, sameText, signed } from './serving.ts';
 export { CHAOS_WORDS, COMMANDS, isRun, SHELLS } from './table.ts';
 export { type Access, accessOf, isToken, type Role, type TokenEntry, tokenEntry } from './tokens.ts';

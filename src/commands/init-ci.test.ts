@@ -89,7 +89,7 @@ describe('init --ci github', () => {
     expect(Object.keys(on)).toEqual(['pull_request', 'push', 'issue_comment']);
     expect(parse(text)).toMatchObject({ permissions: {} });
     expect(Object.fromEntries(Object.entries(jobs).map(([k, j]) => [k, j.permissions]))).toEqual({
-      plan: { contents: 'read', 'id-token': 'write', 'pull-requests': 'write' },
+      plan: { contents: 'read', 'id-token': 'write', 'pull-requests': 'write', checks: 'write' },
       fork: {},
       up: { contents: 'read', 'id-token': 'write' },
       comment: {
@@ -98,6 +98,7 @@ describe('init --ci github', () => {
         issues: 'write',
         'pull-requests': 'write',
         deployments: 'write',
+        checks: 'write',
       },
     });
     const steps = Object.values(jobs).flatMap((j) => j.steps);

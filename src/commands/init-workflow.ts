@@ -97,7 +97,7 @@ export function workflow(w: WorkflowWish): string {
   const plan: Job = {
     name: 'plan',
     when: ["github.event_name == 'pull_request' &&", OWN],
-    may: ['pull-requests: write'],
+    may: ['pull-requests: write', 'checks: write'],
     right: 'PLAN',
     lock: [
       '    concurrency:',
@@ -115,7 +115,7 @@ export function workflow(w: WorkflowWish): string {
   const comment: Job = {
     name: 'comment',
     when: ["github.event_name == 'issue_comment' &&", `startsWith(github.event.comment.body, '${w.slash} ')`],
-    may: ['issues: write', 'pull-requests: write', 'deployments: write'],
+    may: ['issues: write', 'pull-requests: write', 'deployments: write', 'checks: write'],
     right: 'UP',
     lock: [],
   };

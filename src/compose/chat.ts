@@ -6,6 +6,7 @@ import {
   COMMANDS,
   type Context,
   callerName,
+  dashboardOf,
   type Invocation,
   redactorOf,
   runCommand,
@@ -37,16 +38,23 @@ const slackOf: Maker = async ({ slack }, { log }) => {
   });
 };
 
+/** A page of the dashboard for people elsewhere; nothing where only this machine reaches it. */
+function publicPage(c: Context, path: string): string | undefined {
+  const url = dashboardOf(c);
+  return url?.startsWith('https:') === true ? `${url.replace(/\/$/, '')}${path}` : undefined;
+}
+
 const githubOf: Maker = async ({ github }, { c, log }) => {
   if (github === undefined) return undefined;
   const { githubTransport } = await import('../chat/adapters/github.ts');
   const secret = (ref: SecretRef): string => readSecret(ref, process.env);
-  const { app, installation, repositories, slash, api, deployments, privateKey, webhookSecret } = github;
+  const { app, installation, repositories, slash, api, deployments, checks, privateKey, webhookSecret } = github;
   return githubTransport({
-    ...{ repositories, slash, api, log, paced: true },
+    ...{ repositories, slash, api, deployments, checks, log, paced: true },
     account: { app, installation, privateKey: secret(privateKey) },
     webhookSecrets: [webhookSecret].flat().map(secret),
-    fleet: deployments ? (await c.config()).fleet : undefined,
+    fleet: (await c.config()).fleet,
+    details: () => publicPage(c, '/releases'),
   });
 };
 

@@ -3,10 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { liveIn } from '../chat/testing/github-markdown.ts';
 import { GithubServer } from '../chat/testing/github-server.ts';
-import { workflow } from '../commands/init-workflow.ts';
 
 const TW = resolve(import.meta.dirname, '..', '..', 'bin', 'tw.js');
 const EVENTS = resolve(import.meta.dirname, '..', 'chat', 'testing', 'events');
@@ -17,14 +15,16 @@ const CLI = `
 import { appendFileSync, readFileSync } from 'node:fs';
 appendFileSync('calls', JSON.stringify({ argv: process.argv.slice(2), token: process.env.TRADEWIND_TOKEN ?? null }) + '\\n');
 process.stderr.write('::add-mask::x\\n');
+if (process.env.STOP !== undefined) await new Promise((go) => setTimeout(go, 20000));
 process.stdout.write(readFileSync('answer.json', 'utf8'));
 process.exitCode = Number(readFileSync('exit', 'utf8'));
 `;
 const DRIVER = `
 import { githubAction } from ${JSON.stringify(resolve(import.meta.dirname, 'github-action.ts'))};
+const stop = process.env.STOP === undefined ? new AbortController().signal : AbortSignal.timeout(1000);
 const say = (line) => void process.stdout.write(line + '\\n');
 const engine = () => { throw new Error('no engine'); };
-const deps = { env: process.env, cwd: process.cwd(), cli: process.argv[2], engine, say, signal: new AbortController().signal };
+const deps = { env: process.env, cwd: process.cwd(), cli: process.argv[2], engine, say, signal: stop };
 process.exitCode = await githubAction(deps).catch((e) => { say(e.problem.code + ' ' + e.problem.why.join('; ')); return e.problem.exit; });
 `;
 
@@ -50,6 +50,8 @@ const answer = (more: object = {}, changes = 2) => ({
 let dir = '';
 let github: GithubServer;
 let api = '';
+/** The newest commit of the recorded pull request. */
+const HEAD = 'b'.repeat(40);
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tw-action-'));
   mkdirSync(join(dir, 'work'));
@@ -60,6 +62,7 @@ beforeEach(async () => {
     writeFileSync(join(dir, name), text);
   github = new GithubServer();
   api = await github.start();
+  github.pulls.set(PULL, HEAD);
   tells(answer());
 });
 afterEach(async () => {
@@ -158,6 +161,57 @@ describe('a pull request', () => {
     tells('no document', 1);
     expect((await step('pull_request', asIs)).exit).toBe(1);
     expect(github.shown(PULL)).toContain('the log of the run says why');
+  });
+
+  const check = () =>
+    github.checks.all.map((c) => `${c.head_sha.slice(0, 4)} ${c.name}: ${c.conclusion ?? c.status}: ${c.output.title}`);
+  const RUN = { GITHUB_SERVER_URL: 'https://github.test', GITHUB_RUN_ID: '99' };
+
+  it.each([
+    ['a plan', answer(), 0, 'success: 2 in the clouds, 0 in the clusters, 0 in DNS'],
+    ['no change', answer({}, 0), 0, 'neutral: no change'],
+    [
+      'deletions that are held back',
+      answer({ problem: { code: 'TW3030', title: 'too many' } }),
+      4,
+      'action_required: deletes more than a plan may without a word',
+    ],
+    [
+      'no plan',
+      { problem: { code: 'TW2201', title: 'credentials are refused' } },
+      4,
+      'failure: no plan: TW2201 credentials are refused',
+    ],
+    ['nothing that can be read', 'panic', 1, 'failure: no plan: the log of the run says why'],
+  ])('is a check of its newest commit: %s', async (_, document, exit, said) => {
+    tells(document, exit);
+    expect((await step('pull_request', asIs, { env: RUN })).exit).toBe(exit);
+    expect(check()).toEqual([`bbbb tradewind plan: ${said}`]);
+    const [{ details_url, output } = { details_url: '', output: { summary: '' } }] = github.checks.all;
+    expect(details_url).toBe('https://github.test/acme/shop/actions/runs/99');
+    expect([output.summary.includes('<!--'), liveIn(output.summary)]).toEqual([false, []]);
+  });
+
+  it('a job that died leaves an open check: the next run ends that one; run again, the end stays and a new one comes', async () => {
+    const external_id = `plan  ${HEAD}`;
+    github.checks.forge({ app: github.app, head_sha: HEAD, name: 'tradewind plan', external_id });
+    await step('pull_request', asIs);
+    expect(check()).toEqual([expect.stringContaining('success')]);
+    tells(answer({}, 0));
+    await step('pull_request', asIs);
+    expect(check()).toEqual([expect.stringContaining('success'), expect.stringContaining('neutral')]);
+  });
+
+  it('a run that is stopped, as by a newer push, leaves no open check and says nothing bad of the commit', async () => {
+    await step('pull_request', asIs, { env: { STOP: '1' } });
+    expect(check()).toEqual(['bbbb tradewind plan: neutral: was stopped']);
+  });
+
+  it('a job that may not: the comment is there, the run is as green as it was, the right is named', async () => {
+    github.checks.may = false;
+    const { exit, log } = await step('pull_request', asIs);
+    expect([exit, github.cards(PULL).length, log.includes('give the job checks: write')]).toEqual([0, 1, true]);
+    expect(log.match(/checks: write/g)).toHaveLength(1);
   });
 
   it('two fleets of a repository have a comment each; a person who copies one keeps their own', async () => {
@@ -325,36 +379,5 @@ rights: [{ who: [ana], may: [look, safe, rule] }]
     committed();
     const { exit, log } = await step('issue_comment', now() as never, { real: true });
     expect([exit, log.includes('TW6404'), github.cards(PULL)]).toEqual([2, true, []]);
-  });
-});
-
-describe('action.yml', () => {
-  const action = parse(readFileSync(resolve(import.meta.dirname, '..', '..', 'action.yml'), 'utf8')) as {
-    inputs: Record<string, { default?: string }>;
-    runs: { using: string; steps: { uses?: string; run?: string; env?: Record<string, string> }[] };
-  };
-
-  it('is composite, pinned, and puts nothing of an event into a script', () => {
-    expect(action.runs.using).toBe('composite');
-    for (const s of action.runs.steps) {
-      if (s.uses !== undefined) expect(s.uses).toMatch(/@[0-9a-f]{40}$/);
-      expect(s.run ?? '').not.toContain('${{');
-      for (const v of Object.values(s.env ?? {})) expect(v).toMatch(/^\$\{\{ inputs\.\w+ \}\}$/);
-    }
-  });
-
-  it('takes what the workflow of `tw init --ci github` gives, and asks for nothing else', () => {
-    const wish = { fleet: 'shop', config: 'a', action: 'acme/tradewind@v1', slash: '/tw', served: false, clouds: {} };
-    const { jobs } = parse(workflow(wish)) as { jobs: Record<string, { steps: { uses?: string; with?: object }[] }> };
-    const given = Object.values(jobs).flatMap((x) =>
-      x.steps.filter((s) => s.uses === wish.action).map((s) => s.with ?? {}),
-    );
-    expect(given).toHaveLength(3);
-    const { inputs } = action;
-    const needed = Object.keys(inputs).filter((k) => inputs[k]?.default === undefined);
-    for (const w of given) {
-      expect(Object.keys(inputs)).toEqual(expect.arrayContaining(Object.keys(w)));
-      expect(Object.keys(w)).toEqual(expect.arrayContaining(needed));
-    }
   });
 });

@@ -2,12 +2,24 @@ import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { githubTransport } from '../chat/adapters/github.ts';
-import { githubClient } from '../chat/adapters/github-client.ts';
+import { type Check, keepCheck } from '../chat/adapters/github-checks.ts';
+import { githubClient, githubFault } from '../chat/adapters/github-client.ts';
 import { keepComment } from '../chat/adapters/github-comments.ts';
 import type { CommentEvent } from '../chat/adapters/github-event.ts';
-import { type CiEvent, ciStep, endMessage, type PlanDocument, planMarker, planMessage, runOne } from '../chat/index.ts';
+import {
+  type CiEvent,
+  ciStep,
+  endMessage,
+  type PlanDocument,
+  planBody,
+  planEnd,
+  planMarker,
+  planMessage,
+  runOne,
+} from '../chat/index.ts';
 import type { Context, Invocation } from '../commands/index.ts';
 import { causes, fault } from '../kernel/index.ts';
 import { gateOf } from './chat.ts';
@@ -137,10 +149,51 @@ function refused(value: string, right: string, cause: unknown): never {
   throw fault('TW6404', { value, why: causes(cause), cause, fix });
 }
 
+/** The page of this run, where the runner says it. */
+function runPage({ env, repository }: Job): string | undefined {
+  const { GITHUB_SERVER_URL: server = '', GITHUB_RUN_ID: id = '' } = env;
+  return server === '' || id === '' ? undefined : `${server}/${repository}/actions/runs/${id}`;
+}
+
+type Said = Pick<Check, 'state' | 'title' | 'summary'>;
+const CHECK_TRIES = 3;
+const AGAIN_MS = 2000;
+
+/**
+ * The check of the plan, on the newest commit of the pull request. Run again it is the same one, also after a job that
+ * died; where it cannot be shown the log says so and the run goes on.
+ */
+function planCheck(j: Job, sha: string): (said: Said) => Promise<void> {
+  const web = webOf(j);
+  const name = j.config === '' ? 'tradewind plan' : `tradewind plan (${j.config})`;
+  const base = { sha, name, external: `plan ${j.config} ${sha}`, app: undefined, details: runPage(j) };
+  let known: Awaited<ReturnType<typeof keepCheck>> | undefined;
+  let refused = sha === '';
+  return async (said) => {
+    for (let n = 1; !refused; n++) {
+      try {
+        known = await keepCheck(web, ownerOf(j.repository), { ...base, ...said }, known);
+        return;
+      } catch (error) {
+        const { is } = githubFault(error, 'never', Date.now());
+        refused = is !== 'later' || n === CHECK_TRIES;
+        if (refused)
+          j.say(`The plan is not shown as a check (${causes(error).join('; ')}): give the job checks: write.`);
+        else await delay(AGAIN_MS);
+      }
+    }
+  };
+}
+
 async function plan(j: Job, x: { issue: number; sha: string }): Promise<number> {
+  const check = planCheck(j, x.sha);
+  await check({ state: 'in_progress', title: 'is being planned', summary: 'The log of the run has it as it goes.' });
   const { document, exit } = await tw(j, ['plan']);
   const body = planMessage(document, { config: j.config, sha: x.sha });
   summary(j, body);
+  // A newer push stops this run: nothing is wrong with the commit.
+  const end = j.signal.aborted ? ({ state: 'neutral', title: 'was stopped' } as const) : planEnd(document, exit);
+  await check({ ...end, summary: planBody(document, x.sha) });
   const place = { ...ownerOf(j.repository), issue_number: x.issue };
   const kept = keepComment(webOf(j), place, { marker: planMarker(j.config), body });
   await kept.catch((cause: unknown) => refused('the comment with the plan', 'pull-requests: write', cause));
@@ -174,7 +227,8 @@ async function comment(j: Job): Promise<number> {
   const c = j.engine(call);
   const { fleet } = await c.config();
   const transport = githubTransport({
-    ...{ api: j.api, slash: j.slash, log: j.say, paced: true, fleet },
+    ...{ api: j.api, slash: j.slash, log: j.say, paced: true, fleet, deployments: true, checks: true },
+    details: () => runPage(j),
     account: { token: j.token },
     repositories: [j.repository],
     webhookSecrets: [],

@@ -42,6 +42,10 @@ const githubSchema = <S extends z.ZodType>(secret: S) =>
       .boolean()
       .default(true)
       .describe('Show a release as deployments, one environment `fleet/cluster` per cluster.'),
+    checks: z
+      .boolean()
+      .default(true)
+      .describe('Show a release as a check of the commit that carries its version as a tag.'),
     privateKey: secret,
     webhookSecret: z
       .union([secret, z.array(secret).min(1).max(2)])

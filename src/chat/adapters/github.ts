@@ -1,9 +1,10 @@
 import { verifyWithFallback } from '@octokit/webhooks-methods';
 import type { CardView } from '../model.ts';
 import type { Desk, MessageRef, RawRequest, RawResponse, Transport } from '../ports.ts';
-import { cardMarker, githubMessage } from '../view/github.ts';
+import { cardMarker, githubBody, githubMessage } from '../view/github.ts';
+import { Checks } from './github-checks.ts';
 import { type GithubAccount, githubClient, githubFault } from './github-client.ts';
-import { addComment, editComment, findComment, placeOf } from './github-comments.ts';
+import { addComment, editComment, findComment, type Place, placeOf } from './github-comments.ts';
 import { Deployments } from './github-deployments.ts';
 import { type CommentEvent, githubTenant, type Typed, typedInComment } from './github-event.ts';
 import { missedDeliveries } from './github-missed.ts';
@@ -18,8 +19,13 @@ export interface GithubOptions {
   api: string;
   /** The one in use, then those that are still accepted while it is changed. */
   webhookSecrets: readonly string[];
-  /** Fleet whose clusters are environments of the repository; undefined: no deployments are made. */
-  fleet: string | undefined;
+  /** Its clusters are environments of the repository; a check says its name. */
+  fleet: string;
+  /** How a release is shown beside its comment. */
+  deployments: boolean;
+  checks: boolean;
+  /** Address behind a check; undefined: there is none that others reach. */
+  details: () => string | undefined;
   paced: boolean;
   log: (line: string) => void;
 }
@@ -46,6 +52,7 @@ class Github implements Transport {
   readonly #tenant: string;
   readonly #web: ReturnType<typeof githubClient>;
   readonly #deployments: Deployments | undefined;
+  readonly #checks: Checks | undefined;
   readonly #heard: ReadonlySet<string>;
   readonly #answered = new Set<string>();
   #desk: Desk | undefined;
@@ -55,8 +62,11 @@ class Github implements Transport {
     this.#tenant = githubTenant(o.api);
     this.#web = githubClient(o);
     this.#heard = new Set(o.repositories.map((r) => r.toLowerCase()));
-    const { fleet, log } = o;
-    this.#deployments = fleet === undefined ? undefined : new Deployments({ web: this.#web, fleet, log });
+    const { fleet, log, account, details } = o;
+    const web = this.#web;
+    const app = 'app' in account ? account.app : undefined;
+    this.#deployments = o.deployments ? new Deployments({ web, fleet, log }) : undefined;
+    this.#checks = o.checks ? new Checks({ web, app, fleet, log, details }) : undefined;
   }
 
   async hook(r: RawRequest): Promise<RawResponse> {
@@ -136,7 +146,7 @@ class Github implements Transport {
     const place = placeOf(room);
     try {
       const id = await addComment(this.#web, place, githubMessage(card, this.#o.slash));
-      this.#deployments?.want(place, card);
+      await this.#beside(place, card);
       return String(id);
     } catch (error) {
       throw githubFault(error, 'never', Date.now());
@@ -147,10 +157,16 @@ class Github implements Transport {
     const place = placeOf(room);
     try {
       await editComment(this.#web, place, Number(ref), githubMessage(card, this.#o.slash));
-      this.#deployments?.want(place, card);
+      await this.#beside(place, card);
     } catch (error) {
       throw githubFault(error, 'gone', Date.now());
     }
+  }
+
+  /** A release is deployments too, and a check of its commit. Throws ChatFault `later`: the card is then written again. */
+  async #beside(place: Place, card: CardView): Promise<void> {
+    this.#deployments?.want(place, card);
+    await this.#checks?.show(place, card, githubBody(card, this.#o.slash));
   }
 
   async find(room: string, card: string): Promise<MessageRef | undefined> {

@@ -1,3 +1,4 @@
+import { GithubChecks } from './github-checks-api.ts';
 import { liveIn, readIn } from './github-markdown.ts';
 
 export interface Answer {
@@ -23,7 +24,7 @@ interface Deployment {
   asked: Record<string, unknown>;
   states: string[];
 }
-interface Call {
+export interface Call {
   method: string;
   url: URL;
   body: Record<string, unknown>;
@@ -34,12 +35,15 @@ const LONGEST = 65_536;
 /** The account that an app writes with. */
 const SELF = 900;
 
-/** Comments and deployments of the repositories of a GitHub on this machine. */
+/** Comments, deployments and checks of the repositories of a GitHub on this machine. */
 export class GithubRepos {
   readonly comments: Comment[] = [];
   readonly deployments: Deployment[] = [];
   /** Commits by ref. */
   readonly refs = new Map([['HEAD', 'c0ffee0000000000000000000000000000000000']]);
+  /** Commits of pull requests by `owner/name#12`. */
+  readonly pulls = new Map<string, string>();
+  readonly checks = new GithubChecks(() => [...this.refs.values(), ...this.pulls.values()]);
   perPage = 100;
   /** The app has the permission for deployments. */
   mayDeploy = true;
@@ -80,16 +84,32 @@ export class GithubRepos {
 
   protected answer(x: Call): Answer {
     const path = x.url.pathname;
-    const issue = /^\/repos\/([^/]+\/[^/]+)\/issues\/(\d+)\/comments$/.exec(path);
-    if (issue !== null) return this.#ofIssue(`${issue[1]}#${issue[2]}`, x);
-    const one = /\/issues\/comments\/(\d+)$/.exec(path);
-    if (one !== null) return this.#edit(Number(one[1]), x);
+    const [, repo, pull] = /^\/repos\/([^/]+\/[^/]+)\/pulls\/(\d+)$/.exec(path) ?? [];
+    if (repo !== undefined) return this.#pull(`${repo}#${pull}`);
+    if (path.includes('/issues/')) return this.#ofComments(path, x);
+    if (path.includes('/check-runs')) return this.checks.answer(x);
     const ref = /\/commits\/(.+)$/.exec(path);
     if (ref !== null) return this.#commit(decodeURIComponent(ref[1] ?? ''));
+    return this.#ofDeploys(path, x);
+  }
+
+  #ofComments(path: string, x: Call): Answer {
+    const issue = /^\/repos\/([^/]+\/[^/]+)\/issues\/(\d+)\/comments$/.exec(path);
+    if (issue !== null) return this.#ofIssue(`${issue[1]}#${issue[2]}`, x);
+    return this.#edit(Number(/\/issues\/comments\/(\d+)$/.exec(path)?.[1]), x);
+  }
+
+  #ofDeploys(path: string, x: Call): Answer {
     const d = /^\/repos\/([^/]+\/[^/]+)\/deployments(?:\/(\d+)\/statuses)?$/.exec(path);
     if (d === null) return { status: 404, body: { message: 'Not Found' } };
     if (!this.mayDeploy) return { status: 403, body: { message: 'Resource not accessible by integration' } };
     return d[2] === undefined ? this.#ofDeployments(d[1] ?? '', x) : this.#ofStatuses(Number(d[2]), x);
+  }
+
+  #pull(room: string): Answer {
+    const sha = this.pulls.get(room);
+    if (sha === undefined) return { status: 404, body: { message: 'Not Found' } };
+    return { status: 200, body: { head: { sha } } };
   }
 
   #ofIssue(room: string, x: Call): Answer {

@@ -1,6 +1,7 @@
 import type { Card } from '../../commands/index.ts';
 import { clean, duration, type Row, SIGN, type Span, type Tone } from '../../kernel/index.ts';
 import type { Button, CardRow, CardView } from '../model.ts';
+import { checkOf } from './check.ts';
 import { releaseOf } from './release.ts';
 
 /** Rows of a card; above it the bad ones come first and the rest is counted. */
@@ -91,8 +92,10 @@ function buttonsOf(c: Card): Button[] {
 /** Everything a platform shows of a command, as words. Pure; renderers only set it. */
 export function cardView(c: Card, revision: number): CardView {
   const release = releaseOf(c);
+  const check = checkOf(c, release);
   return {
     ...(release === undefined ? {} : { release }),
+    ...(check === undefined ? {} : { check }),
     id: c.id,
     revision,
     line: clean(c.line).slice(0, LONGEST * 2),

@@ -18,14 +18,13 @@ function toType(buttons: readonly Button[], slash: string): string[] {
   return ['To go on, write one of these lines as a new comment.', ...each];
 }
 
-/** A card as the Markdown of one comment. Everything from outside stands in code, where GitHub makes nothing live. */
-export function githubMessage(v: CardView, slash: string): string {
+/** A card as Markdown. Everything from outside stands in code, where GitHub makes nothing live. */
+export function githubBody(v: CardView, slash: string): string {
   const rows = v.rows.slice(0, ROWS).map((r) => `${r.mark} ${r.label}${r.cells === '' ? '' : `  ${r.cells}`}`);
   const more = v.more + Math.max(0, v.rows.length - ROWS);
   const table = [...rows, ...(more === 0 ? [] : [`… ${more} more`])];
   const notes = v.notes.slice(0, NOTES).map(codeSpan);
   return [
-    cardMarker(v.id),
     [v.mark, `${slash} ${v.line}`, v.by, v.state].map(codeSpan).join(' '),
     ...(table.length === 0 ? [] : [codeBlock(table)]),
     notes
@@ -37,3 +36,6 @@ export function githubMessage(v: CardView, slash: string): string {
     .filter((part) => part !== '')
     .join('\n\n');
 }
+
+/** A card as one comment that is found again. */
+export const githubMessage = (v: CardView, slash: string): string => `${cardMarker(v.id)}\n\n${githubBody(v, slash)}`;

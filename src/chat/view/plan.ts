@@ -1,3 +1,4 @@
+import type { CardCheck } from '../model.ts';
 import { cardMarker } from './github.ts';
 import { codeBlock, codeSpan } from './markdown.ts';
 
@@ -45,19 +46,40 @@ function headOf(d: PlanDocument): string {
   return `● Plan ${codeSpan(data.id)}: ${n.infra} in the clouds, ${n.fleet} in the clusters, ${n.traffic} in DNS`;
 }
 
-/** The plan of a commit as one comment; `config` tells the fleets of a repository apart. */
-export function planMessage(d: PlanDocument, x: { config: string; sha: string }): string {
+/** The plan of a commit as Markdown. */
+export function planBody(d: PlanDocument, sha: string): string {
   const lines = d.data === undefined ? [] : linesOf(d.data);
   const more = lines.length - MOST;
   const shown = more > 0 ? [...lines.slice(0, MOST), `… ${more} more`] : lines;
   const warnings = (d.warnings ?? []).slice(0, 8).map((w) => `- ${codeSpan(`${w.code} ${w.title}`)}`);
   return [
-    planMarker(x.config),
-    `${headOf(d)} of commit ${codeSpan(x.sha.slice(0, 7))}`,
+    `${headOf(d)} of commit ${codeSpan(sha.slice(0, 7))}`,
     ...(shown.length === 0 ? [] : [codeBlock(shown)]),
     ...(warnings.length === 0 ? [] : [warnings.join('\n')]),
     'Values stand in the log of the run and on the dashboard. A merge plans anew.',
   ].join('\n\n');
+}
+
+/** The plan as one comment; `config` tells the fleets of a repository apart. */
+export const planMessage = (d: PlanDocument, x: { config: string; sha: string }): string =>
+  `${planMarker(x.config)}\n\n${planBody(d, x.sha)}`;
+
+/** Deletions that only a person's word lets through. */
+const WITHHELD = 'TW3030';
+
+/** The plan as the end of a check: it says whether the commit can be built, not whether it is wanted. */
+export function planEnd(
+  d: PlanDocument,
+  exit: number,
+): { state: Exclude<CardCheck['state'], 'in_progress'>; title: string } {
+  const { problem, data } = d;
+  if (problem?.code === WITHHELD)
+    return { state: 'action_required', title: 'deletes more than a plan may without a word' };
+  if (problem !== undefined) return { state: 'failure', title: `no plan: ${problem.code} ${problem.title}` };
+  const n = data?.changes;
+  if (exit !== 0 || n === undefined) return { state: 'failure', title: 'no plan: the log of the run says why' };
+  if (n.total === 0) return { state: 'neutral', title: 'no change' };
+  return { state: 'success', title: `${n.infra} in the clouds, ${n.fleet} in the clusters, ${n.traffic} in DNS` };
 }
 
 export const planMarker = (config: string): string => cardMarker(`plan-${config.replace(/[^\w-]/g, '-')}`);

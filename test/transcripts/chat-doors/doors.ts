@@ -134,6 +134,7 @@ async function githubDoor(world: World): Promise<Opened> {
     account: { app, installation, privateKey },
     webhookSecrets: [server.secret],
     ...{ repositories: ['acme/shop'], slash: '/tw', api, fleet: 'demo', paced: false, log: () => undefined },
+    ...{ deployments: true, checks: true, details: () => undefined },
   });
   server.target = (r) => transport.hook(r);
   return await chatDoor(world, {
