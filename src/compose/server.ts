@@ -9,6 +9,7 @@ import { keepBackups, keepChanges } from './backups.ts';
 import { chatOf } from './chat.ts';
 import { ConfigKeeper, stampOfFile } from './config-keeper.ts';
 import { configPath, readProject, sandboxDir, version } from './place.ts';
+import { keepTraces } from './traces.ts';
 import { webFiles } from './web.ts';
 
 type Engine = (call: Invocation, read?: () => Promise<Config>) => Context;
@@ -73,7 +74,8 @@ export function serverDoor(c: Context, config: string | undefined, engine: Engin
       const chats = chat.run(AbortSignal.any([signal, stop.signal]));
       const wiring = { clock: c.clock, engine: context, log };
       const both = AbortSignal.any([signal, stop.signal]);
-      const kept = [keepBackups(wiring, both), keepChanges(wiring, both)];
+      const traces = keepTraces({ c, config: () => keeper.get(), log }, both);
+      const kept = [keepBackups(wiring, both), keepChanges(wiring, both), traces];
       const watching = watched(c, keeper, AbortSignal.any([signal, stop.signal]));
       chats.catch((error: unknown) => log(`chat: ${error instanceof Error ? error.message : String(error)}`));
       await serve(

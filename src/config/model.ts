@@ -76,6 +76,7 @@ export interface Config {
   coordination?: CoordinationConfig;
   /** Absent: verbs run where they are typed. */
   server?: NonNullable<ConfigParsed['server']>;
+  telemetry?: NonNullable<ConfigParsed['telemetry']>;
   infra: ConfigParsed['infra'];
   sandbox?: SandboxConfig;
 }

@@ -204,6 +204,15 @@ function* serverFaults(parsed: ConfigParsed): Generator<ConfigFault> {
   yield { path: 'server.in', message: `there is no cluster "${at}"`, ...(near === undefined ? {} : { near }) };
 }
 
+/** Blocks that the config has. */
+function given<K extends keyof ConfigParsed>(
+  parsed: ConfigParsed,
+  keys: readonly K[],
+): { [P in K]?: NonNullable<ConfigParsed[P]> } {
+  return Object.fromEntries(keys.filter((k) => parsed[k] !== undefined).map((k) => [k, parsed[k]])) as never;
+}
+const OPTIONAL = ['dns', 'people', 'chat', 'server', 'telemetry', 'sandbox'] as const;
+
 /** Cross-field checks and defaults: a parsed config → the frozen Config, or every fault at once. */
 export function normalise(
   parsed: ConfigParsed,
@@ -228,19 +237,15 @@ export function normalise(
     dir,
     clusters: Object.entries(parsed.clusters).map(([name, c], i) => cluster(name, c, i)),
     apps: Object.entries(parsed.apps).map(([name, a]) => app(name, a, dir)),
-    ...(parsed.dns === undefined ? {} : { dns: parsed.dns }),
     gateway: parsed.gateway,
     accounts: parsed.accounts,
     protect: parsed.protect,
-    ...(parsed.people === undefined ? {} : { people: parsed.people }),
     rights: parsed.rights ?? [],
     approvals: parsed.approvals ?? [],
     freezes: parsed.freezes,
-    ...(parsed.chat === undefined ? {} : { chat: parsed.chat }),
     ...(coordination === undefined ? {} : { coordination }),
-    ...(parsed.server === undefined ? {} : { server: parsed.server }),
     infra: parsed.infra,
-    ...(parsed.sandbox === undefined ? {} : { sandbox: parsed.sandbox }),
+    ...given(parsed, OPTIONAL),
   };
   return { config: freeze(config) };
 }

@@ -325,6 +325,15 @@ export const configSchema = z.strictObject({
   chat: chatSchema(secretRef).optional(),
   coordination: coordinationSchema.optional(),
   server: serverSchema.optional(),
+  telemetry: z
+    .strictObject({
+      traces: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('Receiver of traces by OTLP over HTTP, such as http://collector:4318/v1/traces.'),
+    })
+    .optional()
+    .describe('What `tw serve` sends to a receiver of yours. Default: nothing.'),
   infra: z
     .strictObject({ binary: z.string().optional(), parallel: z.int().min(1).max(32).default(4) })
     .default({ parallel: 4 })

@@ -56,6 +56,22 @@ it('what the process itself knows', async () => {
   expect(await lines(m, 'chat_outbox_depth')).toEqual(['chat_outbox_depth{door="slack"} 2']);
 });
 
+it('failovers and moves of home, and how long they took', async () => {
+  const journal = memoryJournal(manualClock(1000));
+  const change = { app: 'book', epoch: 9, from: 'ca', to: 'sa', why: 'ca is gone', by: 'sa', planned: false, at: 1 };
+  journal.append({ kind: 'state.failover', cluster: 'sa', data: { ...change, tookMs: 3900 } });
+  journal.append({ kind: 'state.moved', cluster: 'ca', data: { ...change, planned: true, tookMs: null } });
+  const m = told(journal.read());
+  expect(await lines(m, 'state_home_changes_total')).toEqual([
+    'state_home_changes_total{app="book",result="failover"} 1',
+    'state_home_changes_total{app="book",result="move"} 1',
+  ]);
+  expect(await lines(m, 'state_home_change_duration_seconds')).toEqual([
+    'state_home_change_duration_seconds_sum{app="book",result="failover"} 3.9',
+    'state_home_change_duration_seconds_count{app="book",result="failover"} 1',
+  ]);
+});
+
 it('commands of all doors, each once: a wish over HTTP and its run are one', async () => {
   const clock = manualClock(1000);
   const journal = memoryJournal(clock);

@@ -1,10 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Fact } from '../kernel/index.ts';
 import { DEFINITIONS, METRICS, type MetricName, PREFIX, type Sample } from './metrics/definitions.ts';
-import { homeSamples } from './metrics/machine/homes.ts';
-import { driftOf, reconcileSamples } from './metrics/machine/reconcile.ts';
-import { releaseSamples } from './metrics/machine/releases.ts';
-import { commandSamples } from './metrics/machine/runs.ts';
+import { driftOf } from './metrics/machine/drift.ts';
+import { commandSamples, homeSamples, reconcileSamples, releaseSamples } from './metrics/machine/samples.ts';
 
 type Instrument = Counter | Gauge | Histogram;
 

@@ -54,6 +54,7 @@ function operationOf(r: Route): ZodOpenApiOperationObject {
   const header = z.object({
     'Idempotency-Key': z.string().min(8).max(200).meta({ description: 'The same key again finds the first run.' }),
     Prefer: z.string().optional().meta({ description: '`wait=<seconds>`, 60 at most; then 202.' }),
+    traceparent: z.string().optional().meta({ description: 'W3C trace context that the command belongs to.' }),
   });
   return {
     ...base,

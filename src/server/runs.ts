@@ -28,6 +28,8 @@ export interface Request {
   answers?: boolean;
   /** Whoever reads the answer is a person, not a program. */
   plain?: boolean;
+  /** W3C trace context of who asks. */
+  traceparent?: string;
 }
 
 interface Live {
@@ -194,7 +196,9 @@ export class RunRegistry {
     const run = newId();
     const verb = request.route.spec.verb;
     // Before anything begins: whoever asks with this key again, also after a crash, finds this run.
-    const wish = { key: digest(request.key ?? ''), body, by: request.person.name, verb, ...thisProcess() };
+    const { traceparent } = request;
+    const traced = traceparent === undefined ? {} : { traceparent };
+    const wish = { key: digest(request.key ?? ''), body, by: request.person.name, verb, ...thisProcess(), ...traced };
     journal.append({ kind: 'http.command', run, data: wish });
     const info: RunInfo = {
       run,

@@ -201,6 +201,17 @@ describe('commands', () => {
     expect([lost.status, await codeOf(lost)]).toEqual([404, 'TW8026']);
   });
 
+  it('the trace that the caller is in is kept with the wish; what is none is not', async () => {
+    const headers = await bearer('operate');
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    for (const t of [traceparent, `${traceparent} <script>`])
+      await post('/commands/drain', { headers: { ...headers, traceparent: t }, body: { cluster: 'eu' } });
+    const kept = rig.journal
+      .read({ kind: 'http.command' })
+      .map((f) => (f.data as { traceparent?: string }).traceparent);
+    expect(kept).toEqual([traceparent, undefined]);
+  });
+
   it('the same key again is the same command, also after the server died; another body with it is refused', async () => {
     const headers = await bearer('operate');
     const send = (body: unknown) => post('/commands/drain', { headers, body, key: 'one-and-only' });

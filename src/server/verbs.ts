@@ -5,7 +5,8 @@ import { runsOf } from './machine.ts';
 import type { RunDocument, RunInfo } from './model.ts';
 import { type AppParts, type Http1, need, problemAnswer } from './parts.ts';
 import { argsOf, type Route } from './plan.ts';
-import type { Result } from './runs.ts';
+import type { Request, Result } from './runs.ts';
+import { contextIn } from './traces/machine/spans.ts';
 
 const WAIT_S = 25;
 const MOST_WAIT_S = 60;
@@ -82,6 +83,12 @@ async function settled(c: Http1, p: AppParts, run: string, ms: number): Promise<
   return result === undefined ? runAnswer(c, live.info) : answer(c, result);
 }
 
+/** `traceparent`, where it is one. */
+function tracedBy(c: Http1): Pick<Request, 'traceparent'> {
+  const traceparent = c.req.header('traceparent');
+  return traceparent === undefined || contextIn(traceparent) === undefined ? {} : { traceparent };
+}
+
 /** One verb of the table. */
 export function verbHandler(p: AppParts, route: Route): (c: Http1) => Promise<Response> {
   return async (c) => {
@@ -100,7 +107,7 @@ export function verbHandler(p: AppParts, route: Route): (c: Http1) => Promise<Re
     const key = keyOf(c);
     const args = argsOf(route.spec, await bodyOf(c));
     const answers = wantsEvents(c) && c.req.header('tw-answers') === '1';
-    const run = p.runs.begin({ route, args, person, key: `${person.id} ${key}`, answers });
+    const run = p.runs.begin({ route, args, person, key: `${person.id} ${key}`, answers, ...tracedBy(c) });
     if (wantsEvents(c)) return followRun(c, p, { run, journalled: () => infoOf(p, run) });
     return await settled(c, p, run, waitOf(c));
   };

@@ -1,6 +1,6 @@
 import type { Measured } from '../../commands/index.ts';
+import { phaseOf } from '../machine/releases.ts';
 import type { Sample } from './definitions.ts';
-import { phaseOf } from './machine/releases.ts';
 
 /** Of the document of `tw status` what is measured. */
 export interface StatusData {

@@ -1,36 +1,40 @@
-import type { Fact } from '../../../kernel/index.ts';
-import type { Sample } from '../definitions.ts';
+import type { Fact } from '../../kernel/index.ts';
 
+/** A command from its first fact on. */
 interface Begun {
   verb: string;
   door: string;
+  /** Unix milliseconds. */
+  since: number;
+  /** W3C trace context of who asked for it over HTTP. */
+  traceparent: string | undefined;
+}
+export interface EndedCommand extends Begun {
+  run: string;
   at: number;
+  exit: number;
 }
 
 /** Commands that never tell their end are not remembered for ever. */
 const MOST = 500;
 
 /** Commands that ended, of every door. A wish over HTTP and the run it becomes are one command. */
-export function commandSamples(): (f: Fact) => Sample[] {
+export function endedCommands(): (f: Fact) => EndedCommand[] {
   const open = new Map<string, Begun>();
-  const begin = (run: string, f: Fact, door: string): Sample[] => {
+  const begin = (run: string, f: Fact, door: string): EndedCommand[] => {
     if (open.has(run)) return [];
-    const { verb } = f.data as { verb: string };
-    open.set(run, { verb, door, at: f.at });
+    const { verb, traceparent } = f.data as { verb: string; traceparent?: string };
+    open.set(run, { verb, door, since: f.at, traceparent });
     const [oldest] = open.keys();
     if (open.size > MOST && oldest !== undefined) open.delete(oldest);
     return [];
   };
-  const end = (run: string, f: Fact): Sample[] => {
-    const b = open.get(run);
-    if (b === undefined) return [];
+  const end = (run: string, f: Fact): EndedCommand[] => {
+    const begun = open.get(run);
+    if (begun === undefined) return [];
     open.delete(run);
     const { exit } = f.data as { exit: number };
-    const { verb, door } = b;
-    return [
-      { name: 'commands_total', labels: { verb, door, result: String(exit) }, value: 1 },
-      { name: 'command_duration_seconds', labels: { verb, door }, value: (f.at - b.at) / 1000 },
-    ];
+    return [{ ...begun, run, at: f.at, exit }];
   };
   return (f) => {
     if (f.run === undefined) return [];
