@@ -30,32 +30,16 @@ function argsOf(args: Args): Json {
   return toJson(Object.fromEntries(Object.entries(args).filter(([k]) => !BY_THE_WAY.has(k))));
 }
 
-/** How the plan of a verb is made without doing it. */
-const PLANS: Readonly<Record<string, (call: Invocation) => Invocation>> = {
-  up: (call) => ({
-    ...call,
-    verb: 'plan',
-    args: { on: call.args['on'], sandbox: call.args['sandbox'], exitCode: false },
-  }),
-  release: (call) => ({ ...call, args: { ...call.args, dryRun: true } }),
-};
+type Would = NonNullable<Outcome['would']>;
 
-interface PlanData {
-  id?: string;
-  plan?: { id: string };
-  refused?: readonly { code: string; say: string }[];
-}
-
-/** The engine's plan as it is now; null where the verb makes none. Throws what the plan itself refuses. */
-async function planOf(a: Asked): Promise<string | null> {
-  const dry = PLANS[a.call.verb];
-  if (dry === undefined) return null;
-  const outcome = await a.run(a.c, dry(a.call), a.io);
-  const data = outcome.data as unknown as PlanData;
-  const [no] = data.refused ?? [];
+/** What the verb would do now. Throws what its plan refuses, and TypeError where a verb cannot say it. */
+async function planOf(a: Asked): Promise<Would> {
+  const outcome = await a.run(a.c, { ...a.call, args: { ...a.call.args, dryRun: true } }, a.io);
+  const { refused: [no] = [] } = outcome.data as { refused?: readonly { code: string; say: string }[] };
   if (no !== undefined) throw fault(no.code as 'TW7006', { value: a.target.app ?? a.target.fleet, why: [no.say] });
+  if (outcome.would === undefined) throw new TypeError(`tw ${a.call.verb} does not say what it would do`);
   a.io.show(outcome.view);
-  return data.plan?.id ?? data.id ?? null;
+  return outcome.would;
 }
 
 const noRule = (a: Asked): TwError =>
@@ -73,8 +57,13 @@ const mayVote = (a: Asked): ((name: string) => boolean) => {
   };
 };
 
-const again = (a: Asked, plan: string | null): string =>
-  `tw ${lineOf(specOf(a.call.verb), a.call.args, BY_THE_WAY)}${plan === null ? '' : ` --plan ${plan}`}`;
+/** The line that does it; a destruction is confirmed by its name each time. */
+function again(a: Asked, plan: string | null): string {
+  const spec = specOf(a.call.verb);
+  const named = plan !== null && spec.args.some((x) => x.name === 'plan') ? ` --plan ${plan}` : '';
+  const sure = typeof a.call.args['confirm'] === 'string' ? ` --confirm=${a.call.args['confirm']}` : '';
+  return `tw ${lineOf(spec, a.call.args, BY_THE_WAY)}${named}${sure}`;
+}
 
 function waits(a: Asked, x: { approval: Approval; moved: string | undefined }): TwError {
   const { approval, moved } = x;
@@ -93,9 +82,20 @@ function waits(a: Asked, x: { approval: Approval; moved: string | undefined }): 
   });
 }
 
+/** What the verb may do now: `facts`, and nothing else; absent: nobody had to agree. */
+export interface Granted {
+  call: Invocation;
+  facts?: Would['facts'];
+}
+
+/** Verbs that ask once, whether this is meant; others ask at each step, and that was not agreed to. */
+const ASK_ONCE = new Set(['up', 'release', 'adopt', 'retire']);
+
 /** The call that the approval allows: exactly the plan that was looked at. */
-function exactly(call: Invocation, plan: string | null): Invocation {
-  return plan === null ? call : { ...call, args: { ...call.args, plan, yes: true } };
+function exactly({ call }: Asked, would: Would): Granted {
+  const plan = specOf(call.verb).args.some((x) => x.name === 'plan') ? { plan: would.id } : {};
+  const yes = ASK_ONCE.has(call.verb) ? { yes: true } : {};
+  return { call: { ...call, args: { ...call.args, ...plan, ...yes } }, facts: would.facts };
 }
 
 /**
@@ -107,12 +107,13 @@ export async function granted(
   a: Asked,
   write: (what: string, data: Json) => Promise<void>,
   take = true,
-): Promise<Invocation> {
+): Promise<Granted> {
   const found = ruleFor(a.policy, a.call.verb, a.target);
   if (found === undefined) throw noRule(a);
   const rule = a.glass ? { ...found, quorum: Math.min(found.quorum, 1) } : found;
-  if (rule.quorum === 0) return a.call;
-  const plan = await planOf(a);
+  if (rule.quorum === 0) return { call: a.call };
+  const would = await planOf(a);
+  const plan = would.id;
   const question: Question = {
     fleet: a.target.fleet,
     verb: a.call.verb,
@@ -123,18 +124,19 @@ export async function granted(
     config: a.config,
     policy: a.policy.digest,
     plan,
+    facts: would.facts,
   };
   const now = a.c.clock.now();
   const x = await open(a.c.book(), question, { rule, now });
   const { approval } = x;
   if (x.fresh) await write('asked', { approval: approval.id, verb: a.call.verb, bound: boundOf(question), plan });
   if (approval.state !== 'granted') throw waits(a, x);
-  if (!take) return a.call;
+  if (!take) return { call: a.call };
   await use(a.c.book(), approval.id, { question, may: mayVote(a), now });
   await write('approved', {
     approval: approval.id,
     plan,
     by: approval.votes.filter((v) => v.says === 'yes').map((v) => v.person),
   });
-  return exactly(a.call, plan);
+  return exactly(a, would);
 }

@@ -1,5 +1,6 @@
 import type { Config } from '../config/index.ts';
 import type { Clock, Journal, Store, View } from '../kernel/index.ts';
+import type { Facts } from './access/machine/facts.ts';
 import type { Caller } from './access/model.ts';
 import type { Args, Outcome } from './model.ts';
 import type { Engine, SandboxDoor, ServerDoor, ServerPodDoor } from './ports.ts';
@@ -64,6 +65,8 @@ export interface Context {
   book(): Store;
   /** Name of the person, as records and registers keep it; absent: the login of this machine. */
   by?: string;
+  /** What persons agreed to; absent: nobody had to. The verb looks once more, just before it acts. */
+  agreed?: Facts;
   /** Throws TW1001–TW1003. */
   config(): Promise<Config>;
   /** The engine over the place chosen: real clouds or the sandbox. */

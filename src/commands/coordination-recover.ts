@@ -4,6 +4,7 @@ import type { Context, Io } from './context.ts';
 import { coordinationOf, meetMembers } from './coordination.ts';
 import type { Args, Outcome } from './model.ts';
 import type { RecoveryPlan } from './ports.ts';
+import { dryOrAgreed } from './would.ts';
 
 function sayPlan(p: RecoveryPlan): string {
   const blank = p.blank.length === 0 ? '' : `; ${p.blank.join(', ')} lose their data and join it`;
@@ -17,6 +18,8 @@ export async function coordinationRecover(c: Context, args: Args, io: Io): Promi
   const door = await coordinationOf(c);
   const outputs = await e.outputs();
   const plan = await door.planRecover(args['lost'] as string[], outputs);
+  const dry = dryOrAgreed(c, args, { store: sayPlan(plan) });
+  if (dry !== undefined) return dry;
   const flag = `--confirm=${e.config.fleet}`;
   const text = `${sayPlan(plan)}. Type the name of the fleet`;
   const typed = (args['confirm'] as string | undefined) ?? (await io.ask({ kind: 'text', text, flag }));

@@ -10,19 +10,22 @@ import {
   infraResume,
   infraView,
   type Outputs,
+  type RootId,
+  toResume,
 } from '../infra/index.ts';
 import { EXIT, fault, type Problem, toJson, type View } from '../kernel/index.ts';
+import type { Facts } from './access/machine/facts.ts';
 import { board } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { settle } from './earlier.ts';
 import { handOver, neededHere } from './hand-over.ts';
-import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
 import { type Engine, TEARDOWN } from './ports.ts';
-import { recoverReleases } from './release/recover.ts';
-import { resumeReleases } from './release/verbs.ts';
+import { lostReleases, recoverReleases } from './release/recover.ts';
+import { openReleases, resumeReleases } from './release/verbs.ts';
 import { selectClusters } from './select.ts';
 import { notBelowMe } from './server-pod.ts';
+import { dryOrAgreed, lockToAct } from './would.ts';
 
 /** What infra asks of traffic and fleet before it destroys a cluster. */
 function drainPort(
@@ -82,9 +85,18 @@ async function confirmed(e: Engine, args: Args, io: Io, resources: number): Prom
   }
 }
 
+/** What would be destroyed: the serial of a state moves with everything in it. */
+async function standing(e: Engine, roots: readonly { root: RootId; resources: number }[]): Promise<Facts> {
+  const state = async ({ root, resources }: (typeof roots)[number]): Promise<[string, string]> => {
+    const { lineage = '', serial = 0 } = (await e.infra.tf.roots.state(root)) ?? {};
+    return [root, `destroy ${resources} resources (state ${serial} ${lineage})`];
+  };
+  return Object.fromEntries(await Promise.all(roots.map(state)));
+}
+
 /** Drains, destroys, sweeps; says what is left. */
 export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
-  const free = takeLock(c, 'down');
+  const free = lockToAct(c, 'down', args);
   try {
     const config = await c.config();
     const e = await c.engine();
@@ -93,6 +105,8 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
     notBelowMe(c, only ?? config.clusters.map((k) => k.name));
     const skipDrain = args['skipDrain'] === true;
     const inventory = await infraInventory(e.infra, only);
+    const dry = dryOrAgreed(c, args, await standing(e, inventory));
+    if (dry !== undefined) return dry;
     await confirmed(
       e,
       args,
@@ -117,11 +131,11 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
     );
     const done = await follow(events, io, c.clock.now);
     if (only === undefined && done.failures.length === 0) rmSync(e.kubeconfig, { force: true });
-    const left = await infraInventory(e.infra, only);
+    const rest = await infraInventory(e.infra, only);
     return {
       data: {
         destroyed: toJson(inventory),
-        left: toJson(left.filter((r) => r.resources > 0)),
+        left: toJson(rest.filter((r) => r.resources > 0)),
         failures: toJson(done.failures.map((f) => ({ code: f.code, where: f.where, why: f.why }))),
       },
       view: done.view,
@@ -145,11 +159,21 @@ async function releasesOf(c: Context, e: Engine, io: Io, args: Args): Promise<Ou
   return await resumeReleases(c, e, io);
 }
 
+/** Which runs and releases would be gone on with; where they stand by then moves by itself. */
+async function left(c: Context, e: Engine, args: Args): Promise<Facts> {
+  return {
+    ...Object.fromEntries(toResume(e.infra).map((root) => [root, 'follow or verify the run that did not end'])),
+    ...(args['recover'] === true ? await lostReleases(c, e) : await openReleases(e)),
+  };
+}
+
 /** Follows or verifies what an interrupted run left. */
 export async function resume(c: Context, args: Args, io: Io): Promise<Outcome> {
-  const free = takeLock(c, 'resume');
+  const free = lockToAct(c, 'resume', args);
   try {
     const e = await c.engine();
+    const dry = dryOrAgreed(c, args, await left(c, e, args));
+    if (dry !== undefined) return dry;
     const done = await follow(infraResume(e.infra, { stop: io.signal, detach: io.detach }), io, c.clock.now);
     const releases = done.interrupted ? [] : await releasesOf(c, e, io, args);
     const worst = releases.find((r) => r.problem !== undefined);

@@ -5,7 +5,7 @@ import type { Barrier, Caller, Person, Policy, Target } from './access/model.ts'
 import { personFor, terminal } from './access/persons.ts';
 import { policyOf } from './access/policy.ts';
 import { targetOf, targetOfPlace } from './access/target.ts';
-import { type Asked, granted } from './approved.ts';
+import { type Asked, type Granted, granted } from './approved.ts';
 import { approvalOf } from './book/approvals.ts';
 import { record } from './book/audit.ts';
 import { placeOf } from './book/line.ts';
@@ -63,8 +63,8 @@ const ending = (o: Pick<Outcome, 'exit' | 'problem'>): Json => ({
 });
 
 /** The verb itself between its two records. */
-async function performed(p: Passing, person: string, call: Invocation): Promise<Outcome> {
-  const c = { ...p.c, by: person };
+async function performed(p: Passing, person: string, { call, facts }: Granted): Promise<Outcome> {
+  const c = { ...p.c, by: person, ...(facts === undefined ? {} : { agreed: facts }) };
   if (kindOf(p) === 'look') return await p.run(c, call, p.io);
   await begin(p, person);
   const end = async (o: Pick<Outcome, 'exit' | 'problem'>): Promise<void> =>
@@ -83,15 +83,16 @@ async function performed(p: Passing, person: string, call: Invocation): Promise<
 async function throughGlass(
   p: Passing,
   broken: readonly Barrier[],
-  w: { person: string; call: Invocation },
+  w: { person: string; granted: Granted },
 ): Promise<Outcome> {
-  const { person, call } = w;
-  if (broken.length === 0) return await performed(p, person, call);
+  const { person } = w;
+  const { call } = w.granted;
+  if (broken.length === 0) return await performed(p, person, w.granted);
   const because = reasonOf(call.args['because']);
   const { io, told: tell, incident } = await loud(p.c, p.io, { by: person, because, broken });
   const freezes = broken.map((b) => b.id);
   await write(p, 'glass broken', person, { verb: call.verb, because, freezes, incident });
-  return tell(await performed({ ...p, io }, person, call));
+  return tell(await performed({ ...p, io }, person, w.granted));
 }
 
 /** A refusal is an answer, and it is kept. */
@@ -124,13 +125,13 @@ async function unruled(p: Passing, config: Config | undefined): Promise<Outcome>
     });
   if (config === undefined) return await p.run(p.c, p.call, p.io);
   const person = { name: actor, groups: [] };
-  if (kindOf(p) !== 'forward') return await performed(p, actor, p.call);
+  if (kindOf(p) !== 'forward') return await performed(p, actor, { call: p.call });
   const target = targetOf(p.spec, p.call.args, config);
   const free = (): Promise<Barrier[]> =>
     told(p, actor, () => stopBarriers(p, { config, policy: undefined, target, person }));
   const broken = await free();
   return await lined(p, { person: actor, target, first: async () => undefined }, async (waited) =>
-    throughGlass(p, waited ? await free() : broken, { person: actor, call: p.call }),
+    throughGlass(p, waited ? await free() : broken, { person: actor, granted: { call: p.call } }),
   );
 }
 
@@ -188,10 +189,10 @@ async function ruled(p: Passing, config: Config, policy: Policy): Promise<Outcom
   const person = await told(p, null, () => personFor(p.c.book(), policy, p.caller));
   const check = (): Promise<Checked> => told(p, person.name, () => checked(p, { config, policy, person }));
   const before = await check();
-  if (kindOf(p) !== 'forward') return await performed(p, person.name, p.call);
+  if (kindOf(p) !== 'forward') return await performed(p, person.name, { call: p.call });
   const { c, call, io, run } = p;
   const { target } = before;
-  const agreed = ({ broken }: Checked, take: boolean): Promise<Invocation> => {
+  const agreed = ({ broken }: Checked, take: boolean): Promise<Granted> => {
     const glass = broken.length > 0;
     const asked: Asked = { c, call, io, run, policy, person, target, glass, config: configDigest(config) };
     return granted(asked, (what, data) => write(p, what, person.name, data), take);
@@ -200,7 +201,7 @@ async function ruled(p: Passing, config: Config, policy: Policy): Promise<Outcom
   return await lined(p, { person: person.name, target, first }, async (waited) => {
     const now = waited ? await check() : before;
     const exactly = await told(p, person.name, () => agreed(now, true));
-    return await throughGlass(p, now.broken, { person: person.name, call: exactly });
+    return await throughGlass(p, now.broken, { person: person.name, granted: exactly });
   });
 }
 

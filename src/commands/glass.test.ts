@@ -59,7 +59,7 @@ class Fleet {
     return await governed(context, call, io, async (_, x, side) => {
       if (x.args['dryRun'] !== true) this.ran.push(x.verb);
       side.show({ at: 0, rows: [] });
-      return { data: { plan: { id: 'p-1' }, refused: [] }, view: { at: 0, rows: [] } };
+      return { data: { refused: [] }, view: { at: 0, rows: [] }, would: { id: 'p-1', facts: {} } };
     });
   }
   async no(who: string, verb: string, args: Args = {}): Promise<Problem> {

@@ -7,6 +7,7 @@ import type { Engine } from './ports.ts';
 import { liveVersions } from './release/live.ts';
 import { redactorOf } from './secrets.ts';
 import { selectApp, selectClusters } from './select.ts';
+import { dryOrAgreed } from './would.ts';
 
 /** How long the switch of a silent cluster is waited for; without an answer every version is meant. */
 const LIVE_MS = 4000;
@@ -96,6 +97,9 @@ interface Output {
 export async function exec(c: Context, args: Args, io: Io): Promise<Outcome> {
   const { clusters, query } = await targets(c, args);
   const argv = args['argv'] as string[];
+  const pods = clusters.map((k) => [k.cluster, `one pod of ${k.version ?? 'any version'}`]);
+  const dry = dryOrAgreed(c, args, Object.fromEntries(pods));
+  if (dry !== undefined) return dry;
   const outputs = new Map<string, Output>(clusters.map((k) => [k.cluster, { stdout: '', stderr: '' }]));
   const take =
     (stream: keyof Output) =>

@@ -1,4 +1,5 @@
 import type { Json, Problem, View } from '../kernel/index.ts';
+import type { Facts } from './access/machine/facts.ts';
 
 /** look: reads only. forward: changes the world. safe: makes it safer. decide: votes on a plan. rule: sets policy. */
 export type CommandKind = 'look' | 'forward' | 'safe' | 'decide' | 'rule';
@@ -61,6 +62,8 @@ export interface Outcome {
   warnings?: readonly Problem[];
   /** The data was streamed already (NDJSON): no document follows. */
   streamed?: boolean;
+  /** Of a dry run: what would be done, for persons who must agree to it. */
+  would?: { id: string; facts: Facts };
   /** Set when the result is an answer but not a full success (partial, difference). */
   exit?: Problem['exit'];
   /** A failure that still has a result worth showing. */

@@ -12,6 +12,7 @@ import {
   type View,
 } from '../kernel/index.ts';
 import type { StatePlan } from '../state/index.ts';
+import type { Facts } from './access/machine/facts.ts';
 import { told } from './changed.ts';
 import type { TrafficPlanFacts } from './ports.ts';
 import { priceRow } from './price.ts';
@@ -75,6 +76,46 @@ export function differing(plan: Plan): Record<string, { infra: number; apps: Rec
     found[c.name] = blind ? null : { infra: root === undefined ? 0 : rootChanges(root), apps };
   }
   return found;
+}
+
+/** Values are left to the places that mask them: fields by name, and the end of the digest of what is sent. */
+function opFact(op: Op): string {
+  const fields = op.kind === 'update' ? op.diff.map((d) => d.path) : [];
+  const some =
+    fields.length <= 3 ? fields.join(', ') : `${fields.slice(0, 3).join(', ')} and ${fields.length - 3} more`;
+  const values = op.hash === undefined ? '' : ` (${op.hash.slice(-6)})`;
+  return `${op.kind}${some === '' ? '' : ` ${some}`}${values}`;
+}
+
+function rootFacts(r: RootPlan): [string, string][] {
+  if (r.kind === 'failed') return [[r.root, `failed: ${r.problem.code}`]];
+  if (r.kind === 'deferred')
+    return r.envelope.allow.map((a) => [`${r.root} ${a.address}`, `${a.actions.join(', ')}, at most`]);
+  return r.kind === 'planned' ? r.changes.map((c) => [`${r.root} ${c.address}`, c.action]) : [];
+}
+
+/** Deletions that wait for a confirmation are part of what is confirmed. */
+const changing = (a: AppPlan): Op[] => [...a.ops, ...a.withheld].filter(isChange);
+
+const appFacts = (cluster: string, a: AppPlan): [string, string][] => [
+  [`${cluster} ${a.app}`, a.version],
+  ...changing(a).map((op): [string, string] => {
+    const { kind, namespace, name } = op.ref;
+    return [`${cluster} ${a.app} ${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`, opFact(op)];
+  }),
+];
+
+/** The plan as named values; what does not change is not named. */
+export function planFacts(plan: Plan): Facts {
+  return Object.fromEntries([
+    ['plan', plan.id],
+    ...plan.infra.roots.flatMap(rootFacts),
+    ...plan.fleet.clusters.flatMap((c) => [
+      ...(c.skipped === undefined ? [] : [[`cluster ${c.name}`, `left out: ${c.skipped.code}`]]),
+      ...c.apps.filter((a) => changing(a).length > 0).flatMap((a) => appFacts(c.name, a)),
+    ]),
+    ...(plan.traffic?.changes ?? []).map((c) => [`DNS: ${c}`, 'to do']),
+  ]);
 }
 
 /** What stops parts of the plan: failed roots, refused objects, clusters that do not answer. */

@@ -78,7 +78,7 @@ describe('who decides for a folder', () => {
 
 describe('tw server', () => {
   it('install signs this folder in, and leaves no lock when it fails', async () => {
-    const { data } = await serverInstall(context(door()), io());
+    const { data } = await serverInstall(context(door()), {}, io());
     expect(data).toEqual({ cluster: 'eu', address: 'cluster:eu', name: 'ana', role: 'admin' });
     const broken = door({
       install: async function* () {
@@ -86,8 +86,8 @@ describe('tw server', () => {
         throw fault('TW8043', { value: 'server-0', why: ['ImagePullBackOff'] });
       },
     });
-    await expect(serverInstall(context(broken), io())).rejects.toThrow(/TW8043.*ImagePullBackOff/);
-    await serverInstall(context(door()), io());
+    await expect(serverInstall(context(broken), {}, io())).rejects.toThrow(/TW8043.*ImagePullBackOff/);
+    await serverInstall(context(door()), {}, io());
   });
 
   it('remove --lost wants the name of the fleet, and says what may still be there', async () => {

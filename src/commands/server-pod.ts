@@ -1,11 +1,12 @@
 import { fault, problemOf, toJson } from '../kernel/index.ts';
+import type { Facts } from './access/machine/facts.ts';
 import { board, STEP_TONE } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { addressIn, handedTo, unmarkHanded } from './handed.ts';
-import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
 import type { ServerPodDoor, Step } from './ports.ts';
 import { servingAt } from './serving.ts';
+import { dryOrAgreed, lockToAct } from './would.ts';
 
 async function doorOf(c: Context): Promise<ServerPodDoor> {
   if (c.pod === undefined) throw fault('TW6102', { why: ['only a terminal can move a server'] });
@@ -32,12 +33,19 @@ async function shown(c: Context, io: Io, title: string, steps: AsyncIterable<Ste
   return b;
 }
 
+const serverFacts = (c: Context, door: ServerPodDoor, does: string): Facts => ({
+  [`cluster ${door.cluster}`]: does,
+  'who decides now': handedTo(c.stateDir) ?? 'this folder',
+});
+
 /** `tw server install`: the fleet's server becomes a pod, with the files of this folder; or gets a new config. */
-export async function serverInstall(c: Context, io: Io): Promise<Outcome> {
+export async function serverInstall(c: Context, args: Args, io: Io): Promise<Outcome> {
   nobodyServes(c);
-  const free = takeLock(c, 'server install');
+  const free = lockToAct(c, 'server install', args);
   try {
     const door = await doorOf(c);
+    const dry = dryOrAgreed(c, args, serverFacts(c, door, 'it gets a server'));
+    if (dry !== undefined) return dry;
     const b = await shown(c, io, `server in ${door.cluster}`, door.install(io.signal));
     const address = addressIn(door.cluster);
     const { name, role } = await signIn(c, door);
@@ -64,10 +72,13 @@ async function confirmed(args: Args, io: Io, fleet: string): Promise<void> {
 
 /** `tw server remove`: its files come home, this folder decides again. `--lost`: without them. */
 export async function serverRemove(c: Context, args: Args, io: Io): Promise<Outcome> {
-  const free = takeLock(c, 'server remove');
+  const free = lockToAct(c, 'server remove', args);
   try {
     const door = await doorOf(c);
     const lost = args['lost'] === true;
+    const does = `its server is taken out, ${lost ? 'and what it decided is lost' : 'its files come home'}`;
+    const dry = dryOrAgreed(c, args, serverFacts(c, door, does));
+    if (dry !== undefined) return dry;
     if (lost) await confirmed(args, io, (await c.config()).fleet);
     if (!lost) {
       const b = await shown(c, io, `server in ${door.cluster}: home`, door.remove(io.signal));

@@ -1,8 +1,11 @@
 import { duration, type Row, text, toJson, untrusted } from '../kernel/index.ts';
 import type { SnapshotManifest } from '../state/index.ts';
+import type { Facts } from './access/machine/facts.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
-import { chosenOne, doorOf } from './state.ts';
+import type { StateDoor, StateFacts } from './ports.ts';
+import { chosenOne, doorOf, stateFacts } from './state.ts';
+import { dryOrAgreed } from './would.ts';
 
 const MB = 1 << 20;
 const size = (bytes: number): string =>
@@ -63,12 +66,21 @@ export async function stateBackups(c: Context, args: Args): Promise<Outcome> {
     view: { at: now, rows: all.length === 0 ? [none] : all.map((m) => rowOf(m, now)) },
   };
 }
+/** Which bytes would take the place of what. Throws TW5131 through the door where there is no such snapshot. */
+async function restoreFacts(door: StateDoor, f: StateFacts, snapshot: string): Promise<Facts> {
+  const m = (await door.backups(f.app)).all.find((s) => s.id === snapshot);
+  const bytes = m === undefined ? 'not there' : `${m.is}, ${m.keys ?? '?'} keys, sha256 ${m.sha256}`;
+  return { ...stateFacts(f, 'its data are replaced'), [`snapshot ${snapshot}`]: bytes };
+}
+
 /** `tw state restore`: a snapshot takes the place of the data; typed with the name of the fleet. Throws TW5003, TW5130–TW5132, TW6005. */
 export async function stateRestore(c: Context, args: Args, io: Io): Promise<Outcome> {
   const door = await doorOf(c);
   const e = await c.engine();
   const snapshot = args['snapshot'] as string;
   const f = await chosenOne(door, c, args['app'] as string | undefined);
+  const dry = dryOrAgreed(c, args, await restoreFacts(door, f, snapshot));
+  if (dry !== undefined) return dry;
   const flag = `--confirm=${e.config.fleet}`;
   const sure = async (known: readonly string[]): Promise<boolean> => {
     const say = `All data of ${f.app} is replaced by ${snapshot}: ${known.join('; ')}. Type the name of the fleet`;

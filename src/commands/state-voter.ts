@@ -5,11 +5,11 @@ import { namespaceOf, type VoterWish } from '../state/index.ts';
 import { type Board, board } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { meetState } from './coordination.ts';
-import { takeLock } from './lock.ts';
 import { planApps } from './makeplan.ts';
 import type { Args, Outcome } from './model.ts';
 import type { Engine } from './ports.ts';
-import { chosenOne, doorOf } from './state.ts';
+import { chosenOne, doorOf, stateFacts } from './state.ts';
+import { dryOrAgreed, lockToAct } from './would.ts';
 
 interface Change {
   c: Context;
@@ -67,13 +67,16 @@ async function changed(x: Change): Promise<{ voters: readonly string[]; epoch: n
  * TW5151, TW5152, TW1020.
  */
 export async function stateAddVoter(c: Context, args: Args, io: Io): Promise<Outcome> {
-  const free = takeLock(c, 'state add-voter');
+  const free = lockToAct(c, 'state add-voter', args);
   try {
     const door = await doorOf(c);
     const e = await c.engine();
     const f = await chosenOne(door, c, args['app'] as string | undefined);
     const leave = args['insteadOf'] as string | undefined;
     const wish: VoterWish = { add: args['cluster'] as string, ...(leave === undefined ? {} : { leave }) };
+    const instead = leave === undefined ? '' : ` instead of ${leave}`;
+    const dry = dryOrAgreed(c, args, stateFacts(f, `${wish.add} gets a copy that counts${instead}`));
+    if (dry !== undefined) return dry;
     const b = board(io.show, () => c.clock.now());
     const done = await changed({ c, e, io, b, outputs: await e.outputs(), app: f.app, wish });
     c.journal().append({ kind: 'state.voters', cluster: wish.add, data: toJson({ app: f.app, ...wish, ...done }) });

@@ -1,5 +1,6 @@
 import { fault, type Problem, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
 import { amountOf, type StatePlan } from '../state/index.ts';
+import type { Facts } from './access/machine/facts.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { StateCluster, StateDoor, StateFacts } from './ports.ts';
@@ -7,6 +8,7 @@ import { priceRow } from './price.ts';
 import { changeRow } from './state-changes.ts';
 import { snapshotsOf } from './state-snapshots.ts';
 import { MODES } from './table-state.ts';
+import { dryOrAgreed } from './would.ts';
 
 /** Throws TW5004 where no app shares its state. */
 export async function doorOf(c: Context): Promise<StateDoor> {
@@ -193,12 +195,22 @@ export async function stateStatus(c: Context, args: Args): Promise<Outcome> {
   };
 }
 
+/** Where the data are: every change of home or of who has a copy moves the epoch. */
+export const stateFacts = (f: StateFacts, does: string): Facts => ({
+  [`home of ${f.app}`]: f.home ?? 'none',
+  epoch: f.epoch === null ? 'none' : String(f.epoch),
+  ...(f.ballot === undefined ? {} : { 'change under way': `ballot ${f.ballot.n} by ${f.ballot.by}` }),
+  does,
+});
+
 /** `tw state move --to`: home goes to another cluster; nothing acknowledged is lost. */
 export async function stateMove(c: Context, args: Args, io: Io): Promise<Outcome> {
   const door = await doorOf(c);
   const e = await c.engine();
   const f = await chosenOne(door, c, args['app'] as string | undefined);
   const to = args['to'] as string;
+  const dry = dryOrAgreed(c, args, stateFacts(f, `${to} becomes home`));
+  if (dry !== undefined) return dry;
   const moved = await door.move({ app: f.app, to }, await e.outputs(), io.signal);
   const say =
     moved.from === to ? `${to} is home already` : `home ${moved.from} → ${to}, ${(moved.ms / 1000).toFixed(1)} s`;
@@ -222,6 +234,8 @@ export async function statePromote(c: Context, args: Args, io: Io): Promise<Outc
       why: [`writes that were confirmed and that ${to} lacks are lost for good`],
       fix: [{ say: 'See who has what, and bring those clusters back if you can:', command: 'tw state status' }],
     });
+  const dry = dryOrAgreed(c, args, stateFacts(f, `${to} becomes home, what it lacks is lost`));
+  if (dry !== undefined) return dry;
   const flag = `--confirm=${e.config.fleet}`;
   const sure = async (known: readonly string[]): Promise<boolean> => {
     const text = `${known.join('; ')}. What ${to} lacks is lost. Type the name of the fleet`;

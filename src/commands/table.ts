@@ -350,18 +350,26 @@ const AT_ONCE = new Set(['exec', 'state promote']);
 
 /** It changes the fleet, so it waits until nobody before it changes the same. */
 const lined = (spec: CommandSpec): boolean => spec.kind === 'forward' && spec.free !== true && !AT_ONCE.has(spec.verb);
+const DRY = flag('dryRun', 'show what it would do now, and do nothing');
 const LINED: readonly ArgSpec[] = [
+  DRY,
   flag('noWait', 'fail instead of waiting for a command that changes the same'),
   flag('breakGlass', 'do it during a freeze; wants --because, and opens an incident'),
   because,
 ];
-const withLine = (spec: CommandSpec): CommandSpec => ({
+const withArgs = (spec: CommandSpec, more: readonly ArgSpec[]): CommandSpec => ({
   ...spec,
-  args: [...spec.args, ...LINED.filter((a) => spec.args.every((own) => own.name !== a.name))],
+  args: [...spec.args, ...more.filter((a) => spec.args.every((own) => own.name !== a.name))],
 });
 
+/** Whatever somebody may have to agree to can be looked at first. */
+function whole(spec: CommandSpec): CommandSpec {
+  if (lined(spec)) return withArgs(spec, LINED);
+  return spec.kind === 'forward' && spec.free !== true ? withArgs(spec, [DRY]) : spec;
+}
+
 /** Every verb. CLI, help, completion and reference are generated from this table. */
-export const COMMANDS: readonly CommandSpec[] = TABLE.map((c) => (lined(c) ? withLine(c) : c));
+export const COMMANDS: readonly CommandSpec[] = TABLE.map(whole);
 
 /** Throws TW6001. */
 export const standsInLine = (verb: string): boolean => lined(specOf(verb));

@@ -40,7 +40,7 @@ class Fleet {
 
   async engine(verb: string, args: Args): Promise<Outcome> {
     const data = { plan: { id: 'p-1' }, refused: [] };
-    if (args['dryRun'] === true) return { data, view: { at: 0, rows: [] } };
+    if (args['dryRun'] === true) return { data, view: { at: 0, rows: [] }, would: { id: 'p-1', facts: {} } };
     this.ran.push(`${verb} ${(args['target'] ?? args['app'] ?? '') as string}`.trim());
     if (COMMANDS.find((c) => c.verb === verb)?.kind === 'forward') await new Promise<void>((go) => this.gates.push(go));
     return { data, view: { at: 0, rows: [] } };

@@ -10,11 +10,12 @@ import { takeLock } from './lock.ts';
 import { makePlan, planFleet } from './makeplan.ts';
 import { mirror } from './mirror.ts';
 import type { Args, Outcome } from './model.ts';
-import { changesOf, type Plan, planData, planView, problemsOf } from './plan.ts';
+import { changesOf, type Plan, planData, planFacts, planView, problemsOf } from './plan.ts';
 import type { Engine } from './ports.ts';
 import { ensureSwitches } from './release/live.ts';
 import { startSandbox } from './sandbox.ts';
 import { selectClusters } from './select.ts';
+import { stillAgreed } from './would.ts';
 
 interface Up {
   c: Context;
@@ -153,6 +154,7 @@ async function route(u: Up, outputs: Outputs): Promise<void> {
 
 /** Shows the plan and gets the word to go. Throws TW6005. */
 async function approve(u: Up, plan: Plan, args: Args): Promise<void> {
+  stillAgreed(u.c, planFacts(plan));
   const wanted = args['plan'] as string | undefined;
   if (wanted !== undefined && wanted !== plan.id) {
     throw fault('TW2104', {
@@ -215,6 +217,7 @@ function outcome(u: Up, plan: Plan, outputs: Outputs): Outcome {
 
 /** Builds the clusters, deploys the apps, routes the users: plan, policy, apply. */
 export async function up(c: Context, args: Args, io: Io): Promise<Outcome> {
+  if (args['dryRun'] === true) return await plan(c, args, io);
   const free = takeLock(c, 'up');
   try {
     const b = board(io.show, c.clock.now);
@@ -263,6 +266,7 @@ export async function plan(c: Context, args: Args, io: Io): Promise<Outcome> {
   const differs = args['exitCode'] === true && changesOf(made).total > 0;
   return {
     data: planData(made),
+    would: { id: made.id, facts: planFacts(made) },
     view: planView(made, c.clock.now()),
     warnings,
     ...(problem === undefined ? {} : { problem }),

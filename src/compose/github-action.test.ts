@@ -367,11 +367,11 @@ rights: [{ who: [ana], may: [look, safe, rule] }]
       const user = { id: who, login: 'x', type: 'User' };
       return step('issue_comment', now({ id: ++id, user, body }, user) as never, o);
     };
-    expect((await says(101, '/tw promote shop')).log).toContain('TW6110');
+    expect((await says(101, '/tw resume')).log).toContain('TW6110');
     const [line = ''] = /\/tw approve a-[0-9a-f]{12}/.exec(github.shown(PULL)) ?? [];
     expect((await says(101, line)).log).toContain('TW6111');
     expect((await says(102, line)).exit).toBe(0);
-    expect((await says(101, '/tw promote shop')).log).not.toContain('TW61');
+    expect((await says(101, '/tw resume')).log).not.toContain('TW61');
   }, 120_000);
 
   it('the code of the pull request is never what runs', async () => {

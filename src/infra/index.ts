@@ -35,5 +35,5 @@ export { infraPlan, type PlanInput } from './plan-roots.ts';
 export type { DrainPort, DrainStep, Leftover, LeftoverPort, Terraform } from './ports.ts';
 export { preflight } from './preflight.ts';
 export { refusedBy, type Verdict } from './preflight-cloud.ts';
-export { infraForget, infraResume, infraSettle, unfinished, unfinishedChanges } from './resume.ts';
+export { infraForget, infraResume, infraSettle, toResume, unfinished, unfinishedChanges } from './resume.ts';
 export { foldInfra, type InfraFold, infraView } from './view.ts';

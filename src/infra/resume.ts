@@ -137,12 +137,24 @@ export function unfinishedChanges(ctx: Pick<InfraContext, 'journal'>): ReturnTyp
   };
 }
 
-async function resumeAll(e: Engine): Promise<Problem[]> {
-  const { open, intents } = unfinished(e.ctx);
+/** Everything without an end: runs that are known, intents, and roots that were left in the middle. */
+function leftOpen(ctx: Pick<InfraContext, 'journal'>) {
+  const { open, intents } = unfinished(ctx);
   const known = [...open.map((o) => rootName(o.ref.root)), ...intents.map((k) => k.split('/')[1])];
-  const rest = unsettled(e.ctx.journal.read({ kind: 'infra.state' })).filter(
+  const rest = unsettled(ctx.journal.read({ kind: 'infra.state' })).filter(
     (r) => !known.includes(rootName(r.root as RootId)),
   );
+  return { open, intents, rest };
+}
+
+/** Names of what `infraResume` would follow or verify. */
+export function toResume(ctx: Pick<InfraContext, 'journal'>): string[] {
+  const { open, intents, rest } = leftOpen(ctx);
+  return [...open.map((o) => o.key), ...intents, ...rest.map((r) => r.root)];
+}
+
+async function resumeAll(e: Engine): Promise<Problem[]> {
+  const { open, intents, rest } = leftOpen(e.ctx);
   if (open.length + intents.length + rest.length > 0) await e.ctx.tf.ready();
   const done = await Promise.all([
     ...open.map((o) => e.parallel(() => resumeRun(e, o, true))),

@@ -56,6 +56,7 @@ async function asks(version: string, plan: string, ttlMs = 600_000): Promise<str
     config: 'c',
     policy: 'p',
     plan,
+    facts: {},
   };
   const rule = { quorum: 2, notRequester: true, ttlMs };
   return (await open(world.book(), q, { rule, now: systemClock.now() })).approval.id;

@@ -1,4 +1,5 @@
 import type { Code, Json } from '../../kernel/index.ts';
+import type { Facts } from './machine/facts.ts';
 
 /** Who stands at a door, as the door can prove it; a display name is never part of it. */
 export interface Identity {
@@ -82,8 +83,13 @@ export interface Approval {
   wish: string;
   verb: string;
   args: Json;
-  /** Id of the engine's plan, where the verb makes one. */
+  /** Id of what the verb would do; null: of a `tw` that did not look. */
   plan: string | null;
+  /** The same as named values. */
+  facts?: Facts;
+  /** Digests of the config and of people, rights and approvals. */
+  config?: string;
+  policy?: string;
   app: string | null;
   clusters: readonly string[];
   requester: string;

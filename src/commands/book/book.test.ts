@@ -184,6 +184,7 @@ const WISH: Question = {
   config: 'c',
   policy: 'p',
   plan: 'p-1',
+  facts: { sao: 'create' },
 };
 
 describe('replay, duplicate, reorder and crash', () => {

@@ -3,6 +3,7 @@ import { adoptedNotes, isOpen, type ReleaseRecord, type SwitchSight, wantedLive 
 import type { Context, Io } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { selectClusters } from '../select.ts';
+import { dryOrAgreed } from '../would.ts';
 import { ASK_MS, answerOf } from './answer.ts';
 import { placedClusters, type Released, releasedApp } from './gather.ts';
 
@@ -156,6 +157,9 @@ export async function adopt(c: Context, args: Args, io: Io): Promise<Outcome> {
   const all = await Promise.all(standing.map((k) => lookAt(x, k, versionsOf(x, record))));
   const mine = all.filter((l) => wanted.includes(l.cluster));
   const found = harmed(x, record, mine, args['live'] as string | undefined);
+  const would = found.map((h) => [h.cluster, `${h.wrong}; to serve ${h.notes.to.live}`] as const);
+  const dry = dryOrAgreed(c, args, Object.fromEntries(would));
+  if (dry !== undefined) return dry;
   if (found.length > 0) {
     await agreed(x, io, found, args['yes'] === true);
     await takeAll(x, record, all, found);

@@ -7,6 +7,7 @@ import {
   recoverRelease,
   refusal,
 } from '../../release/index.ts';
+import type { Facts } from '../access/machine/facts.ts';
 import type { Context, Io } from '../context.ts';
 import type { Outcome } from '../model.ts';
 import type { Engine } from '../ports.ts';
@@ -60,6 +61,17 @@ async function recovered(x: Released, io: Io, yes: boolean): Promise<Outcome> {
   if (mine === undefined) return said(x, 'nothing is open any more');
   const leaveAt = mine.decision === 'preparing' ? 'keep' : LEAVE[mine.decision];
   return releaseOutcome(x, await driven(x, io, mine, { leaveAt, yes }));
+}
+
+/** What would be found again, as named values. */
+export async function lostReleases(c: Context, e: Engine): Promise<Facts> {
+  const lost: [string, string][] = [];
+  for (const { name } of e.config.apps.filter((a) => a.release !== undefined)) {
+    const x = await releasedApp(c, name);
+    const [{ record }, found] = await Promise.all([x.register.read(), lookForRelease(inputOf(x))]);
+    if (found.is === 'release' && isLost(record, found)) lost.push([`release of ${name}`, sayFound(x, found)]);
+  }
+  return Object.fromEntries(lost);
 }
 
 /** `tw resume --recover`: releases whose register was lost, found again from the switches. */

@@ -8,8 +8,10 @@ import {
   refuseOpen,
   takeover,
 } from '../../release/index.ts';
+import type { Facts } from '../access/machine/facts.ts';
 import type { Context, Io } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
+import { stillAgreed } from '../would.ts';
 import { driven, releaseOutcome } from './drive.ts';
 import { type Gathered, gather, type Released, releasedApp, type Wish } from './gather.ts';
 import { refuseLost } from './recover.ts';
@@ -46,6 +48,16 @@ function planView(p: ReleasePlan, at: number): View {
   );
   return { at, rows: [head, ...steps] };
 }
+
+/** The plan as named values. */
+const factsOf = (p: ReleasePlan): Facts => ({
+  plan: p.id,
+  ...Object.fromEntries(p.members.map((c) => [`cluster ${c}`, `${p.blue[c] ?? '?'} to ${p.green}`])),
+  ...Object.fromEntries(p.lagging.map((c) => [`cluster ${c}`, 'left out'])),
+  waves: p.terms.waves.map((w) => w.clusters.join(' ')).join(', then '),
+  terms: JSON.stringify({ ...p.terms, waves: p.terms.waves.map((w) => w.soakMs) }),
+  ...(p.contract === undefined ? {} : { 'cannot be taken back': p.contract }),
+});
 
 /** Objections of one kind are one fault; the first kind is thrown. */
 export function refuse(x: Released, reasons: readonly Reason[]): void {
@@ -95,6 +107,7 @@ function refuseYes(x: Released, p: ReleasePlan, contract: string): never {
 
 async function approve(x: Released, io: Io, { plan }: Gathered, args: Args): Promise<void> {
   const wanted = args['plan'] as string | undefined;
+  stillAgreed(x.c, factsOf(plan));
   if (wanted !== undefined) {
     sameAs(wanted, plan.id);
     return;
@@ -125,7 +138,11 @@ export async function begin(x: Released, io: Io, args: Args, wish: Wish): Promis
   const first = await gather(x, wish);
   if (args['dryRun'] === true) {
     const data = toJson({ plan: first.plan, steps: dryRun(first.plan), refused: first.plan.refused });
-    return { data, view: planView(first.plan, x.c.clock.now()) };
+    return {
+      data,
+      view: planView(first.plan, x.c.clock.now()),
+      would: { id: first.plan.id, facts: factsOf(first.plan) },
+    };
   }
   if ((first.held?.epoch ?? 0) < first.seenEpoch) await refuseLost(x, first.held);
   if (!isKept(first.held)) refuseOpen(first.held);

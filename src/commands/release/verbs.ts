@@ -8,9 +8,11 @@ import {
   releasesIn,
   takeover,
 } from '../../release/index.ts';
+import type { Facts } from '../access/machine/facts.ts';
 import type { Context, Io } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import type { Engine } from '../ports.ts';
+import { dryOrAgreed, stillAgreed } from '../would.ts';
 import { adoptForRollback } from './adopt.ts';
 import { type Driving, driven, releaseOutcome } from './drive.ts';
 import { type Released, releasedApp } from './gather.ts';
@@ -83,15 +85,48 @@ function wordOf(r: ReleaseRecord): { kind: Kind; stage?: 'commit' | 'wave'; wave
   return r.terms.approve.includes('wave') ? { kind: 'approve', stage: 'wave', wave: r.wave } : { kind: 'accept' };
 }
 
+/** What a release is and where its clusters come from: the same for as long as it is this one. */
+const factsOf = (r: ReleaseRecord, does: string): Facts => ({
+  [`release of ${r.app}`]: `${r.release} to ${r.green}`,
+  ...Object.fromEntries(r.members.map((c) => [c, `from ${r.blue[c] ?? '?'}`])),
+  ...Object.fromEntries(r.lagging.map((c) => [c, 'left out'])),
+  does,
+});
+
+const WORDS: Readonly<Record<ReleaseRequest['kind'], string>> = {
+  approve: 'go on',
+  promote: 'end it: the old version is retired',
+  accept: 'accept the doubt and go on',
+  rollback: 'take it back',
+  pause: 'wait',
+  resume: 'go on',
+  giveUp: 'leave a cluster out',
+};
+
+/** What the word means now. */
+function promises(r: ReleaseRecord): Facts {
+  const { kind, stage, wave } = wordOf(r);
+  const at =
+    stage === undefined ? '' : stage === 'commit' ? ': every user is switched' : ` with wave ${(wave ?? 0) + 2}`;
+  return factsOf(r, `${r.decision === 'committed' ? `after wave ${r.wave + 1}, ` : ''}${WORDS[kind]}${at}`);
+}
+
 /** `tw promote`: the word that a release waits for: commit, next wave, accept a doubt, end. */
 export async function promote(c: Context, args: Args, io: Io): Promise<Outcome> {
   const x = await releasedApp(c, args['app'] as string | undefined);
   const r = await heldRelease(x, args['release'] as string | undefined);
   const no = onlyOpen(r) ?? (r.decision === 'aborting' ? 'it is rolling back' : undefined);
   if (no !== undefined) throw fault('TW7008', { value: `promote ${r.release}`, why: [no] });
+  const dry = dryOrAgreed(c, args, promises(r));
+  if (dry !== undefined) return dry;
   const request = requestOf(x, wordOf(r).kind, args, wordOf(r));
+  const may: May = (now) => {
+    const over = onlyOpen(now);
+    if (over === undefined) stillAgreed(c, promises(now));
+    return over;
+  };
   if (await isDriven(x.ports.store, x.app.name, c.clock)) {
-    const told = await ask(x.register, x.app.name, { release: r.release, request, may: onlyOpen });
+    const told = await ask(x.register, x.app.name, { release: r.release, request, may });
     return said(x, told, 'the word is given, the process that drives it goes on');
   }
   return await takeOver(x, io, request, { leaveAt: r.step === 'keep' ? 'clean' : 'keep', yes: args['yes'] === true });
@@ -148,21 +183,39 @@ export async function retire(c: Context, args: Args, io: Io): Promise<Outcome> {
   const r = await heldRelease(x, args['release'] as string | undefined);
   if (isOpen(r) && !(r.decision === 'committed' && r.step === 'keep'))
     throw fault('TW7008', { value: `retire ${r.release}`, why: [`it is ${r.decision}: no version is over yet`] });
+  const gone = isOpen(r) || r.decision === 'done' ? [...new Set(Object.values(r.blue))].join(', ') : r.green;
+  const dry = dryOrAgreed(c, args, factsOf(r, `remove what is over: ${gone}`));
+  if (dry !== undefined) return dry;
   const request = isOpen(r) ? requestOf(x, 'promote', args) : undefined;
   return await takeOver(x, io, request, { leaveAt: 'clean', yes: args['yes'] === true });
 }
 
+const releasedApps = (e: Engine) => e.config.apps.filter((a) => a.release !== undefined);
+
+/** Releases that nobody ended; nothing where no cluster stands. */
+async function openOnes(e: Engine): Promise<ReleaseRecord[] | undefined> {
+  const outputs = await e.outputs();
+  const [first] = releasedApps(e);
+  if (first === undefined || Object.keys(outputs).length === 0) return undefined;
+  const all = await releasesIn(e.release.ports(first.name, outputs).store);
+  return all.filter((r) => isOpen(r) && releasedApps(e).some((a) => a.name === r.app));
+}
+
+/** The same as named values: which they are, not how far they have come. */
+export async function openReleases(e: Engine): Promise<Facts> {
+  const named = ((await openOnes(e)) ?? []).map((r) => [
+    `release of ${r.app}`,
+    `${r.release} to ${r.green} ${r.decision === 'aborting' ? 'is taken back' : 'goes on'}`,
+  ]);
+  return Object.fromEntries(named);
+}
+
 /** Every release that nobody ended, driven on by this process: part of `tw resume`. */
 export async function resumeReleases(c: Context, e: Engine, io: Io): Promise<Outcome[]> {
-  const released = e.config.apps.filter((a) => a.release !== undefined);
-  const outputs = await e.outputs();
-  const [first] = released;
-  if (first === undefined || Object.keys(outputs).length === 0) return [];
-  const open = (await releasesIn(e.release.ports(first.name, outputs).store)).filter(
-    (r) => isOpen(r) && released.some((a) => a.name === r.app),
-  );
+  const open = await openOnes(e);
+  if (open === undefined) return [];
   const outcomes: Outcome[] = [];
-  for (const a of released.filter((k) => !open.some((r) => r.app === k.name)))
+  for (const a of releasedApps(e).filter((k) => !open.some((r) => r.app === k.name)))
     outcomes.push(...(await lostOutcome(await releasedApp(c, a.name))));
   for (const r of open) {
     const x = await releasedApp(c, r.app);

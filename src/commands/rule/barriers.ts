@@ -1,5 +1,5 @@
-import { fault, toJson } from '../../kernel/index.ts';
-import type { Barrier, Reach } from '../access/model.ts';
+import { fault, type Row, toJson } from '../../kernel/index.ts';
+import type { Approval, Barrier, Reach } from '../access/model.ts';
 import { durationMs } from '../access/policy.ts';
 import { waiting } from '../book/approvals.ts';
 import { barriers, find, incidents, lift, ofCalendar, raise } from '../book/barriers.ts';
@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
 import { selectApp, selectClusters } from '../select.ts';
 import { lineNow } from './queue.ts';
-import { barrierRow, line, placeRow } from './rows.ts';
+import { barrierRow, factRows, line, placeRow } from './rows.ts';
 
 /** What the arguments name; nothing named = everything. Throws TW6003, TW6004. */
 export async function reachOf(c: Context, args: Args): Promise<Reach> {
@@ -53,6 +53,16 @@ export const unfreeze = (c: Context, args: Args): Promise<Outcome> => end(c, arg
 export const lock = (c: Context, args: Args): Promise<Outcome> => put(c, args, 'lock');
 export const unlock = (c: Context, args: Args): Promise<Outcome> => end(c, args, 'lock');
 
+const approvalRow = (a: Approval): Row => ({
+  ...line(a.id, 'wait', `approval ${a.id}`, {
+    of: `${a.verb} ${a.app ?? 'the fleet'} on ${a.clusters.join(', ')}`,
+    by: a.requester,
+    until: new Date(a.until).toISOString(),
+    votes: `${a.votes.filter((v) => v.says === 'yes').length} of ${a.quorum}`,
+  }),
+  kids: factRows(a.facts ?? {}),
+});
+
 /** Locks and freezes that stand now, of persons and of the calendar. Throws TW1020. */
 export async function barriersNow(c: Context): Promise<Barrier[]> {
   const now = c.clock.now();
@@ -75,14 +85,7 @@ export async function locks(c: Context): Promise<Outcome> {
     ...live.map((i) => line(i.id, 'bad', `incident ${i.id}`, { by: i.by, because: i.because })),
     ...up.map(barrierRow),
     ...places.map((p) => placeRow(p, p.behind, now)),
-    ...open.map((a) =>
-      line(a.id, 'wait', `approval ${a.id}`, {
-        of: `${a.verb} ${a.app ?? 'the fleet'} on ${a.clusters.join(', ')}`,
-        by: a.requester,
-        until: new Date(a.until).toISOString(),
-        votes: `${a.votes.filter((v) => v.says === 'yes').length} of ${a.quorum}`,
-      }),
-    ),
+    ...open.map(approvalRow),
   ];
   const shown = rows.length === 0 ? [line('none', 'ok', 'nothing stops and nothing waits')] : rows;
   return {

@@ -1,5 +1,6 @@
 import { duration, type Row, type Tone, text, untrusted } from '../../kernel/index.ts';
 import { sayUntil } from '../access/machine/barrier.ts';
+import type { Facts } from '../access/machine/facts.ts';
 import { sayReach } from '../access/machine/reach.ts';
 import type { Barrier } from '../access/model.ts';
 import type { Place } from '../book/line.ts';
@@ -14,6 +15,16 @@ export function line(key: string, tone: Tone, label: string, cells: Readonly<Rec
     cells: Object.fromEntries(shown.map(([k, v]) => [k, [untrusted(v)]])),
     kids: [],
   };
+}
+
+/** Rows at most; the rest is counted. */
+const SHOWN = 20;
+
+/** What a verb would do, for who must agree to it. */
+export function factRows(facts: Facts): Row[] {
+  const all = Object.entries(facts).map(([name, is]) => line(name, 'wait', name, { would: is }));
+  if (all.length <= SHOWN) return all;
+  return [...all.slice(0, SHOWN), line('more', 'wait', `and ${all.length - SHOWN} more`)];
 }
 
 export const barrierRow = (b: Barrier): Row =>

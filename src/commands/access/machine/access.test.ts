@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Approval, ApprovalRule, AuditRecord, Barrier, Person, Policy, Target } from '../model.ts';
-import { boundOf, opened, type Question, standing, usable, vote } from './approval.ts';
+import { boundOf, movedSince, opened, type Question, standing, usable, vote } from './approval.ts';
 import { refusalOf, stopping } from './barrier.ts';
 import { firstBroken, GENESIS, linked } from './chain.ts';
 import { ahead, keysOf, type Standing } from './lanes.ts';
@@ -68,6 +68,7 @@ const question: Question = {
   config: 'sha256:c',
   policy: 'sha256:p',
   plan: 'p-0123456789ab',
+  facts: { 'cluster sao': 'v1 to v2' },
 };
 const rule: ApprovalRule = { quorum: 2, notRequester: true, ttlMs: 1000 };
 const asked = (): Approval => opened(question, rule, 0);
@@ -127,10 +128,13 @@ describe('approvals', () => {
       expect(boundOf(q), JSON.stringify(q)).not.toBe(a.bound);
       expect(usable(a, q, 2)).toMatchObject({ code: 'TW6115' });
     }
-    expect(usable(a, { ...question, plan: null }, 2)).toMatchObject({
+    const now = { plan: 'p-1', facts: { 'cluster mtl': 'left out', 'cluster sao': 'v2 to v2' } };
+    expect(usable(a, { ...question, ...now }, 2)).toMatchObject({
       code: 'TW6115',
-      why: 'the plan: p-0123456789ab → none',
+      why: 'the plan: p-0123456789ab → p-1: cluster mtl: nothing → left out; cluster sao: v1 to v2 → v2 to v2',
     });
+    expect(movedSince(a, { ...question, config: 'sha256:d' })).toBe('the config is another one');
+    expect(movedSince(a, { ...question, policy: 'sha256:q' })).toContain('people, rights or approvals');
   });
 
   it('a voter who lost the right takes the vote along', () => {

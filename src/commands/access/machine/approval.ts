@@ -1,5 +1,6 @@
 import { type Code, digest, type Json } from '../../../kernel/index.ts';
 import type { Approval, ApprovalRule, Person, Policy, Target, Vote } from '../model.ts';
+import { type Facts, movedFacts } from './facts.ts';
 import { covers } from './reach.ts';
 import { isMeant } from './rights.ts';
 
@@ -16,11 +17,13 @@ export interface Question {
   config: string;
   /** Digest of people, rights and approvals. */
   policy: string;
-  /** Id of the engine's plan over clouds, clusters, DNS and state; null where the verb makes none. */
-  plan: string | null;
+  /** Id of what the verb would do now. */
+  plan: string;
+  /** The same as named values, for persons. */
+  facts: Facts;
 }
 
-export const boundOf = (q: Question): string => digest({ ...q, clusters: [...q.clusters] });
+export const boundOf = (q: Question): string => digest({ ...q, facts: { ...q.facts }, clusters: [...q.clusters] });
 
 /** The same wish, whatever it would change today. */
 export const wishOf = (q: Question): string =>
@@ -42,6 +45,9 @@ export function opened(q: Question, rule: ApprovalRule, now: number): Approval {
     verb: q.verb,
     args: q.args,
     plan: q.plan,
+    facts: q.facts,
+    config: q.config,
+    policy: q.policy,
     app: q.app,
     clusters: q.clusters,
     requester: q.requester,
@@ -102,11 +108,18 @@ export function usable(a: Approval, q: Question, now: number): { code: Code; why
   return a.state === 'granted' ? undefined : { code: 'TW6116', why: a.why ?? `it is ${a.state}` };
 }
 
+function planMoved(a: Approval, q: Question): string {
+  const moved = movedFacts(a.facts ?? {}, q.facts);
+  if (a.plan === q.plan && moved.length === 0) return 'the arguments';
+  return `the plan: ${a.plan ?? 'none'} → ${q.plan}${moved.length === 0 ? '' : `: ${moved.join('; ')}`}`;
+}
+
 /** What is not as it was when the question was asked. */
 export function movedSince(a: Approval, q: Question): string {
   if (a.verb !== q.verb) return `the verb: ${a.verb} → ${q.verb}`;
-  if (a.plan !== q.plan) return `the plan: ${a.plan ?? 'none'} → ${q.plan ?? 'none'}`;
   if (a.clusters.join() !== q.clusters.join()) return `the clusters: ${a.clusters.join(' ')} → ${q.clusters.join(' ')}`;
   if (a.requester !== q.requester) return `who asks: ${a.requester} → ${q.requester}`;
-  return 'the arguments, the config or the rights';
+  if (a.config !== q.config) return 'the config is another one';
+  if (a.policy !== q.policy) return 'people, rights or approvals of the config are others';
+  return planMoved(a, q);
 }
