@@ -1,5 +1,6 @@
 import type { Config } from '../config/index.ts';
 import type { Clock, Journal, Store, View } from '../kernel/index.ts';
+import type { Head } from './access/machine/chain.ts';
 import type { Facts } from './access/machine/facts.ts';
 import type { Caller } from './access/model.ts';
 import type { Args, Outcome } from './model.ts';
@@ -54,6 +55,13 @@ export interface RemoteDoor {
   attach(run: string, io: Io): Promise<Outcome>;
 }
 
+/** What this machine knows of the end of the audit, beside the book itself. */
+export interface Witness {
+  /** The last record that it saw. Throws what the file system says. */
+  seen(): Head | undefined;
+  saw(head: Head): void;
+}
+
 /** What a command works with; compose makes it, adapters are loaded when first asked for. */
 export interface Context {
   cwd: string;
@@ -63,6 +71,7 @@ export interface Context {
   journal(): Journal;
   /** Where commands are recorded: audit, approvals, freezes, locks, links, messages that were taken. */
   book(): Store;
+  witness?: Witness;
   /** Name of the person, as records and registers keep it; absent: the login of this machine. */
   by?: string;
   /** What persons agreed to; absent: nobody had to. The verb looks once more, just before it acts. */

@@ -5,9 +5,10 @@ import type { Barrier, Caller, Person, Policy, Target } from './access/model.ts'
 import { personFor, terminal } from './access/persons.ts';
 import { policyOf } from './access/policy.ts';
 import { targetOf, targetOfPlace } from './access/target.ts';
+import { refuseAltered } from './altered.ts';
 import { type Asked, type Granted, granted } from './approved.ts';
 import { approvalOf } from './book/approvals.ts';
-import { record } from './book/audit.ts';
+import { hasRecord, record } from './book/audit.ts';
 import { placeOf } from './book/line.ts';
 import type { Context, Invocation, Io } from './context.ts';
 import { loud, reasonOf } from './glass.ts';
@@ -19,6 +20,8 @@ import { turnFor, wishOf } from './turn.ts';
 
 /** Runs a verb without asking anybody: what is behind the gate. */
 export type Run = (c: Context, call: Invocation, io: Io) => Promise<Outcome>;
+
+const ACKNOWLEDGE = 'audit acknowledge';
 
 interface Passing {
   c: Context;
@@ -39,7 +42,10 @@ const kindOf = (p: Passing): CommandSpec['kind'] =>
 
 async function write(p: Passing, what: string, person: string | null, data: Json): Promise<void> {
   const { c, caller, command } = p;
-  await record(c.book(), { at: c.clock.now(), what, person, caller, command, data });
+  const r = await record(c.book(), { at: c.clock.now(), what, person, caller, command, data });
+  if (r === 'stale' || c.witness === undefined) return;
+  // What it saw and is not there any more stays what it saw, until somebody acknowledges it.
+  if (await hasRecord(c.book(), c.witness.seen())) c.witness.saw(r);
 }
 
 /** With `people`, a record that cannot be written stops the verb; what makes it safer is done all the same. */
@@ -65,7 +71,8 @@ const ending = (o: Pick<Outcome, 'exit' | 'problem'>): Json => ({
 /** The verb itself between its two records. */
 async function performed(p: Passing, person: string, { call, facts }: Granted): Promise<Outcome> {
   const c = { ...p.c, by: person, ...(facts === undefined ? {} : { agreed: facts }) };
-  if (kindOf(p) === 'look') return await p.run(c, call, p.io);
+  // The acknowledgement is a record itself: nothing else could be written into a chain that was cut.
+  if (kindOf(p) === 'look' || p.spec.verb === ACKNOWLEDGE) return await p.run(c, call, p.io);
   await begin(p, person);
   const end = async (o: Pick<Outcome, 'exit' | 'problem'>): Promise<void> =>
     await write(p, 'ended', person, { verb: call.verb, ...(ending(o) as object) }).catch(() => undefined);
@@ -106,6 +113,14 @@ async function told<T>(p: Passing, person: string | null, work: () => Promise<T>
   }
 }
 
+/** The audit of what goes forward. A book that cannot be read stops it where persons rule. Throws TW1020, TW6501. */
+async function audited(p: Passing): Promise<void> {
+  if (kindOf(p) !== 'forward') return;
+  await refuseAltered(p.c).catch((error: unknown) => {
+    if (p.strict || problemOf(error).code === 'TW6501') throw error;
+  });
+}
+
 /** Freezes that the glass is broken for; looking into a pod is needed most when all else stands. */
 async function stopBarriers(
   p: Passing,
@@ -128,7 +143,10 @@ async function unruled(p: Passing, config: Config | undefined): Promise<Outcome>
   if (kindOf(p) !== 'forward') return await performed(p, actor, { call: p.call });
   const target = targetOf(p.spec, p.call.args, config);
   const free = (): Promise<Barrier[]> =>
-    told(p, actor, () => stopBarriers(p, { config, policy: undefined, target, person }));
+    told(p, actor, async () => {
+      await audited(p);
+      return await stopBarriers(p, { config, policy: undefined, target, person });
+    });
   const broken = await free();
   return await lined(p, { person: actor, target, first: async () => undefined }, async (waited) =>
     throughGlass(p, waited ? await free() : broken, { person: actor, granted: { call: p.call } }),
@@ -181,6 +199,7 @@ async function checked(p: Passing, x: { config: Config; policy: Policy; person: 
   const target = await targetFor(p, x.config);
   const v = authorise(policy, person, rightsFor(kindOf(p), p.spec.destroys === true), target);
   if (!v.ok) throw refusal(v);
+  await audited(p);
   return { target, broken: await stopBarriers(p, { ...x, target }) };
 }
 

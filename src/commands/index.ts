@@ -3,7 +3,7 @@ export { callerName } from './access/persons.ts';
 export { checkArg } from './args.ts';
 export { record, records } from './book/audit.ts';
 export { tell } from './book/ledger.ts';
-export type { Context, Invocation, Io, Question, RemoteDoor } from './context.ts';
+export type { Context, Invocation, Io, Question, RemoteDoor, Witness } from './context.ts';
 export { type Card, Desk, type DeskDeps, type Inbound } from './desk.ts';
 export { addressIn, clusterOf, handedTo, markHanded, unmarkHanded } from './handed.ts';
 export type { Measured } from './measured.ts';

@@ -49,6 +49,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'incident start': async (c, { args }) => (await import('./rule/incident.ts')).incidentStart(c, args),
   'incident end': async (c, { args }) => (await import('./rule/incident.ts')).incidentEnd(c, args),
   'audit verify': async (c) => (await import('./rule/audit.ts')).auditVerify(c),
+  'audit acknowledge': async (c, call) => (await import('./rule/audit.ts')).auditAcknowledge(c, call),
   'audit export': async (c, _, io) => (await import('./rule/audit.ts')).auditExport(c, io),
   map: async (c) => await (await import('./map.ts')).map(c),
   drain: async (c, { args }, io) => (await import('./traffic.ts')).drain(c, args, io),

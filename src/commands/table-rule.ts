@@ -138,6 +138,14 @@ export const RULE_COMMANDS: readonly CommandSpec[] = [
     result: 'Audit',
   },
   {
+    verb: 'audit acknowledge',
+    summary: 'say that you know how the audit was altered: verbs that go forward work again',
+    kind: 'rule',
+    args: [reason],
+    examples: ['tw audit acknowledge --because "the disk was restored from yesterday"'],
+    result: 'Audit',
+  },
+  {
     verb: 'audit export',
     summary: 'print the audit, one JSON object a line',
     kind: 'look',

@@ -8,6 +8,7 @@ import { fault, JOURNAL_FILE, type Journal, openJournal, openStore, type Store, 
 import type { Known } from '../traffic/index.ts';
 import { configPath, readProject, rememberProject, sandboxDir, stateDirOf } from './place.ts';
 import type { Ways } from './server-pod/door.ts';
+import { fileWitness } from './witness.ts';
 
 /** Simulated clouds as whoever works beside them, in a pod, is told of them. */
 interface PlaceFile {
@@ -64,6 +65,7 @@ export function contextOf(call: Invocation, read?: () => Promise<Config>): Conte
     stateDir,
     clock: systemClock,
     journal: () => (journal ??= opened(stateDir, run)),
+    witness: fileWitness(stateDir),
     book: () => (book ??= openStore(join(stateDir, JOURNAL_FILE))),
     config: () =>
       (config ??=

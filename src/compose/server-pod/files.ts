@@ -29,7 +29,7 @@ const STAYS: ReadonlySet<string> = new Set([
     'sign-in.json',
     'project.json',
   ],
-  ...['server.json', 'kubeconfig', 'kubeconfig.credentials.json', ROOTS],
+  ...['audit.json', 'server.json', 'kubeconfig', 'kubeconfig.credentials.json', ROOTS],
   ...[JOURNAL_FILE, `${JOURNAL_FILE}-wal`, `${JOURNAL_FILE}-shm`],
 ]);
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Approval, ApprovalRule, AuditRecord, Barrier, Person, Policy, Target } from '../model.ts';
 import { boundOf, movedSince, opened, type Question, standing, usable, vote } from './approval.ts';
 import { refusalOf, stopping } from './barrier.ts';
-import { firstBroken, GENESIS, linked } from './chain.ts';
+import { breaksOf, endBreak, endOf, GENESIS, linked } from './chain.ts';
 import { ahead, keysOf, type Standing } from './lanes.ts';
 import { authorise, personOf, rightsFor, whoMay } from './rights.ts';
 
@@ -182,27 +182,22 @@ describe('freezes and locks', () => {
 });
 
 describe('the chain', () => {
+  const body = (i: number) => ({
+    ...{ at: i, what: 'started', person: 'anna', door: 'cli', account: 'os:anna' },
+    command: `c${i}`,
+    data: { verb: 'up' },
+  });
   const chain = (n: number): AuditRecord[] => {
     const list: AuditRecord[] = [];
-    for (let i = 0; i < n; i++) {
-      const last = list.at(-1);
-      const body = {
-        at: i,
-        what: 'started',
-        person: 'anna',
-        door: 'cli',
-        account: 'os:anna',
-        command: `c${i}`,
-        data: { verb: 'up' },
-      };
-      list.push(linked(body, last === undefined ? { n: 0, hash: GENESIS } : { n: last.n, hash: last.hash }));
-    }
+    for (let i = 0; i < n; i++) list.push(linked(body(i), endOf(list)));
     return list;
   };
   const headOf = (list: readonly AuditRecord[]) => ({ n: list.length, hash: list.at(-1)?.hash ?? GENESIS });
 
   it('is whole as it was written, and names the first record that is not', () => {
     const list = chain(6);
+    const firstBroken = (l: AuditRecord[], h: { n: number; hash: string }) =>
+      breaksOf(l, h)[0] ?? endBreak(l, h, undefined);
     expect(firstBroken(list, headOf(list))).toBeUndefined();
     expect(firstBroken([], { n: 0, hash: GENESIS })).toBeUndefined();
     for (let i = 0; i < list.length; i++) {
@@ -211,6 +206,38 @@ describe('the chain', () => {
       for (const m of mutants(list[i]) as AuditRecord[])
         expect(firstBroken(list.with(i, m), headOf(list))?.n, JSON.stringify(m)).toBeGreaterThanOrEqual(i + 1);
     }
+  });
+
+  it('a break stays the same when the chain grows, and is another one when more is changed', () => {
+    const list = chain(6);
+    const changed = list.with(2, { ...(list[2] as AuditRecord), person: 'eve' });
+    const cut = list.slice(0, 4);
+    for (const [broken, head] of [
+      [changed, headOf(list)],
+      [list.toSpliced(1, 2), headOf(list)],
+      [cut, headOf(list)],
+    ] as const) {
+      const grown = [...broken, linked(body(7), head)];
+      expect(breaksOf(broken, head)).toHaveLength(1);
+      expect(breaksOf(grown, endOf(grown))).toEqual(breaksOf(broken, head));
+    }
+    expect(breaksOf(cut, headOf(list))[0]?.why).toBe('records 5 to 6 are missing');
+    const twice = list.with(2, { ...(list[2] as AuditRecord), person: 'mallory' });
+    expect(breaksOf(twice, headOf(list))).not.toEqual(breaksOf(changed, headOf(list)));
+  });
+
+  it('an end that was cut together with its head is known by who saw it', () => {
+    const list = chain(6);
+    const cut = list.slice(0, 4);
+    expect(endBreak(cut, endOf(cut), undefined)).toBeUndefined();
+    expect(endBreak(cut, endOf(cut), headOf(list))).toMatchObject({
+      n: 6,
+      why: expect.stringContaining('is not there'),
+    });
+    const other = [...cut, linked(body(55), endOf(cut)), linked(body(66), { n: 5, hash: 'h' })];
+    expect(endBreak(other, endOf(other), headOf(list))?.why).toContain('another one is there');
+    expect(endBreak(list, headOf(list), endOf(cut))).toBeUndefined();
+    expect(endBreak(list, endOf(cut), undefined)).toMatchObject({ n: 5 });
   });
 });
 
