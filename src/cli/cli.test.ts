@@ -17,7 +17,13 @@ interface Doc {
   apiVersion: string;
   kind: string;
   data?: object;
-  problem?: { code: string; value?: string; why: string[]; where: { path?: string; line?: number }[]; exit: number };
+  problem?: {
+    code: string;
+    value?: string;
+    why: string[];
+    where: { path?: string; line?: number; column?: number }[];
+    exit: number;
+  };
   meta: { verb: string };
 }
 
@@ -135,13 +141,19 @@ describe('bad config', () => {
     const ran = await tw(['plan', '--config', bad, '-o', 'json']);
     const doc = documentOf(ran, 'plan');
     expect([doc.problem?.code, ran.code]).toEqual(['TW1003', 2]);
-    expect(doc.problem?.where.map((w) => [w.path, w.line])).toEqual([
-      ['clusters.eu.cloud', 4],
-      ['clusters.us.region', 5],
-      ['clusters.us.regoin', 5],
-      ['apps.web.manifests', 7],
-      ['apps.web.manifest', 7],
+    expect(doc.problem?.where.map((w) => [w.path, w.line, w.column])).toEqual([
+      ['clusters.eu.cloud', 4, 18],
+      ['clusters.us.region', 5, 5],
+      ['clusters.us.regoin', 5, 25],
+      ['apps.web.manifests', 7, 11],
+      ['apps.web.manifest', 7, 18],
     ]);
+    const told = await tw(['plan', '--config', bad]);
+    expect(told.stderr).toContain(`
+  where: ${bad}:5:25 clusters.us.regoin: unknown key "regoin"; did you mean "region"?
+        us: { cloud: 'gcp', regoin: 'us-east4' },
+                            ^^^^^^
+`);
     expect(doc.problem?.why.join('\n')).toContain('did you mean "region"?');
     expect(doc.problem?.why.join('\n')).toContain('did you mean "manifests"?');
   });

@@ -52,6 +52,22 @@ describe('table', () => {
   });
 });
 
+it('a place in a text: the line and a mark below it, each fault beside its place; of a long line the part that is meant', () => {
+  const source = `${'x'.repeat(300)} here ${'y'.repeat(300)}`;
+  const place = { file: '/a.yaml', path: 'p', line: 3, column: 302, width: 4, source };
+  const one = { ...{ code: 'TW1003', kind: 'user' as const, title: 't', where: [place], fix: [], exit: 2 as const } };
+  const [, where, text = '', marks = '', why] = problemLines({ ...one, why: ['p: is wrong'] }, style);
+  expect([where, why]).toEqual(['  where: /a.yaml:3:302 p', '  why:   p: is wrong']);
+  expect(text.length).toBeLessThanOrEqual(104);
+  expect(text.slice(marks.indexOf('^'), marks.indexOf('^') + 4)).toBe('here');
+  const other = { file: '/a.yaml', path: 'q' };
+  const two = problemLines({ ...one, where: [place, other], why: ['p: is wrong', 'q: is missing'] }, style);
+  expect(two.filter((l) => l.includes('where'))).toEqual([
+    '  where: /a.yaml:3:302 p: is wrong',
+    '  where: /a.yaml q: is missing',
+  ]);
+});
+
 describe('nothing from outside can forge a line', () => {
   const outside = fc.string({ unit: 'binary', maxLength: 60 });
   it('in tables, frames, lines and problems', () => {

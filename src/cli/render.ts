@@ -1,7 +1,17 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import type { Document, Outcome } from '../commands/index.ts';
-import { clean, duration, type Problem, type Row, SIGN, type Span, type Tone, type View } from '../kernel/index.ts';
+import {
+  clean,
+  duration,
+  type Problem,
+  type Row,
+  SIGN,
+  type Span,
+  type Tone,
+  type View,
+  type Where,
+} from '../kernel/index.ts';
 import type { OutputFormat } from './program.ts';
 
 export interface Style {
@@ -90,24 +100,42 @@ function flatten(rows: readonly Row[], depth = 0): { row: Row; depth: number }[]
   return rows.flatMap((row) => [{ row, depth }, ...flatten(row.kids, depth + 1)]);
 }
 
+/** Shown of a long line, around the place that is meant. */
+const LINE = 100;
+
+/** The line and a mark below what is meant. */
+function markLines({ source, column = 1, width = 1 }: Where, style: Style): string[] {
+  if (source === undefined) return [];
+  const from = Math.max(0, Math.min(column - 1 - LINE / 2, source.length - LINE));
+  const before = clean(source.slice(from, column - 1));
+  const rest = clean(source.slice(column - 1, from + LINE));
+  const marks = '^'.repeat(Math.max(1, Math.min(width, rest.length)));
+  return [`    ${before}${rest}`.trimEnd(), `    ${' '.repeat(before.length)}${paint(style, 'red', marks)}`];
+}
+
+const placeText = ({ file, line, column }: Where): string | undefined =>
+  file && [file, line, line === undefined ? undefined : column].filter((x) => x !== undefined).join(':');
+
+function whereLines(w: Where, why: string | undefined, style: Style): string[] {
+  const parts = [w.cluster && `cluster ${w.cluster}`, w.resource, placeText(w), why === undefined ? w.path : undefined];
+  const text = parts
+    .filter((x) => x !== undefined && x !== '')
+    .map((x) => clean(String(x)))
+    .join(' ');
+  const say = why === undefined ? text : `${text} ${clean(why)}`;
+  return text === '' ? [] : [`  where: ${say}`, ...markLines(w, style)];
+}
+
 /** A problem for people: code, value, where, innermost cause, fix. */
 export function problemLines(p: Problem, style: Style): string[] {
   const value = p.value === undefined ? '' : ` ${paint(style, 'bold', clean(p.value))}`;
-  const where = p.where.map((w) =>
-    [
-      w.cluster && `cluster ${w.cluster}`,
-      w.resource,
-      w.file && `${w.file}${w.line === undefined ? '' : `:${w.line}`}`,
-      w.path,
-    ]
-      .filter(Boolean)
-      .map((s) => clean(String(s)))
-      .join(' '),
-  );
+  // Of a text: each fault beside its place.
+  const paired = p.where.length > 1 && p.where.length === p.why.length && p.where.some((w) => w.source !== undefined);
+  const told = p.where.flatMap((w, i) => whereLines(w, paired ? p.why[i] : undefined, style));
   return [
     `${paint(style, 'red', p.code)} ${p.title}${value}`,
-    ...where.filter((w) => w !== '').map((w) => `  where: ${w}`),
-    ...p.why.map((w) => `  why:   ${clean(w)}`),
+    ...told,
+    ...(paired ? [] : p.why.map((w) => `  why:   ${clean(w)}`)),
     ...p.fix.map(
       (f) => `  fix:   ${clean(f.say)}${f.command === undefined ? '' : ` ${paint(style, 'cyan', clean(f.command))}`}`,
     ),

@@ -1,7 +1,8 @@
 /** Reads a config program in a thread of its own, whose modules nobody has loaded before; tells what else it read. */
 import { registerHooks } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import { causes } from '../kernel/index.ts';
+import { toldOf } from './place-error.ts';
 
 const files = new Set<string>();
 registerHooks({
@@ -17,5 +18,5 @@ try {
   if (module.default === undefined) throw new Error('the file has no default export');
   parentPort?.postMessage({ input: module.default, files: [...files] });
 } catch (error) {
-  parentPort?.postMessage({ why: causes(error) });
+  parentPort?.postMessage(toldOf(error, fileURLToPath(workerData as string)));
 }

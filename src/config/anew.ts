@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { fault } from '../kernel/index.ts';
+import { fault, type Where } from '../kernel/index.ts';
 import { checkConfig, loadConfig } from './load.ts';
 import type { Config } from './model.ts';
 
@@ -12,7 +12,7 @@ export interface Read {
   files: readonly string[];
 }
 
-type Said = { input: unknown; files: string[] } | { why: readonly string[] };
+type Said = { input: unknown; files: string[] } | { why: readonly string[]; where?: readonly Where[] };
 
 /** A config program that does not end is not waited for longer. Milliseconds. */
 const READ_MS = 15_000;
@@ -47,7 +47,7 @@ export async function readAnew(path: string): Promise<Read> {
   const source = readFileSync(file, 'utf8');
   const worker = new URL(`./anew-worker${extname(fileURLToPath(SELF))}`, SELF);
   const said = await runIn(new Worker(worker, { workerData: pathToFileURL(file).href }));
-  if ('why' in said) throw fault('TW1002', { value: file, why: said.why });
+  if ('why' in said) throw fault('TW1002', { value: file, why: said.why, where: said.where ?? [] });
   const files = [file, ...said.files.filter(isOfProject).map((url) => fileURLToPath(url))];
   return { config: checkConfig(said.input, file, source), files: [...new Set(files)] };
 }

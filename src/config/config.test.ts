@@ -70,7 +70,7 @@ describe('config', () => {
 
   it('finds the line in a program text', () => {
     const source =
-      "export default defineConfig({\n  fleet: 'demo',\n  clusters: {\n    sao: {\n      cloud: 'aws',\n      region: 'nowhere',\n";
+      "export default defineConfig({\n  fleet: 'demo',\n  clusters: {\n    sao: {\n      cloud: 'aws',\n      region: 'nowhere',\n    },\n  },\n});\n";
     const problem = problemOf(
       { ...base, clusters: { sao: { cloud: 'aws', region: 'nowhere' } } },
       source,

@@ -7,6 +7,8 @@ import { fault, type TwError } from '../kernel/index.ts';
 import { faultsOf, locate } from './faults.ts';
 import type { AppConfig, Config, ConfigFault, SecretRef } from './model.ts';
 import { normalise } from './normalise.ts';
+import { yamlErrors } from './place.ts';
+import { placesOf } from './place-error.ts';
 import { type ConfigInput, configSchema } from './schema.ts';
 import { stateSchema } from './schema-state.ts';
 
@@ -23,20 +25,29 @@ export function configJsonSchema(): unknown {
 function invalid(file: string, faults: readonly ConfigFault[]): TwError {
   return fault('TW1003', {
     value: `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`,
-    where: faults.map((f) => ({ file, path: f.path, ...(f.line === undefined ? {} : { line: f.line }) })),
+    where: faults.map((f) => ({ file, path: f.path, ...f.place })),
     why: faults.map((f) => `${f.path}: ${f.message}${f.near === undefined ? '' : `; did you mean "${f.near}"?`}`),
   });
 }
 
+/** Every fault of the text itself. Throws TW1002. */
+function readYaml(file: string): unknown {
+  const source = readFileSync(file, 'utf8');
+  const errors = yamlErrors(source);
+  if (errors.length === 0) return parse(source);
+  const where = errors.map(({ place }) => ({ file, ...place }));
+  throw fault('TW1002', { value: file, where, why: errors.map((e) => e.say) });
+}
+
 /** What a person wrote, as data. Throws TW1002. */
 export async function readConfigInput(file: string): Promise<unknown> {
+  if (/\.(ya?ml|json)$/.test(file)) return readYaml(file);
   try {
-    if (/\.(ya?ml|json)$/.test(file)) return parse(readFileSync(file, 'utf8'));
     const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
     if (module.default === undefined) throw new Error('the file has no default export');
     return module.default;
   } catch (cause) {
-    throw fault('TW1002', { value: file, cause });
+    throw fault('TW1002', { value: file, where: placesOf(cause, file), cause });
   }
 }
 
@@ -44,7 +55,8 @@ export async function readConfigInput(file: string): Promise<unknown> {
 export function checkConfig(input: unknown, file: string, source: string): Config {
   const kind = /\.(ya?ml|json)$/.test(file) ? 'yaml' : 'program';
   const parsed = configSchema.safeParse(input);
-  if (!parsed.success) throw invalid(file, locate(faultsOf(parsed.error.issues, configJsonSchema()), source, kind));
+  if (!parsed.success)
+    throw invalid(file, locate(faultsOf(parsed.error.issues, configJsonSchema(), input), source, kind));
   const done = normalise(parsed.data, file, dirname(file));
   if ('faults' in done) throw invalid(file, locate(done.faults, source, kind));
   return done.config;

@@ -82,9 +82,32 @@ export interface Config {
 }
 
 /** One fault of a config: `path` in dots, `near` the nearest valid name. */
+/** Offsets into a text. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+/** A place as a person finds it in an editor: both from 1. */
+export interface Place {
+  line: number;
+  column: number;
+  /** Characters of that line that are meant. */
+  width: number;
+  /** The line itself, without what looks like a secret. */
+  source: string;
+}
+
+/** `key`: the name is wrong; `value`: what it says is. */
+export type At = 'key' | 'value';
+
 export interface ConfigFault {
   path: string;
+  /** The same in steps, where one of them may have a dot. */
+  keys?: readonly string[];
   message: string;
-  line?: number;
+  /** What is wrong there; default: the value. */
+  at?: At;
+  place?: Place;
   near?: string;
 }

@@ -5,6 +5,9 @@ const where = z.object({
   resource: z.string().optional(),
   file: z.string().optional(),
   line: z.int().optional(),
+  column: z.int().optional(),
+  width: z.int().optional(),
+  source: z.string().optional(),
   path: z.string().optional(),
 });
 export const problem = z

@@ -7,6 +7,12 @@ export interface Where {
   resource?: string;
   file?: string;
   line?: number;
+  /** From 1, like the line. */
+  column?: number;
+  /** Characters from the column on that are meant. */
+  width?: number;
+  /** The line itself. */
+  source?: string;
   path?: string;
 }
 export interface Fix {
