@@ -169,12 +169,12 @@ describe('local sandbox with stand-ins for the programs', () => {
     await put('/clusters/aws-sao', seed('aws-sao', 'sao', 'sa-east-1'));
     const dub = { name: 'eu-west-1', index: 1, lat: 53, lon: -6 };
     const regions = [dub, ...fx.spec.regions.map((r) => ({ ...r, index: r.index + 1 }))];
+    const before = await sandbox.status();
     const events: SandboxEvent[] = [];
     for await (const e of sandbox.up({ ...fx.spec, regions })) events.push(e);
-    expect(events.map((e) => e.detail)).toContain(
-      'the config asks for another world: all of it starts again from its disks',
-    );
-    await until(async () => (await sandbox.status()).clusters[0]?.ready === true, 'the cluster back');
+    expect(events.filter((e) => e.state === 'done').map((e) => e.step)).toContain('new places');
+    const goesOn = before.processes.filter((p) => p.name !== 'clouds').map((p) => p.pid);
+    expect((await sandbox.status()).processes.map((p) => p.pid)).toEqual(expect.arrayContaining(goesOn));
     expect((await sandbox.status()).clusters[0]).toMatchObject({ cluster: 'sao', endpointIp: '198.18.1.10' });
     const answer = await put('/clusters/aws-dub', {
       ...seed('aws-dub', 'dub', 'eu-west-1'),
@@ -184,6 +184,17 @@ describe('local sandbox with stand-ins for the programs', () => {
     const again: SandboxEvent[] = [];
     for await (const e of sandbox.up({ ...fx.spec, regions })) again.push(e);
     expect(again.map((e) => e.detail)).toContain('already up');
+  });
+
+  it('another world is begun from the disks of the one that ran, and says so', async () => {
+    const { f: fx, sandbox, put } = await started();
+    await put('/clusters/aws-sao', seed('aws-sao', 'sao', 'sa-east-1'));
+    const events: SandboxEvent[] = [];
+    for await (const e of sandbox.up({ ...fx.spec, cloudTime: 7 })) events.push(e);
+    expect(events.map((e) => e.detail)).toContain(
+      'the config asks for another world: all of it starts again, as after a power cut',
+    );
+    await until(async () => (await sandbox.status()).clusters[0]?.ready === true, 'the cluster back');
   });
 
   it('restarts a dead process, and makes everything anew when the network died', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../kernel/index.ts';
-import { LocalPods } from '../testing/pods.ts';
+import { LocalPods } from '../testing/pods.fixtures.ts';
 import { programOf, RawClient } from '../testing/redis-process.ts';
 import { SECRETS } from '../testing/secrets.ts';
 import { Trio } from '../testing/trio.ts';

@@ -8,7 +8,7 @@ import { localRedis } from '../../../src/state/adapters/local-redis.ts';
 import { Agent } from '../../../src/state/agent.ts';
 import type { AgentNote, Pong, Wire } from '../../../src/state/ports.ts';
 import { redisConf } from '../../../src/state/redisconf.ts';
-import { LocalPods } from '../../../src/state/testing/pods.ts';
+import { LocalPods } from '../../../src/state/testing/pods.fixtures.ts';
 import { freePortAt, RawClient, RedisProcess, untilTrue } from '../../../src/state/testing/redis-process.ts';
 import { SECRETS } from '../../../src/state/testing/secrets.ts';
 import { configOf, NAMES } from './config.ts';
