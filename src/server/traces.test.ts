@@ -214,6 +214,31 @@ describe('spans', () => {
     expect(JSON.stringify(spans)).not.toMatch(/ana|private/);
   });
 
+  it('a change of home has the times that the agents kept; without them it is none', () => {
+    const journal = memoryJournal(manualClock(1_700_000_060_000));
+    const change = { app: 'shop', from: 'eu', to: 'us', epoch: 7, why: 'lost', planned: false };
+    for (const [kind, more] of [
+      ['state.failover', { at: 1_700_000_000_000, tookMs: 2500 }],
+      ['state.failover', { at: null, tookMs: null }],
+      ['state.moved', { at: 1_700_000_010_000, tookMs: 300, from: null }],
+    ] as const)
+      journal.append({ kind, cluster: 'us', data: toJson({ ...change, ...more }) });
+    expect(foldOf(journal.read()).map((s) => [s.name, s.start, s.end - s.start, s.attributes])).toEqual([
+      [
+        'state.failover',
+        1_700_000_000_000,
+        2500,
+        { 'tradewind.app': 'shop', 'tradewind.cluster': 'us', 'tradewind.epoch': 7, 'tradewind.from': 'eu' },
+      ],
+      [
+        'state.move',
+        1_700_000_010_000,
+        300,
+        { 'tradewind.app': 'shop', 'tradewind.cluster': 'us', 'tradewind.epoch': 7 },
+      ],
+    ]);
+  });
+
   it('a caller that is in a trace has the command in it; what is no trace context is none', () => {
     const spans = foldOf(ofUp(CALLER));
     expect(new Set(spans.map((s) => s.trace))).toEqual(new Set(['0af7651916cd43dd8448eb211c80319c']));

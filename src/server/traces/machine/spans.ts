@@ -80,6 +80,33 @@ function phaseSpans(p: LeftPhase, begun: At | undefined): Span[] {
   return [...flips, phase, ...(isEnd(p.next) ? [whole] : [])];
 }
 
+/** Of a change of home what is told. `at`: when its ballot opened, by the clock of the cluster; null: nobody knows any more. */
+interface HomeFact {
+  app: string;
+  from: string | null;
+  to: string;
+  epoch: number;
+  at: number | null;
+  tookMs: number | null;
+}
+const HOMES: Readonly<Record<string, string>> = { 'state.failover': 'state.failover', 'state.moved': 'state.move' };
+
+/** A change of home is a trace of its own: agents decide it, whatever commands run. */
+function homeSpans(f: Fact): Span[] {
+  const name = HOMES[f.kind];
+  if (name === undefined) return [];
+  const { app, from, to, epoch, at, tookMs } = f.data as unknown as HomeFact;
+  if (at === null || tookMs === null) return [];
+  const key = [app, epoch, at];
+  const about = { 'tradewind.app': app, 'tradewind.cluster': to, 'tradewind.epoch': epoch };
+  return [
+    {
+      ...{ trace: hex(['home', ...key], 32), id: hex(['home span', ...key], 16), name, start: at, end: at + tookMs },
+      attributes: { ...about, ...(from === null ? {} : { 'tradewind.from': from }) },
+    },
+  ];
+}
+
 /** Spans by the facts that end them. What has not ended is none yet, however long it takes. */
 export function spansOf(): (f: Fact) => Span[] {
   const [commands, roots, phases] = [endedCommands(), endedRoots(), leftPhases()];
@@ -101,6 +128,7 @@ export function spansOf(): (f: Fact) => Span[] {
     if (f.kind === 'fleet.applied') return [appSpan(f, at(f.run ?? ''))];
     const [problem] = (f.data as { problems?: string[] } | null)?.problems ?? [];
     return [
+      ...homeSpans(f),
       ...roots(f).flatMap((w) => rootSpans(w, at(w.run))),
       ...phases(f).flatMap((p) => phaseSpans(p, p.run === undefined ? undefined : at(p.run))),
       ...commands(f).map((c) => commandSpan(c, at(c.run), problem)),
