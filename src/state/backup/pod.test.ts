@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { KubeTwin } from '../../fleet/adapters/kube-twin.ts';
 import { systemClock } from '../../kernel/index.ts';
 import { LocalPods } from '../testing/pods.fixtures.ts';
 import { programOf, RawClient } from '../testing/redis-process.ts';
@@ -24,7 +25,7 @@ async function all(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
 
 describe('files of a pod', () => {
   const dir = mkdtempSync(join(tmpdir(), 'twf-'));
-  const pods = new LocalPods('pods', { namespace: 'state-book' });
+  const pods = new LocalPods((o) => new KubeTwin('pods', o), { namespace: 'state-book' });
   pods.known.set('redis-0', () => ({ dir, port: 1 }));
   const at: PodAt = { api: pods.twin, namespace: 'state-book', name: 'redis-0', container: 'redis' };
   afterAll(() => rmSync(dir, { recursive: true }));
@@ -54,7 +55,7 @@ describe.skipIf(programOf('redis-server') === undefined)('a throw-away pod', () 
     const s = replicaSource({ dial, secrets: SECRETS, clock: systemClock });
     const file = await all((await s.open()).bytes);
     const { engine } = await s.count();
-    const pods = new LocalPods('pods', { namespace: 'state-book' });
+    const pods = new LocalPods((o) => new KubeTwin('pods', o), { namespace: 'state-book' });
     return {
       loader: podLoader({
         api: pods.twin,

@@ -5,10 +5,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KubeTwin } from '../../fleet/adapters/kube-twin.ts';
-import type { KubeObject } from '../../fleet/index.ts';
+import type { KubeApi, KubeObject } from '../../fleet/index.ts';
 import { freePortAt } from './redis-process.ts';
 
+/** What the API server in memory asks of the pods. */
+export interface PodHooks {
+  proxy?: () => string;
+  after(call: { verb: string }): void;
+  exec: KubeApi['exec'];
+  forward: KubeApi['forward'];
+}
+interface Api {
+  put(object: KubeObject, manager: string): unknown;
+  all(): KubeObject[];
+}
 interface At {
   dir: string;
   port: number;
@@ -17,16 +27,16 @@ interface Own extends At {
   child: ChildProcess;
 }
 
-export class LocalPods {
-  readonly twin: KubeTwin;
+export class LocalPods<T extends Api> {
+  readonly twin: T;
   /** Pods that somebody else runs. */
   readonly known: Map<string, () => At> = new Map<string, () => At>();
   readonly #own = new Map<string, Own>();
   readonly #begun = new Set<string>();
 
   /** `proxy`: what a pod says over HTTP. */
-  constructor(name: string, o: { namespace: string; proxy?: () => string }) {
-    this.twin = new KubeTwin(name, {
+  constructor(make: (o: PodHooks) => T, o: { namespace: string; proxy?: () => string }) {
+    this.twin = make({
       ...(o.proxy === undefined ? {} : { proxy: o.proxy }),
       after: ({ verb }) => {
         if (verb === 'create') this.#begin();

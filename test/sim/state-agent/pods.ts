@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { stateDoor } from '../../../src/compose/state.ts';
 import type { StateWiring } from '../../../src/compose/state-deploy.ts';
+import { KubeTwin } from '../../../src/fleet/adapters/kube-twin.ts';
 import { type ClusterName, memoryStore, StoreWorld, systemClock } from '../../../src/kernel/index.ts';
 import { localRedis } from '../../../src/state/adapters/local-redis.ts';
 import { Agent } from '../../../src/state/agent.ts';
@@ -20,7 +21,7 @@ const NAMESPACE = 'state-app';
 class Place {
   readonly name: ClusterName;
   readonly redis: RedisProcess;
-  readonly pods: LocalPods;
+  readonly pods: LocalPods<KubeTwin>;
   readonly local: ReturnType<typeof localRedis>;
   readonly events: AgentNote[] = [];
   agent: Agent | undefined;
@@ -29,7 +30,7 @@ class Place {
     this.name = name;
     this.redis = new RedisProcess({ host: HOST, port });
     this.local = localRedis({ host: HOST, port, password: SECRETS.agent });
-    this.pods = new LocalPods(name, {
+    this.pods = new LocalPods((o) => new KubeTwin(name, o), {
       namespace: NAMESPACE,
       proxy: () => JSON.stringify({ ...this.agent?.report(), events: this.events }),
     });
