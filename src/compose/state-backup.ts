@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { dictOf, type KubeApi, listOf, textOf } from '../fleet/index.ts';
+import { keysOf } from '../infra/adapters/credentials/eks.ts';
 import type { Outputs } from '../infra/index.ts';
 import { type ClusterName, fault, type Lease } from '../kernel/index.ts';
 import { folderVault } from '../state/backup/adapters/folder-vault.ts';
 import { podLoader } from '../state/backup/adapters/pod-loader.ts';
 import { replicaSource } from '../state/backup/adapters/replica-source.ts';
+import { s3Vault } from '../state/backup/adapters/s3-vault.ts';
 import {
   chooseCopy,
   idOf,
@@ -37,9 +39,24 @@ const KEEP = 30;
 /** Whoever takes a snapshot and dies keeps others from it for so long. */
 const LEASE_MS = 30_000;
 
+/** Region, address and keys are those that every tool of AWS takes from here. Throws TW2201 when it is used without keys. */
+function bucketOf(w: StateWiring, to: string, env: NodeJS.ProcessEnv): Vault {
+  const [, bucket = '', folder = ''] = /^s3:\/\/([^/]+)\/?(.*?)\/?$/.exec(to) ?? [];
+  const endpoint = env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'];
+  const place = {
+    bucket,
+    region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1',
+    ...(endpoint === undefined ? {} : { endpoint }),
+    keys: () => keysOf({ name: to, profile: null }, env),
+    clock: w.clock,
+  };
+  return s3Vault(place, folder);
+}
+
 /** Where the snapshots of an app lie: what the config says, else below this project's folder. */
-export function vaultOf(w: StateWiring, app: SharedApp): Vault {
+export function vaultOf(w: StateWiring, app: SharedApp, env: NodeJS.ProcessEnv = process.env): Vault {
   const to = app.state.backup?.to ?? `file:${join(w.stateDir, 'backups')}`;
+  if (to.startsWith('s3:')) return bucketOf(w, to, env);
   const path = to.replace(/^file:(\/\/)?/, '').replace(/^~(?=\/)/, homedir());
   return folderVault(isAbsolute(path) ? path : resolve(dirname(w.config.file), path));
 }

@@ -40,10 +40,12 @@ const given = {
       to: z
         .string()
         .regex(
-          /^file:\S/,
-          'a folder such as file:backups or file:/var/backups; other places are not known to this version',
+          /^(file:\S|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/|$))/,
+          'a folder such as file:backups or file:/var/backups, or a bucket such as s3://backups/fleet',
         )
-        .describe('Where snapshots go: `file:` and a folder, relative to that of the config file.'),
+        .describe(
+          'Where snapshots go: `file:` and a folder, relative to that of the config file, or `s3://bucket/prefix`.',
+        ),
       keep: z.int().min(1).default(30).describe('How many verified snapshots are kept.'),
     })
     .optional()

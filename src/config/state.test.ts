@@ -33,7 +33,7 @@ describe('state', () => {
   it('snapshots go to places that are known, and not all the time', () => {
     expect(faults({ mode: 'single-writer', backup: { every: '5s', to: 'ftp://b' } })).toEqual([
       'backup.every: at least 1m',
-      'backup.to: a folder such as file:backups or file:/var/backups; other places are not known to this version',
+      'backup.to: a folder such as file:backups or file:/var/backups, or a bucket such as s3://backups/fleet',
     ]);
   });
 
