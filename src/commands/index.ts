@@ -1,3 +1,4 @@
+export type { Allowed } from './access/allowed.ts';
 export { accountOf, type Caller, type Identity } from './access/model.ts';
 export { callerName } from './access/persons.ts';
 export { checkArg } from './args.ts';
@@ -31,12 +32,13 @@ export {
   type WhyFacts,
 } from './ports.ts';
 export type { StandingApp } from './release/watch.ts';
+export type { AccessNow } from './rule/access.ts';
 export type { Waiter } from './rule/queue.ts';
 export type { Pending } from './rule/vote.ts';
-export { approvalsNow, lineNow, measuredNow, releaseWatch, runCommand } from './run.ts';
+export { accessNow, allowedNow, approvalsNow, lineNow, measuredNow, releaseWatch, runCommand } from './run.ts';
 export { runJournal } from './runjournal.ts';
 export { changesOfHome, scheduledBackups } from './schedule.ts';
 export { redactorOf } from './secrets.ts';
 export { announce, dashboardOf, isLoginCode, loginCode, loginUrl, sameText, signed } from './serving.ts';
 export { CHAOS_WORDS, COMMANDS, isRun, SHELLS } from './table.ts';
-export { type Access, accessOf, isToken, type Role, type TokenEntry, tokenEntry } from './tokens.ts';
+export { type Access, accessOf, isToken, noteUse, type Role, type TokenEntry, tokenEntry } from './tokens.ts';

@@ -1,7 +1,8 @@
 import { type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Context } from './context.ts';
-import type { Outcome } from './model.ts';
+import type { Args, Outcome } from './model.ts';
 import type { TrafficMap } from './ports.ts';
+import { selectClusters } from './select.ts';
 
 type Site = TrafficMap['health'][string];
 
@@ -28,11 +29,13 @@ function cellRow(c: TrafficMap['cells'][number]): Row {
   };
 }
 
-/** `tw map`: clusters, groups of users and who serves whom; the same facts that the dashboard draws. */
-export async function map(c: Context): Promise<Outcome> {
+/** `tw map`: clusters, groups of users and who serves whom, also as it would be; the facts that the dashboard draws. Throws TW6003. */
+export async function map(c: Context, args: Args): Promise<Outcome> {
   const config = await c.config();
   const e = await c.engine();
-  const maps = config.dns === undefined ? [] : await e.traffic.map();
+  const without = args['without'] as string | undefined;
+  if (without !== undefined) selectClusters(config, [without]);
+  const maps = config.dns === undefined ? [] : await e.traffic.map(without);
   const [first] = maps;
   const clusters = config.clusters.map((k) => ({
     name: k.name,
@@ -54,7 +57,7 @@ export async function map(c: Context): Promise<Outcome> {
     ),
     ...(first?.cells ?? []).map(cellRow),
   ];
-  const hosts = maps.map(({ host, app, cells, holds }) => ({ host, app, cells, holds }));
+  const hosts = maps.map(({ host, app, intent, cells, holds }) => ({ host, app, intent, cells, holds }));
   const missing = Object.entries(first?.silent ?? {}).map(([cluster, why]) => ({ cluster, why }));
   return {
     data: { fleet: config.fleet, clusters: toJson(clusters), hosts: toJson(hosts) },

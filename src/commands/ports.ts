@@ -120,8 +120,8 @@ export interface TrafficDoor {
   hold(cluster: string, o: { why: string; by: string; force: boolean }, signal: AbortSignal): Promise<HoldFacts>;
   lift(cluster: string, signal: AbortSignal): Promise<HoldFacts>;
   why(ip: string, host: string): Promise<WhyFacts>;
-  /** Where every known group of users goes now, per host. Throws TW4051. */
-  map(): Promise<TrafficMap[]>;
+  /** Where every known group of users goes now, or would go without a cluster, per host. Throws TW4051. */
+  map(without?: string): Promise<TrafficMap[]>;
 }
 
 /** release/ as commands see it: wired per app. */

@@ -1,8 +1,11 @@
 import { fault } from '../kernel/index.ts';
+import type { Allowed } from './access/allowed.ts';
+import type { Caller } from './access/model.ts';
 import type { Context, Invocation, Io } from './context.ts';
 import type { Measured } from './measured.ts';
 import type { Outcome } from './model.ts';
 import type { StandingApp } from './release/watch.ts';
+import type { AccessNow } from './rule/access.ts';
 import type { Waiter } from './rule/queue.ts';
 import type { Pending } from './rule/vote.ts';
 import { isRun } from './table.ts';
@@ -51,7 +54,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'audit verify': async (c) => (await import('./rule/audit.ts')).auditVerify(c),
   'audit acknowledge': async (c, call) => (await import('./rule/audit.ts')).auditAcknowledge(c, call),
   'audit export': async (c, _, io) => (await import('./rule/audit.ts')).auditExport(c, io),
-  map: async (c) => await (await import('./map.ts')).map(c),
+  map: async (c, { args }) => await (await import('./map.ts')).map(c, args),
   drain: async (c, { args }, io) => (await import('./traffic.ts')).drain(c, args, io),
   undrain: async (c, { args }, io) =>
     args['brake'] === true
@@ -125,6 +128,16 @@ export async function measuredNow(c: Context): Promise<Measured> {
 /** Approvals that are not over, for a door that shows them live. Throws TW1020. */
 export async function approvalsNow(c: Context): Promise<Pending[]> {
   return await (await import('./rule/vote.ts')).approvalsNow(c);
+}
+
+/** Who may do what, and what stands in the way, for a door that shows it live. Throws TW1001–TW1003, TW1020, TW8015. */
+export async function accessNow(c: Context): Promise<AccessNow> {
+  return await (await import('./rule/access.ts')).accessNow(c);
+}
+
+/** What the person behind an account may do, as a hint for a door: the gate decides. Throws TW1001–TW1003, TW1020. */
+export async function allowedNow(c: Context, caller: Caller): Promise<Allowed | undefined> {
+  return await (await import('./access/allowed.ts')).allowedNow(c, caller);
 }
 
 /** Looks at every released app again and again, for a door that shows them live. Throws what `tw versions` throws. */

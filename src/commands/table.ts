@@ -130,8 +130,10 @@ const TABLE: readonly CommandSpec[] = [
     verb: 'map',
     summary: 'who is served from where, and how fast',
     kind: 'look',
-    args: [],
-    examples: ['tw map'],
+    args: [
+      { name: 'without', help: 'as if this cluster were drained', type: text, value: '<cluster>', from: 'cluster' },
+    ],
+    examples: ['tw map', 'tw map --without sao'],
     result: 'Map',
   },
   ...RELEASE_COMMANDS,

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { changeFile, fault, madeOnce, type Row, TwError, text, toJson, untrusted } from '../kernel/index.ts';
+import { changeFile, duration, fault, madeOnce, type Row, TwError, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Context } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import { ROLES } from './table-server.ts';
@@ -13,9 +13,13 @@ export interface TokenEntry {
   role: Role;
   /** SHA-256 of the token, hexadecimal: the token itself is nowhere. */
   hash: string;
+  /** Its first letters, by which a person tells it from others; absent: it is older than this field. */
+  prefix?: string;
   /** Unix milliseconds. */
   createdAt: number;
   expiresAt: number;
+  /** Of the last request with it, at most a minute old; absent: none yet. */
+  usedAt?: number;
 }
 /** Who may use the server of a project: a file only its owner can read. */
 export interface Access {
@@ -26,6 +30,8 @@ export interface Access {
 
 const DAY_MS = 86_400_000;
 const CHECK = 6;
+/** `twt_` and four of 43 letters. */
+const PREFIX = 8;
 const file = (stateDir: string): string => join(stateDir, 'access.json');
 
 export const sha256 = (s: string): string => createHash('sha256').update(s).digest('hex');
@@ -81,9 +87,12 @@ const shown = (t: TokenEntry) => ({
   id: t.id,
   name: t.name,
   role: t.role,
+  prefix: t.prefix ?? null,
   createdAt: t.createdAt,
   expiresAt: t.expiresAt,
+  usedAt: t.usedAt ?? null,
 });
+export type ShownToken = ReturnType<typeof shown>;
 
 const row = (t: TokenEntry, now: number): Row => ({
   key: t.id,
@@ -92,7 +101,9 @@ const row = (t: TokenEntry, now: number): Row => ({
   cells: {
     name: [untrusted(t.name)],
     role: [text(t.role)],
+    begins: [text(t.prefix === undefined ? '' : `${t.prefix}…`)],
     expires: [text(new Date(t.expiresAt).toISOString().slice(0, 10))],
+    used: [text(t.usedAt === undefined ? 'never' : `${duration(now - t.usedAt)} ago`)],
   },
   kids: [],
 });
@@ -103,6 +114,14 @@ function listed(c: Context, tokens: readonly TokenEntry[]): Outcome {
 }
 
 export const tokenList = (c: Context): Outcome => listed(c, accessOf(c.stateDir).tokens);
+
+/** Tokens without their secrets, for a door that shows them live. Throws TW8015. */
+export const tokensNow = (c: Context): ShownToken[] => accessOf(c.stateDir).tokens.map(shown);
+
+/** Keeps that a token was used now. Throws TW8015, and what the file system says. */
+export function noteUse(stateDir: string, id: string, now: number): void {
+  changed(stateDir, (tokens) => tokens.map((t) => (t.id === id ? { ...t, usedAt: now } : t)));
+}
 
 /** Throws TW6002, TW8015. */
 export function tokenCreate(c: Context, args: Args): Outcome {
@@ -115,6 +134,7 @@ export function tokenCreate(c: Context, args: Args): Outcome {
     name: args['name'] as string,
     role,
     hash: sha256(token),
+    prefix: token.slice(0, PREFIX),
     createdAt: now,
     expiresAt: now + (args['days'] as number) * DAY_MS,
   };

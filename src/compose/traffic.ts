@@ -209,7 +209,7 @@ export function trafficDoor(
     lift: async (cluster, signal) =>
       holdFacts(await lift({ hold: cluster, by: 'tw' }, depsOf(await w.outputs(), signal))),
     why: async (ip, host) => whyFacts(await why({ ip, host }, depsOf(await w.outputs()))),
-    map: async () => await worldMap(depsOf(await w.outputs())),
+    map: async (without) => await worldMap(depsOf(await w.outputs()), without),
     brakes: (by, outputs) => trafficBrakes(depsOf(outputs), { by }),
     close: async () => http.close(),
   };

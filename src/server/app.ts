@@ -2,7 +2,7 @@ import { Hono, type Next } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { getCookie, setCookie } from 'hono/cookie';
 import type { RawResponse } from '../chat/index.ts';
-import { COMMANDS } from '../commands/index.ts';
+import { allowedNow, COMMANDS } from '../commands/index.ts';
 import { fault, problemOf } from '../kernel/index.ts';
 import { checkHost, checkWrite, SECURITY_HEADERS } from './guard.ts';
 import { labHandler } from './lab.ts';
@@ -10,6 +10,7 @@ import { type SessionInfo, TOPICS, type Topic } from './model.ts';
 import { type AppParts, type Env, type Http1, MOST_BYTES, need, problemAnswer, shortBody } from './parts.ts';
 import { routesOf } from './plan.ts';
 import type { WebFile } from './ports.ts';
+import { callerOf } from './runs.ts';
 import { COOKIE, IDLE_MS } from './session.ts';
 import { answerHandler, factsHandler, runHandler, stopHandler, verbHandler } from './verbs.ts';
 
@@ -75,18 +76,22 @@ function addLogin(app: Hono<Env>, p: AppParts): void {
   });
   app.get('/api/v1/session', async (c) => {
     const person = need(c, 'look');
-    const config = await p.contexts
-      .get()
-      .then((x) => x.config())
+    const context = await p.contexts.get();
+    const config = await context.config().catch(() => undefined);
+    const allowed = await callerOf(context, person)
+      .then((from) => allowedNow(context, from))
       .catch(() => undefined);
     const info: SessionInfo = {
       name: person.name,
       role: person.role,
       until: person.until,
       fleet: config?.fleet ?? null,
+      apps: (config?.apps ?? []).map((a) => a.name),
+      clusters: (config?.clusters ?? []).map((k) => k.name),
       version: p.deps.version,
       sandbox: p.deps.place() === 'sandbox',
       lab: await p.deps.lab.isOpen(),
+      allowed: allowed ?? null,
     };
     return c.json(info);
   });

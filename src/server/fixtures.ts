@@ -114,7 +114,10 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
   const metrics: Metrics = new Metrics({ version, chatDepth, streams: () => streams.open, offset: () => hub.offset });
   const hub = new Hub(journal, (f) => metrics.fact(f));
   const { lab, config, alive } = deps;
-  hub.open(sourcesOf({ contexts, runs, lab, config, alive, fold: () => hub.fold }), deps.clock.now);
+  hub.open(
+    sourcesOf({ contexts, runs, lab, config, alive, fold: () => hub.fold, now: deps.clock.now }),
+    deps.clock.now,
+  );
   const streams = new Streams(hub, stop.signal);
   const page = { type: 'text/html', body: Buffer.from('<p>'), packed: Buffer.from(''), etag: '"x"', fixed: false };
   const parts: AppParts = {

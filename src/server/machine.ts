@@ -36,6 +36,8 @@ const fresh = (f: Fact, run: string): Folded => {
     state: 'running',
     exit: null,
     problems: [],
+    release: null,
+    plan: null,
     view: null,
     process: { pid: 0, started: '', host: '' },
   };
@@ -62,6 +64,12 @@ function ended(old: Folded, f: Fact): Folded {
   };
 }
 
+/** What a command decided about. */
+function did(f: Fact): Partial<Pick<RunInfo, 'release' | 'plan'>> {
+  const d = f.data as { release?: string; planId?: string; plan?: string };
+  return f.kind === 'command.up' ? { plan: d.plan ?? null } : { release: d.release ?? null, plan: d.planId ?? null };
+}
+
 export const NOTHING: Runs = new Map();
 
 /** The fold with one more fact. */
@@ -76,6 +84,9 @@ export function withFact(runs: Runs, f: Fact): Runs {
     case 'command.end':
     case 'http.end':
       return old === undefined ? runs : new Map([...runs, [run, ended(old, f)]]);
+    case 'release.record':
+    case 'command.up':
+      return old === undefined ? runs : new Map([...runs, [run, { ...old, ...did(f) }]]);
     default:
       return runs;
   }

@@ -1,4 +1,4 @@
-import type { Document, Role } from '../commands/index.ts';
+import type { Allowed, Document, Role } from '../commands/index.ts';
 import type { Json, Problem, View } from '../kernel/index.ts';
 
 /** Who asks, and how they showed it. */
@@ -14,7 +14,18 @@ export interface Person {
 }
 
 /** Live views of the running system; each is whole, the newest wins. */
-export const TOPICS = ['fleet', 'map', 'releases', 'runs', 'line', 'approvals', 'config', 'lab'] as const;
+export const TOPICS = [
+  'fleet',
+  'map',
+  'state',
+  'releases',
+  'runs',
+  'line',
+  'approvals',
+  'access',
+  'config',
+  'lab',
+] as const;
 export type Topic = (typeof TOPICS)[number];
 
 export interface TopicView {
@@ -57,6 +68,10 @@ export interface RunInfo {
   state: 'running' | 'done' | 'failed' | 'lost';
   exit: number | null;
   problems: readonly string[];
+  /** Release that it wrote to; null: none. */
+  release: string | null;
+  /** Plan that it did, of clouds, clusters and DNS or of that release. */
+  plan: string | null;
   /** Progress, of runs of this server. */
   view: View | null;
 }
@@ -75,8 +90,13 @@ export interface SessionInfo {
   role: Role;
   until: number;
   fleet: string | null;
+  /** Names in the config. */
+  apps: readonly string[];
+  clusters: readonly string[];
   version: string;
   sandbox: boolean;
   /** There is a chat lab. */
   lab: boolean;
+  /** What the config lets this person do where; null: it names nobody, and the role alone counts. */
+  allowed: Allowed | null;
 }

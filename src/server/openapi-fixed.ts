@@ -25,9 +25,18 @@ const person = z.object({ name: z.string(), role: z.enum(['look', 'operate', 'ad
 const session = person.extend({
   until: z.number().meta({ description: 'Unix milliseconds at which the sign-in ends.' }),
   fleet: z.string().nullable(),
+  apps: z.array(z.string()),
+  clusters: z.array(z.string()),
   version: z.string(),
   sandbox: z.boolean(),
   lab: z.boolean().meta({ description: 'There is a chat lab.' }),
+  allowed: z
+    .object({
+      person: z.string().nullable(),
+      rights: z.record(z.string(), z.object({ places: z.array(z.string()), holders: z.array(z.string()) })),
+    })
+    .nullable()
+    .meta({ description: 'What the config lets this person do where; null: it names nobody.' }),
 });
 const topic = z.object({
   topic: z.enum(TOPICS),

@@ -85,7 +85,7 @@ interface KeyFact {
  * Whose account the core sees. A token is an account of its own once the config names people; before that it acts for
  * the person who made it, within its role.
  */
-async function callerOf(c: Context, p: Person, run: string | undefined): Promise<NonNullable<Invocation['from']>> {
+export async function callerOf(c: Context, p: Person, run?: string): Promise<NonNullable<Invocation['from']>> {
   const people = (await c.config().catch(() => undefined))?.people;
   const own = p.id !== LOCAL && people !== undefined;
   const identity = own
@@ -211,6 +211,8 @@ export class RunRegistry {
       state: 'running',
       exit: null,
       problems: [],
+      release: null,
+      plan: null,
       view: null,
     };
     const stop = new AbortController();

@@ -19,6 +19,9 @@ const STOP_MS = 60_000;
 /** Streams that do not end by themselves are cut. Milliseconds. */
 const CUT_MS = 5000;
 
+/** How often the lag of shared state is kept, also while nobody looks. Milliseconds. */
+const SAMPLE_MS = 15_000;
+
 const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
 
 /** Beyond this machine only behind a proxy that speaks TLS. Throws TW8012. */
@@ -82,7 +85,10 @@ async function partsOf(deps: ServerDeps, stopping: AbortSignal) {
   const hub = new Hub(deps.journal, (f) => metrics.fact(f));
   const streams = new Streams(hub, stopping);
   const { lab, config, alive } = deps;
-  hub.open(sourcesOf({ contexts, runs, lab, config, alive, fold: () => hub.fold }), deps.clock.now);
+  hub.open(
+    sourcesOf({ contexts, runs, lab, config, alive, fold: () => hub.fold, now: deps.clock.now }),
+    deps.clock.now,
+  );
   lab.onChange(() => hub.nudge('lab'));
   runs.onChange = () => hub.nudge('runs');
   runs.onEnd = () => {
@@ -105,6 +111,22 @@ async function partsOf(deps: ServerDeps, stopping: AbortSignal) {
   };
 }
 
+/** Looks at the shared state of the fleet again and again, where it has any. */
+async function sample(
+  { deps, contexts, hub }: Awaited<ReturnType<typeof partsOf>>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const apps = await contexts
+      .get()
+      .then((c) => c.config())
+      .then((k) => k.apps)
+      .catch(() => []);
+    if (apps.some((a) => a.state.mode !== 'isolated')) await hub.once('state');
+    await deps.clock.sleep(SAMPLE_MS, signal).catch(() => undefined);
+  }
+}
+
 /** Serves until the signal fires; then nothing new begins, what runs stops safely, streams end. Throws TW8011–TW8013. */
 export async function serve(
   deps: ServerDeps,
@@ -120,6 +142,7 @@ export async function serve(
   fetch = createApp({ ...parts, allowed: allowedFor(url, wish.publicUrl), secure: wish.publicUrl !== undefined }).fetch;
   const gone = announce(deps.stateDir, shown);
   const follow = parts.hub.follow(o.signal).catch((e: unknown) => process.stderr.write(`${causes(e).join(': ')}\n`));
+  void sample(parts, o.signal);
   try {
     o.ready(shown);
     await new Promise<void>((done) => {

@@ -3,6 +3,7 @@ import {
   accessOf,
   isLoginCode,
   isToken,
+  noteUse,
   sameText,
   signed,
   type TokenEntry,
@@ -15,6 +16,8 @@ export const COOKIE = 'tw_session';
 /** A session ends after so long without use. */
 export const IDLE_MS = 12 * 3_600_000;
 const RENEW_MS = 600_000;
+/** The use of a token is written down so often at most. Milliseconds. */
+const NOTE_MS = 60_000;
 
 /** Who a request is from. */
 export interface Identity {
@@ -52,6 +55,18 @@ const denied = (why: string): Error =>
 /** Tokens and one-time codes of one project. Codes are remembered until they would have expired anyway. */
 export function identityOf(stateDir: string, clock: Clock): Identity {
   const used = new Map<string, number>();
+  const noted = new Map<string, number>();
+  const note = (p: Person): Person => {
+    const now = clock.now();
+    if (p.id === LOCAL || now - (noted.get(p.id) ?? 0) < NOTE_MS) return p;
+    noted.set(p.id, now);
+    try {
+      noteUse(stateDir, p.id, now);
+    } catch {
+      // A disk that takes nothing shuts nobody out.
+    }
+    return p;
+  };
   const personOf = (access: Access, c: Claim, via: Person['via']): Person | undefined => {
     const now = clock.now();
     if (c.until <= now) return undefined;
@@ -76,9 +91,10 @@ export function identityOf(stateDir: string, clock: Clock): Identity {
   return {
     who: (bearer, cookie) => {
       const access = accessOf(stateDir);
-      if (bearer !== undefined) return bearerOf(access, bearer);
       const claim = cookie === undefined ? undefined : claimOf(access, cookie);
-      return claim === undefined ? undefined : personOf(access, claim, 'cookie');
+      const cookied = (): Person | undefined => (claim === undefined ? undefined : personOf(access, claim, 'cookie'));
+      const person = bearer === undefined ? cookied() : bearerOf(access, bearer);
+      return person === undefined ? undefined : note(person);
     },
     signIn: (secret) => {
       const access = accessOf(stateDir);

@@ -1,10 +1,21 @@
-import { approvalsNow, type Context, type Io, lineNow, releaseWatch, runCommand } from '../commands/index.ts';
+import {
+  accessNow,
+  approvalsNow,
+  type Context,
+  type Io,
+  lineNow,
+  releaseWatch,
+  runCommand,
+  type StateFacts,
+} from '../commands/index.ts';
 import { type Fact, type Json, type Problem, type ProcessId, problemOf, toJson } from '../kernel/index.ts';
 import type { LookContexts } from './contexts.ts';
+import { type Lags, withLook } from './lags.ts';
 import { type Runs, runsOf } from './machine.ts';
 import type { RunInfo, Topic, TopicView } from './model.ts';
 import type { Lab, ServerDeps } from './ports.ts';
 import type { RunRegistry } from './runs.ts';
+import { type LastSeen, withMemory } from './seen.ts';
 
 /** Where a topic's facts come from, and how often they are looked at while somebody watches. */
 export interface Source {
@@ -31,7 +42,31 @@ export function ofVerb(contexts: LookContexts, verb: string): () => Promise<Json
       { verb, args: verb === 'status' ? { on: [] } : {} },
       silentIo(),
     );
-    return toJson({ ...(outcome.data as object), missing: outcome.missing ?? [], warnings: outcome.warnings ?? [] });
+    const { missing = [], warnings = [], problem } = outcome;
+    const all = problem === undefined ? warnings : [problem, ...warnings];
+    return toJson({ ...(outcome.data as object), missing, warnings: all });
+  };
+}
+
+/** `tw status`, in which a silent cluster keeps what it said last. */
+function fleet(contexts: LookContexts, now: () => number): () => Promise<Json> {
+  const look = ofVerb(contexts, 'status');
+  let known: LastSeen = new Map();
+  return async () => {
+    const next = withMemory(known, (await look()) as unknown as Parameters<typeof withMemory>[1], now());
+    known = next.known;
+    return toJson(next.answer);
+  };
+}
+
+/** `tw state status`, and how far the copies were behind since this server looks. */
+function state(contexts: LookContexts, now: () => number): () => Promise<Json> {
+  const look = ofVerb(contexts, 'state status');
+  let lags: Lags = {};
+  return async () => {
+    const data = (await look()) as unknown as { apps: StateFacts[] };
+    lags = withLook(lags, data.apps, now());
+    return toJson({ ...data, lags });
   };
 }
 
@@ -49,7 +84,8 @@ function releases(contexts: LookContexts): () => Promise<Json> {
 function mergedRuns(journalled: RunInfo[], own: RunInfo[]): RunInfo[] {
   const mine = new Map(own.map((r) => [r.run, r]));
   const seen = new Set(journalled.map((r) => r.run));
-  const all = [...own.filter((r) => !seen.has(r.run)), ...journalled.map((r) => mine.get(r.run) ?? r)];
+  const whole = (r: RunInfo): RunInfo => ({ ...r, ...mine.get(r.run), release: r.release, plan: r.plan });
+  const all = [...own.filter((r) => !seen.has(r.run)), ...journalled.map(whole)];
   return all.toSorted((a, b) => b.startedAt - a.startedAt).slice(0, 100);
 }
 
@@ -60,6 +96,7 @@ export interface SourceDeps {
   config: ServerDeps['config'];
   fold(): Runs;
   alive(p: ProcessId): boolean;
+  now(): number;
 }
 
 const FAST_MS = 1000;
@@ -77,8 +114,13 @@ export function sourcesOf(d: SourceDeps): Record<Topic, Source> {
   const world = (f: Fact): boolean =>
     f.kind === 'command.end' || f.kind.startsWith('traffic.') || f.kind === 'sandbox.chaos';
   return {
-    fleet: { read: ofVerb(d.contexts, 'status'), everyMs: () => SLOW_MS, wants: world },
+    fleet: { read: fleet(d.contexts, d.now), everyMs: () => SLOW_MS, wants: world },
     map: { read: ofVerb(d.contexts, 'map'), everyMs: () => SLOW_MS, wants: world },
+    state: {
+      read: state(d.contexts, d.now),
+      everyMs: () => SLOW_MS,
+      wants: (f) => f.kind === 'command.end' || f.kind.startsWith('state.'),
+    },
     releases: {
       read: releases(d.contexts),
       everyMs: () => (busy() ? FAST_MS / 2 : FAST_MS * 2),
@@ -87,6 +129,11 @@ export function sourcesOf(d: SourceDeps): Record<Topic, Source> {
     runs: ofCommands(async () => ({ runs: toJson(mergedRuns(runsOf(d.fold(), d.alive), d.runs.all())) })),
     line: ofCommands(async () => ({ line: toJson(await lineNow(await d.contexts.get())) })),
     approvals: ofCommands(async () => ({ approvals: toJson(await approvalsNow(await d.contexts.get())) })),
+    access: {
+      read: async () => toJson(await accessNow(await d.contexts.get())),
+      everyMs: () => SLOW_MS,
+      wants: (f) => f.kind === 'access.token' || f.kind.startsWith('command.') || f.kind === 'http.end',
+    },
     config: {
       read: async () => {
         // Whoever asks first reads it; what is wrong with it is part of the answer.

@@ -1,9 +1,10 @@
-import { computed, signal } from '@preact/signals';
+import { computed, type Signal, signal } from '@preact/signals';
 import type { LabView } from '../../src/chat/index.ts';
+import type { AccessNow } from '../../src/commands/index.ts';
 import type { Problem } from '../../src/kernel/index.ts';
 import type { ConfigState, SessionInfo, Topic, TopicView } from '../../src/server/model.ts';
 import { session as askSession } from './api.ts';
-import type { ApprovalsData, FleetData, LineData, MapData, ReleasesData, RunsData } from './types.ts';
+import type { ApprovalsData, FleetData, LineData, MapData, ReleasesData, RunsData, StateData } from './types.ts';
 
 export interface Seen<T> {
   data: T | undefined;
@@ -15,6 +16,8 @@ const nothing = { data: undefined, at: 0, problem: undefined };
 
 export const fleet = signal<Seen<FleetData>>(nothing);
 export const map = signal<Seen<MapData>>(nothing);
+export const state = signal<Seen<StateData>>(nothing);
+export const access = signal<Seen<AccessNow>>(nothing);
 export const releases = signal<Seen<ReleasesData>>(nothing);
 export const runs = signal<Seen<RunsData>>(nothing);
 export const line = signal<Seen<LineData>>(nothing);
@@ -23,6 +26,8 @@ export const config = signal<Seen<ConfigState>>(nothing);
 export const lab = signal<Seen<LabView>>(nothing);
 export const me = signal<SessionInfo | undefined | 'unknown'>('unknown');
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting');
+/** Who looks, once that is known. */
+export const session = computed(() => (typeof me.value === 'object' ? me.value : undefined));
 /** Why nothing can be changed now: what is on the screen may be old, and nobody would answer. */
 export const offline = computed(() =>
   connection.value === 'lost' ? 'the server does not answer; this page comes back by itself' : undefined,
@@ -37,16 +42,26 @@ export const spoken = signal('');
 
 setInterval(() => (now.value = Date.now()), 1000);
 
-const SIGNALS = { fleet, map, releases, runs, line, approvals, config, lab };
+const SIGNALS = { fleet, map, state, releases, runs, line, approvals, access, config, lab };
+
+/** Rights come from the config: another one may give others. */
+function announceConfig(before: ConfigState | null | undefined, now: ConfigState | null): void {
+  if (before != null && before.id !== null && before.id !== now?.id) void refreshMe();
+}
+
+/** What is read out, or looked at again, when a topic moved. */
+function announceAll({ topic, data }: TopicView, before: unknown): void {
+  if (topic === 'releases') announce(data as unknown as ReleasesData);
+  if (topic === 'line') announceLine(before as LineData | undefined, data as unknown as LineData);
+  if (topic === 'approvals') announceApprovals(before as ApprovalsData | undefined, data as unknown as ApprovalsData);
+  if (topic === 'config') announceConfig(before as ConfigState | undefined, data as unknown as ConfigState);
+}
 
 function take(v: TopicView): void {
-  const target = SIGNALS[v.topic] as unknown as typeof fleet;
+  const target = SIGNALS[v.topic] as unknown as Signal<Seen<unknown>>;
   const old = target.value;
-  const data = v.data === undefined ? old.data : (v.data as unknown as FleetData);
-  if (v.topic === 'releases' && v.data !== undefined) announce(v.data as unknown as ReleasesData);
-  if (v.topic === 'line' && v.data !== undefined) announceLine(line.value.data, v.data as unknown as LineData);
-  if (v.topic === 'approvals' && v.data !== undefined)
-    announceApprovals(approvals.value.data, v.data as unknown as ApprovalsData);
+  if (v.data !== undefined) announceAll(v, old.data);
+  const data: unknown = v.data === undefined ? old.data : v.data;
   target.value = { data, at: v.problem === undefined ? v.at : old.at, problem: v.problem };
   if (v.problem === undefined) skew.value = v.at - Date.now();
 }

@@ -1,4 +1,4 @@
-import type { Pending, StandingApp, Waiter } from '../../src/commands/index.ts';
+import type { Pending, StandingApp, StateFacts, Waiter } from '../../src/commands/index.ts';
 import type { RunInfo } from '../../src/server/model.ts';
 
 interface Answer {
@@ -13,6 +13,8 @@ export interface AppOn {
   version: string | null;
   health: string;
   why: string[];
+  /** Of a cluster that is silent: when it said this, Unix milliseconds. */
+  lastSeen?: number;
 }
 export interface FleetData extends Answer {
   fleet: string;
@@ -26,6 +28,8 @@ export interface FleetData extends Answer {
     nodesTotal: number;
     version: string | null;
     why: string | null;
+    /** Absent while it answers; null: not since the server started. */
+    lastSeen?: number | null;
   }[];
   apps: { name: string; clusters: AppOn[] }[];
 }
@@ -37,6 +41,15 @@ export interface Cell {
   prefix: string;
   place?: Place;
   to: { cluster: string; share: number; rttMs?: number }[];
+  /** `samples` 0: by distance, not measured. */
+  rtt: Record<string, { ms: number; samples: number }>;
+}
+export interface Intent {
+  serve: { by: string; weights?: Record<string, number>; order?: string[][] };
+  ttl: number;
+  residency: { from: string[]; to: string[]; strict: boolean }[];
+  capacity: Record<string, number>;
+  keepBelow: number;
 }
 export interface MapData extends Answer {
   fleet: string;
@@ -44,6 +57,7 @@ export interface MapData extends Answer {
   hosts: {
     host: string;
     app: string;
+    intent: Intent;
     cells: Cell[];
     holds: { cluster: string; kind: string; by: string; why: string; since: number }[];
   }[];
@@ -60,4 +74,11 @@ export interface LineData {
 }
 export interface ApprovalsData {
   approvals: Pending[];
+}
+export interface StateData extends Answer {
+  apps: readonly StateFacts[];
+  /** The newest snapshot of each app that counts. */
+  snapshots: Readonly<Record<string, { id: string; at: number } | null>>;
+  /** By app: how far each copy was behind home, oldest first; null: it did not say. */
+  lags: Readonly<Record<string, readonly { at: number; ms: Readonly<Record<string, number | null>> }[]>>;
 }

@@ -12,21 +12,26 @@ import type { Args, CommandSpec, Outcome } from '../model.ts';
 import { COMMANDS, specOf } from '../table.ts';
 import { line } from './rows.ts';
 
-interface Known {
+export interface Known {
   name: string;
   groups: readonly string[];
   accounts: readonly string[];
+  /** Those of the accounts that a link made, not the config: they can be unlinked. */
+  linked: readonly string[];
   rights: readonly string[];
 }
 
-async function everybody(c: Context, policy: Policy, only: string | undefined): Promise<Known[]> {
-  const linked = await links(c.book());
+/** Persons of the config with their accounts and rights; one alone, or everybody. Throws TW1020. */
+export async function everybody(c: Context, policy: Policy, only?: string): Promise<Known[]> {
+  const all = await links(c.book());
+  const linkedTo = (name: string): string[] => all.filter((l) => l.person === name).map((l) => l.account);
   return Object.entries(policy.people)
     .filter(([name]) => only === undefined || name === only)
     .map(([name, p]) => ({
       name,
       groups: p.groups,
-      accounts: [...p.accounts, ...linked.filter((l) => l.person === name).map((l) => l.account)],
+      accounts: [...p.accounts, ...linkedTo(name)],
+      linked: linkedTo(name),
       rights: policy.rights
         .filter((r) => isMeant(r.who, { name, groups: p.groups }))
         .map((r) => `${r.may.join(' ')}: ${sayReach(r)}`),
