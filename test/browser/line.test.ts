@@ -143,10 +143,24 @@ describe.skipIf(noChromium())('the line (needs Chromium)', () => {
       await p.waitForSelector('dialog[open]');
     };
     const sure = (p: Page): Promise<void> => p.click(`dialog[open] button:has-text("Cancel ${id}")`);
-    await asked(eve);
-    await sure(eve);
-    await eve.locator('dialog[open]').getByText('TW6101').waitFor();
-    await strip(eve).getByText(`${id} tw release ${APP}@v5 is not cancelled: TW6101`).waitFor();
+    const off = card(eve).locator('.act', { has: cancelOf(eve, id) });
+    await off.waitFor();
+    expect([await cancelOf(eve, id).first().isDisabled(), await off.locator('.denied').textContent()]).toEqual([
+      true,
+      `eve has no right "safe" on ${APP}; may: ana, bo`,
+    ]);
+    // The button is a hint: whoever asks without it is refused by the server.
+    const headers = {
+      'content-type': 'application/json',
+      'idempotency-key': `no-${id}-cancel`,
+      authorization: `Bearer ${token}`,
+    };
+    const refused = await fetch(`${url}/api/v1/commands/cancel`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ id }),
+    });
+    expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'TW6101']);
     // Its turn comes while it is asked: the question stays, and the answer is no.
     await asked(page);
     await leave();

@@ -56,6 +56,18 @@ export async function inLab(what: 'say' | 'press' | 'switches', body: object): P
   return s.is === 'no' ? s.problem : undefined;
 }
 
+/** The audit as it is exported: one record a line; the reason when it is refused. */
+export async function auditLines(): Promise<{ text: string } | { problem: Problem }> {
+  try {
+    const r = await fetch(path('audit export'), { headers: { 'tw-plain': '1' } });
+    if (r.headers.get('content-type')?.includes('ndjson') === true) return { text: await r.text() };
+    const s = await said(Promise.resolve(r));
+    return { problem: s.is === 'no' ? s.problem : unreachable(`it answered ${r.status}`) };
+  } catch (error) {
+    return { problem: unreachable(String(error)) };
+  }
+}
+
 export async function session(): Promise<SessionInfo | undefined> {
   const r = await fetch('/api/v1/session');
   return r.ok ? ((await r.json()) as SessionInfo) : undefined;

@@ -2,19 +2,13 @@ import { computed, signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Topic } from '../../src/server/model.ts';
-import { Fleet } from './pages/fleet.tsx';
-import { History } from './pages/history.tsx';
 import { WorldMap } from './pages/map.tsx';
-import { PlanPage } from './pages/plan.tsx';
-import { Releases } from './pages/releases.tsx';
-import { Settings } from './pages/settings.tsx';
 import { SignIn } from './pages/signin.tsx';
-import { Traffic } from './pages/traffic.tsx';
 import { ConfigAlarm } from './parts/config-alarm.tsx';
 import { Running } from './parts/running.tsx';
 import { TopBar } from './parts/topbar.tsx';
-import { go, path } from './route.ts';
-import { approvals, follow, me, spoken } from './store.ts';
+import { go, part, path } from './route.ts';
+import { approvals, connection, follow, me, spoken } from './store.ts';
 
 interface Page {
   path: string;
@@ -24,16 +18,22 @@ interface Page {
 }
 const ALWAYS: readonly Topic[] = ['releases', 'runs', 'line', 'approvals', 'config'];
 /** These come with files of their own, when they are looked at. */
+const Fleet = later('Fleet', async () => (await import('./pages/fleet.tsx')).Fleet);
+const Releases = later('Releases', async () => (await import('./pages/releases.tsx')).Releases);
+const Traffic = later('Traffic', async () => (await import('./pages/traffic.tsx')).Traffic);
 const State = later('State', async () => (await import('./pages/state.tsx')).State);
+const PlanPage = later('Plan', async () => (await import('./pages/plan.tsx')).PlanPage);
+const History = later('History', async () => (await import('./pages/history.tsx')).History);
+const Settings = later('Settings', async () => (await import('./pages/settings.tsx')).Settings);
 const PAGES: readonly Page[] = [
   { path: '/', name: 'Map', topics: ['map', ...ALWAYS], show: WorldMap },
   { path: '/fleet', name: 'Fleet', topics: ['fleet', ...ALWAYS], show: Fleet },
   { path: '/releases', name: 'Releases', topics: ALWAYS, show: Releases },
   { path: '/traffic', name: 'Traffic', topics: ['map', ...ALWAYS], show: Traffic },
-  { path: '/state', name: 'State', topics: ALWAYS, show: State },
+  { path: '/state', name: 'State', topics: ['state', ...ALWAYS], show: State },
   { path: '/plan', name: 'Plan', topics: ALWAYS, show: PlanPage },
   { path: '/history', name: 'History', topics: ALWAYS, show: History },
-  { path: '/settings', name: 'Settings', topics: ALWAYS, show: Settings },
+  { path: '/settings', name: 'Settings', topics: ['access', ...ALWAYS], show: Settings },
 ];
 
 const Lab = later('Chat lab', async () => (await import('./pages/lab.tsx')).Lab);
@@ -41,12 +41,36 @@ const LAB: Page = { path: '/lab', name: 'Lab', topics: ['lab', ...ALWAYS], show:
 
 function later(title: string, load: () => Promise<ComponentType>): ComponentType {
   const found = signal<{ show: ComponentType } | undefined>(undefined);
+  const failed = signal(false);
+  const begin = (): void => {
+    failed.value = false;
+    load().then(
+      (show) => (found.value = { show }),
+      () => (failed.value = true),
+    );
+  };
   return () => {
     useEffect(() => {
-      if (found.value === undefined) void load().then((show) => (found.value = { show }));
-    }, []);
+      if (found.value === undefined) begin();
+      // Looked for again when the server is back.
+    }, [connection.value]);
     const Show = found.value?.show;
-    return Show === undefined ? <h1>{title}</h1> : <Show />;
+    // What was asked for may be on a page that was not here yet.
+    useEffect(() => document.getElementById(Show === undefined ? '' : part.value)?.focus(), [Show]);
+    if (Show !== undefined) return <Show />;
+    return (
+      <>
+        <h1>{title}</h1>
+        {failed.value && (
+          <p class="trouble" role="alert">
+            This page is not here: the server does not answer, or it has a newer dashboard.{' '}
+            <button type="button" onClick={() => location.reload()}>
+              Load it anew
+            </button>
+          </p>
+        )}
+      </>
+    );
   };
 }
 
@@ -62,6 +86,15 @@ function onKey(e: KeyboardEvent): void {
   if (typing || e.ctrlKey || e.metaKey || e.altKey || document.querySelector('dialog[open]') !== null) return;
   const wanted = pages.value[Number(e.key) - 1];
   if (wanted !== undefined) go(wanted.path);
+}
+
+/** Whoever pressed a button whose row is gone then goes on at the content, not at the top of the page. */
+function onLost(e: FocusEvent): void {
+  const { target } = e;
+  setTimeout(() => {
+    const gone = target instanceof Node && !target.isConnected && document.activeElement === document.body;
+    if (gone) document.getElementById('main')?.focus();
+  });
 }
 
 /** How many questions wait on the page where they are answered. */
@@ -100,7 +133,11 @@ export function App() {
   const { show: Show, topics, name } = page.value;
   useEffect(() => {
     document.addEventListener('keydown', onKey);
-    return () => document.removeEventListener('keydown', onKey);
+    document.addEventListener('focusout', onLost);
+    return () => {
+      document.removeEventListener('keydown', onKey);
+      document.removeEventListener('focusout', onLost);
+    };
   }, []);
   useEffect(() => {
     document.title = `${name} · Tradewind`;

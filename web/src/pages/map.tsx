@@ -1,8 +1,10 @@
 import land from 'virtual:land';
 import type { Tone } from '../../../src/kernel/index.ts';
 import { bow, HEIGHT, project, WIDTH } from '../geo.ts';
-import { Act } from '../parts/act.tsx';
 import { Card, Mark, Waiting } from '../parts/bits.tsx';
+import { Drain } from '../parts/holds.tsx';
+import { Table } from '../parts/table.tsx';
+import { go } from '../route.ts';
 import { map } from '../store.ts';
 import type { Cell, MapData } from '../types.ts';
 
@@ -117,75 +119,52 @@ function Legend({ unknown }: { unknown: number }) {
   );
 }
 
-function ClusterTable({ d }: { d: MapData }) {
-  const held = (name: string): boolean =>
-    d.hosts.some((h) => h.holds.some((x) => x.cluster === name && x.kind === 'drain'));
+/** A cluster stands on the page of the fleet. */
+function Open({ cluster }: { cluster: string }) {
+  const there = (e: MouseEvent): void => {
+    if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+    e.preventDefault();
+    go('/fleet', cluster);
+  };
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">cluster</th>
-          <th scope="col">where</th>
-          <th scope="col">users are moved</th>
+    <a href={`/fleet#${cluster}`} onClick={there}>
+      {cluster}
+    </a>
+  );
+}
+
+function ClusterTable({ d }: { d: MapData }) {
+  return (
+    <Table label="Clusters" heads={['cluster', 'where', 'users are moved']}>
+      {d.clusters.map((k) => (
+        <tr key={k.name}>
+          <th scope="row">
+            <Mark tone={k.tone as Tone} /> <Open cluster={k.name} />
+          </th>
+          <td>
+            {k.cloud} {k.region}
+            {k.why !== null && <div class="why">{k.why}</div>}
+          </td>
+          <td>
+            <Drain cluster={k.name} d={d} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {d.clusters.map((k) => (
-          <tr key={k.name}>
-            <th scope="row">
-              <Mark tone={k.tone as Tone} /> {k.name}
-            </th>
-            <td>
-              {k.cloud} {k.region}
-              {k.why !== null && <div class="why">{k.why}</div>}
-            </td>
-            <td>
-              {held(k.name) ? (
-                <Act
-                  verb="undrain"
-                  args={{ cluster: k.name }}
-                  label="Let users return"
-                  command={`tw undrain ${k.name}`}
-                  kind="safe"
-                />
-              ) : (
-                <Act
-                  verb="drain"
-                  args={{ cluster: k.name, because: 'dashboard' }}
-                  label="Drain"
-                  command={`tw drain ${k.name}`}
-                  kind="safe"
-                  changes={[{ cluster: k.name, from: 'takes users', to: 'takes none' }]}
-                />
-              )}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 
 function UserTable({ cells }: { cells: readonly Cell[] }) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">users</th>
-          <th scope="col">served by</th>
-          <th scope="col">round trip</th>
+    <Table label="Users" heads={['users', 'served by', 'round trip']}>
+      {cells.map((c) => (
+        <tr key={c.prefix}>
+          <th scope="row">{c.prefix}</th>
+          <td>{c.to.map((t) => `${t.cluster} ${Math.round(t.share * 100)} %`).join(', ') || 'nobody'}</td>
+          <td>{c.to.map((t) => (t.rttMs === undefined ? '?' : `${Math.round(t.rttMs)} ms`)).join(', ')}</td>
         </tr>
-      </thead>
-      <tbody>
-        {cells.map((c) => (
-          <tr key={c.prefix}>
-            <th scope="row">{c.prefix}</th>
-            <td>{c.to.map((t) => `${t.cluster} ${Math.round(t.share * 100)} %`).join(', ') || 'nobody'}</td>
-            <td>{c.to.map((t) => (t.rttMs === undefined ? '?' : `${Math.round(t.rttMs)} ms`)).join(', ')}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 

@@ -1,91 +1,50 @@
-import { useSignal } from '@preact/signals';
-import type { Problem } from '../../../src/kernel/index.ts';
-import { look } from '../api.ts';
-import { Act } from '../parts/act.tsx';
+import { Act, flag } from '../parts/act.tsx';
 import { Approvals } from '../parts/approvals.tsx';
 import { Card, Mark, Trouble } from '../parts/bits.tsx';
-
-interface PlanData {
-  id: string;
-  changes: { infra: number; fleet: number; traffic: number; total: number };
-  roots: { root: string; kind: string; changes: { address: string; action: string; destroysCluster: boolean }[] }[];
-  clusters: {
-    name: string;
-    skipped: string | null;
-    apps: {
-      name: string;
-      unchanged: number;
-      ops: { kind: string; object: string; namespace: string | null; why: string[]; refused: string | null }[];
-    }[];
-  }[];
-  traffic: { changes: string[]; gaps: string[] } | null;
-}
-
-const DESTRUCTIVE = ['delete', 'replace', 'recreate'];
-const rank = (action: string): number => (DESTRUCTIVE.includes(action) ? 0 : 1);
-
-interface Line {
-  where: string;
-  what: string;
-  action: string;
-  note: string;
-}
-
-/** Every change as one line; what destroys comes first. */
-function linesOf(p: PlanData): Line[] {
-  const clouds = p.roots.flatMap((r) =>
-    r.changes.map((c) => ({
-      where: r.root,
-      what: c.address,
-      action: c.action,
-      note: c.destroysCluster ? 'destroys the cluster' : '',
-    })),
-  );
-  const objects = p.clusters.flatMap((c) =>
-    c.apps.flatMap((a) =>
-      a.ops.map((o) => ({
-        where: c.name,
-        what: `${a.name} ${o.object}`,
-        action: o.kind,
-        note: o.refused ?? o.why.join('; '),
-      })),
-    ),
-  );
-  const names = (p.traffic?.changes ?? []).map((c) => ({ where: 'DNS', what: c, action: 'update', note: '' }));
-  return [...clouds, ...objects, ...names].toSorted((a, b) => rank(a.action) - rank(b.action));
-}
+import { Table } from '../parts/table.tsx';
+import { type Line, linesOf, makePlan, type PlanData, plan, planning, rank, scope } from '../plan.ts';
+import { session } from '../store.ts';
 
 function Lines({ of }: { of: readonly Line[] }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Changes">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">action</th>
-            <th scope="col">where</th>
-            <th scope="col">what</th>
-          </tr>
-        </thead>
-        <tbody>
-          {of.map((l) => (
-            <tr key={`${l.where} ${l.what}`}>
-              <td>
-                <Mark tone={rank(l.action) === 0 ? 'bad' : 'warn'} /> {l.action}
-              </td>
-              <td>{l.where}</td>
-              <td>
-                {l.what}
-                {l.note !== '' && <div class="why">{l.note}</div>}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Changes" heads={['action', 'where', 'what']}>
+      {of.map((l) => (
+        <tr key={`${l.where} ${l.what}`}>
+          <td>
+            <Mark tone={rank(l.action) === 0 ? 'bad' : 'warn'} /> {l.action}
+          </td>
+          <td>{l.where}</td>
+          <td>
+            {l.what}
+            {l.note !== '' && <div class="why">{l.note}</div>}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
-function Shown({ p, again }: { p: PlanData; again: () => void }) {
+/** Exactly the plan that is on the screen; one that destroys wants the name of the fleet. */
+export function Apply({ p }: { p: PlanData }) {
+  const bad = linesOf(p).filter((l) => rank(l.action) === 0).length;
+  const on = scope.value;
+  if (p.changes.total === 0) return null;
+  return (
+    <Act
+      verb="up"
+      args={{ plan: p.id, ...(on === '' ? {} : { on: [on] }) }}
+      label="Apply exactly this plan"
+      command={`tw up${flag('on', on)} --plan ${p.id}`}
+      kind="forward"
+      strong
+      note={`${p.changes.total} changes${bad > 0 ? `, ${bad} of them destroy something` : ''}.`}
+      {...(bad > 0 ? { typed: session.value?.fleet ?? 'yes' } : {})}
+      onSaid={(s) => s.is === 'done' && void makePlan()}
+    />
+  );
+}
+
+function Shown({ p }: { p: PlanData }) {
   const lines = linesOf(p);
   const bad = lines.filter((l) => rank(l.action) === 0).length;
   return (
@@ -105,50 +64,64 @@ function Shown({ p, again }: { p: PlanData; again: () => void }) {
             {c.name} is left out: {c.skipped}
           </p>
         ))}
-      {p.changes.total > 0 && (
-        <Act
-          verb="up"
-          args={{ plan: p.id }}
-          label="Apply exactly this plan"
-          command={`tw up --plan ${p.id}`}
-          kind="forward"
-          strong
-          note={`${p.changes.total} changes${bad > 0 ? `, ${bad} of them destroy something` : ''}.`}
-          onSaid={(s) => s.is === 'done' && again()}
-        />
-      )}
+      {(p.traffic?.gaps ?? []).map((g) => (
+        <p class="why" key={g}>
+          not kept exactly: {g}
+        </p>
+      ))}
+      <Apply p={p} />
       {lines.length > 0 && <Lines of={lines} />}
     </>
   );
 }
 
+function Ask() {
+  const clusters = session.value?.clusters ?? [];
+  return (
+    <form
+      class="begin"
+      onSubmit={(e) => {
+        e.preventDefault();
+        void makePlan();
+      }}
+    >
+      <label>
+        Of{' '}
+        <select
+          value={scope.value}
+          onChange={(e) => {
+            scope.value = e.currentTarget.value;
+            plan.value = { data: undefined, at: 0, problem: undefined };
+          }}
+        >
+          {['', ...clusters].map((c) => (
+            <option key={c} value={c}>
+              {c === '' ? 'the whole fleet' : c}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button type="submit" class="forward" disabled={planning.value}>
+        {planning.value ? 'Planning…' : 'Make a plan'}
+      </button>
+      <span class="muted">
+        The same in a terminal: <code>tw plan{flag('on', scope.value)}</code>
+      </span>
+    </form>
+  );
+}
+
 /** What exactly will change? */
 export function PlanPage() {
-  const plan = useSignal<PlanData | undefined>(undefined);
-  const problem = useSignal<Problem | undefined>(undefined);
-  const asking = useSignal(false);
-  const ask = async (): Promise<void> => {
-    asking.value = true;
-    const said = await look('plan');
-    asking.value = false;
-    plan.value = said.is === 'done' ? (said.data as PlanData) : undefined;
-    problem.value = said.is === 'no' || said.is === 'done' ? said.problem : undefined;
-  };
+  const seen = plan.value;
   return (
     <>
       <h1>Plan</h1>
       <Approvals />
-      <Card title="Clouds, clusters, DNS" wide>
-        <div class="buttons">
-          <button type="button" class="forward" disabled={asking.value} onClick={() => void ask()}>
-            {asking.value ? 'Planning…' : 'Make a plan'}
-          </button>
-          <span class="muted">
-            The same in a terminal: <code>tw plan</code>
-          </span>
-        </div>
-        {problem.value !== undefined && <Trouble problem={problem.value} />}
-        {plan.value !== undefined && <Shown p={plan.value} again={() => void ask()} />}
+      <Card title="Clouds, clusters, DNS" {...(seen.at === 0 ? {} : { seen: { ...seen, problem: undefined } })} wide>
+        <Ask />
+        {seen.problem !== undefined && <Trouble problem={seen.problem} />}
+        {seen.data !== undefined && <Shown p={seen.data} />}
       </Card>
     </>
   );

@@ -7,6 +7,8 @@ import { Act } from '../parts/act.tsx';
 import { Card, duration, Mark, Trouble, Waiting } from '../parts/bits.tsx';
 import { Lanes } from '../parts/lanes.tsx';
 import { isOpenRelease, ReleaseActs } from '../parts/release-acts.tsx';
+import { Table } from '../parts/table.tsx';
+import { part } from '../route.ts';
 import { releases, serverNow } from '../store.ts';
 import type { Release } from '../types.ts';
 
@@ -40,7 +42,7 @@ function Head({ r }: { r: Release }) {
       <p class="muted">
         {r.wave >= 0 && `step ${r.step}, wave ${r.wave + 1} of ${r.waves}, `}epoch {r.epoch}, by {r.by}, plan{' '}
         <code>{r.planId}</code>
-        {r.skewMs !== null && `, switched within ${r.skewMs} ms`}
+        {r.skewMs !== null && `, switched within ${Math.round(r.skewMs)} ms`}
         {kept !== undefined && kept > 0 && `, rollback at once for ${duration(kept)}`}
         {r.pointOfNoReturn && ', past the point of no return'}
       </p>
@@ -129,42 +131,33 @@ interface Past {
 
 function PastReleases({ app, now }: { app: string; now: string }) {
   const all = useSignal<Past[]>([]);
+  const wanted = part.value;
   useEffect(() => {
     void look('history', { app }).then((s) => {
       if (s.is === 'done') all.value = (s.data as { releases: Past[] }).releases;
     });
   }, [app, now]);
+  useEffect(() => document.getElementById(wanted)?.focus(), [wanted, all.value]);
   if (all.value.length === 0) return null;
   return (
-    <details>
-      <summary>Releases before ({all.value.length})</summary>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">release</th>
-            <th scope="col">from → to</th>
-            <th scope="col">end</th>
-            <th scope="col">by</th>
-            <th scope="col">began</th>
+    <details open={all.value.some((p) => p.release === wanted)}>
+      <summary>All releases ({all.value.length})</summary>
+      <Table label={`All releases of ${app}`} heads={['release', 'from → to', 'end', 'by', 'began']}>
+        {all.value.map((p) => (
+          <tr key={p.release} id={p.release} tabIndex={-1}>
+            <th scope="row">{p.release}</th>
+            <td>
+              {[...new Set(Object.values(p.blue))].join(', ')} → {p.green}
+            </td>
+            <td>
+              <Mark tone={TONE[p.decision]} /> {p.decision}
+              {p.cause !== null && <div class="why">{p.cause.say}</div>}
+            </td>
+            <td>{p.by}</td>
+            <td>{new Date(p.startedAtMs).toLocaleString()}</td>
           </tr>
-        </thead>
-        <tbody>
-          {all.value.map((p) => (
-            <tr key={p.release}>
-              <th scope="row">{p.release}</th>
-              <td>
-                {[...new Set(Object.values(p.blue))].join(', ')} → {p.green}
-              </td>
-              <td>
-                <Mark tone={TONE[p.decision]} /> {p.decision}
-                {p.cause !== null && <div class="why">{p.cause.say}</div>}
-              </td>
-              <td>{p.by}</td>
-              <td>{new Date(p.startedAtMs).toLocaleString()}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </Table>
     </details>
   );
 }

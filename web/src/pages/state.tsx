@@ -1,11 +1,11 @@
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { StateFacts } from '../../../src/commands/index.ts';
 import type { Tone } from '../../../src/kernel/index.ts';
-import { look } from '../api.ts';
 import { Act } from '../parts/act.tsx';
-import { Card, Mark, Waiting } from '../parts/bits.tsx';
-import { type Seen, serverNow } from '../store.ts';
+import { Card, Mark, timeOf, Waiting } from '../parts/bits.tsx';
+import { LagChart, type Lags } from '../parts/lag-chart.tsx';
+import { Snapshots } from '../parts/snapshots.tsx';
+import { Table } from '../parts/table.tsx';
+import { session, state } from '../store.ts';
 
 type Copy = StateFacts['clusters'][number];
 
@@ -30,6 +30,9 @@ const fenceOf = ({ fence }: Copy): string =>
 const toneOf = (c: Copy): Tone =>
   c.short === undefined ? TONE[c.role] : c.role === 'home' || c.role === 'open' ? 'bad' : 'warn';
 
+/** Where every cluster takes writes there is no home to be behind of. */
+const isActive = (f: StateFacts): boolean => f.mode === 'active-active';
+
 /** Why home cannot go there; the server decides, this only spares a press. */
 function denied(f: StateFacts, c: Copy): string | undefined {
   if (f.home === null) return 'there is no home to move';
@@ -53,49 +56,55 @@ function Move({ f, c }: { f: StateFacts; c: Copy }) {
   );
 }
 
-/** Where every cluster takes writes there is no home to be behind of. */
-const isActive = (f: StateFacts): boolean => f.mode === 'active-active';
+/** Gives up what a copy lacks: for a home that is lost for good. */
+function Promote({ f, c }: { f: StateFacts; c: Copy }) {
+  if (f.home !== null && f.ballot?.waits === undefined) return null;
+  const fleet = session.value?.fleet ?? 'yes';
+  return (
+    <Act
+      verb="state promote"
+      args={{ app: f.app, to: c.name, acceptLoss: true, yes: true, confirm: fleet }}
+      label={`Give up what ${c.name} lacks`}
+      command={`tw state promote ${f.app} --to ${c.name} --accept-loss --confirm=${fleet}`}
+      kind="forward"
+      brief
+      typed={fleet}
+      note="Writes that were confirmed and that this copy lacks are lost for good."
+    />
+  );
+}
+
+const HEADS = {
+  active: ['cluster', 'role', 'behind the others', 'reaches the others'],
+  single: ['cluster', 'role', 'behind home', 'epoch', 'reaches home', 'fenced for', 'act'],
+};
 
 function Copies({ f }: { f: StateFacts }) {
   const active = isActive(f);
   return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">cluster</th>
-            <th scope="col">role</th>
-            <th scope="col">{active ? 'behind the others' : 'behind home'}</th>
-            {!active && <th scope="col">epoch</th>}
-            <th scope="col">{active ? 'reaches the others' : 'reaches home'}</th>
-            {!active && <th scope="col">fenced for</th>}
-            {!active && <th scope="col">home</th>}
-          </tr>
-        </thead>
-        <tbody>
-          {f.clusters.map((c) => (
-            <tr key={c.name}>
-              <th scope="row">
-                <Mark tone={toneOf(c)} /> {c.name}
-              </th>
-              <td>
-                {c.role}
-                {c.why !== undefined && <div class="why">{c.why}</div>}
-              </td>
-              <td>{c.lagMs === undefined ? '' : `${Math.round(c.lagMs)} ms`}</td>
-              {!active && <td>{c.epoch ?? ''}</td>}
-              <td>{c.via === undefined || c.via === 'direct' ? (c.via ?? '') : `via ${c.via}`}</td>
-              {!active && <td>{fenceOf(c)}</td>}
-              {!active && (
-                <td>
-                  <Move f={f} c={c} />
-                </td>
-              )}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label={`Copies of ${f.app}`} heads={active ? HEADS.active : HEADS.single}>
+      {f.clusters.map((c) => (
+        <tr key={c.name}>
+          <th scope="row">
+            <Mark tone={toneOf(c)} /> {c.name}
+          </th>
+          <td>
+            {c.role}
+            {c.why !== undefined && <div class="why">{c.why}</div>}
+          </td>
+          <td>{c.lagMs === undefined ? '' : `${Math.round(c.lagMs)} ms`}</td>
+          {!active && <td>{c.epoch ?? ''}</td>}
+          <td>{c.via === undefined || c.via === 'direct' ? (c.via ?? '') : `via ${c.via}`}</td>
+          {!active && <td>{fenceOf(c)}</td>}
+          {!active && (
+            <td>
+              <Move f={f} c={c} />
+              <Promote f={f} c={c} />
+            </td>
+          )}
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -133,7 +142,7 @@ function App({ f }: { f: StateFacts }) {
         </p>
       )}
       {f.story.length > 0 && <h3>{isActive(f) ? 'What happened last' : 'The last change of home'}</h3>}
-      <ol class="plain">
+      <ol class="steps">
         {f.story.map((line, i) => (
           <li key={i}>{line}</li>
         ))}
@@ -142,42 +151,82 @@ function App({ f }: { f: StateFacts }) {
   );
 }
 
-const EVERY_MS = 3000;
+/** The worst of each minute, newest first: what the chart says, for those who do not see it. */
+function minutesOf(lags: Lags): { at: number; ms: Record<string, number | null> }[] {
+  const found = new Map<number, Record<string, number | null>>();
+  for (const s of lags) {
+    const at = Math.floor(s.at / MINUTE_MS) * MINUTE_MS;
+    const worst = found.get(at) ?? {};
+    for (const [name, ms] of Object.entries(s.ms)) {
+      const before = worst[name];
+      worst[name] = before === undefined ? ms : before === null || ms === null ? null : Math.max(before, ms);
+    }
+    found.set(at, worst);
+  }
+  return [...found].map(([at, ms]) => ({ at, ms })).toReversed();
+}
+const MINUTE_MS = 60_000;
 
-/** Who takes writes, who has a copy, and how the last change went? */
+function LagTable({ lags }: { lags: Lags }) {
+  const minutes = minutesOf(lags);
+  const names = [...new Set(minutes.flatMap((m) => Object.keys(m.ms)))].toSorted();
+  const say = (ms: number | null | undefined): string =>
+    ms === undefined ? '' : ms === null ? 'silent' : `${Math.round(ms)} ms`;
+  return (
+    <details>
+      <summary>As a table: the worst of each minute</summary>
+      <Table label="Lag by minute" heads={['minute', ...names]}>
+        {minutes.map((m) => (
+          <tr key={m.at}>
+            <th scope="row">{timeOf(m.at)}</th>
+            {names.map((n) => (
+              <td key={n}>{say(m.ms[n])}</td>
+            ))}
+          </tr>
+        ))}
+      </Table>
+    </details>
+  );
+}
+
+/** In active-active there is no home to be behind of: the numbers above say all. */
+function Lag({ f, lags }: { f: StateFacts; lags: Lags }) {
+  if (lags.length === 0 || f.clusters.length < 2) return null;
+  return (
+    <>
+      <h3>{isActive(f) ? 'Behind the others' : 'Behind home'}</h3>
+      {lags.length < 2 ? <p class="muted">The chart begins with the second look.</p> : <LagChart lags={lags} />}
+      <LagTable lags={lags} />
+    </>
+  );
+}
+
+/** Who takes writes, who has a copy, how far behind, and how the last change went? */
 export function State() {
-  const seen = useSignal<Seen<StateFacts[]>>({ data: undefined, at: 0, problem: undefined });
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let over = false;
-    const again = async (): Promise<void> => {
-      const said = await look('state status');
-      if (said.is === 'done') {
-        const data = (said.data as { apps: StateFacts[] }).apps;
-        seen.value = { data, at: serverNow.value, problem: said.problem };
-      } else if (said.is === 'no') seen.value = { ...seen.value, problem: said.problem };
-      if (!over) timer = setTimeout(() => void again(), EVERY_MS);
-    };
-    void again();
-    return () => {
-      over = true;
-      clearTimeout(timer);
-    };
-  }, []);
-  const { data } = seen.value;
+  const seen = state.value;
+  const d = seen.data;
+  const [first, ...more] = d?.apps ?? [];
+  const card = (f: StateFacts) => (
+    <Card key={f.app} title={f.app} seen={seen} wide>
+      <App f={f} />
+      <Lag f={f} lags={d?.lags[f.app] ?? []} />
+      <Snapshots app={f.app} last={d?.snapshots[f.app]?.at} />
+    </Card>
+  );
   return (
     <>
       <h1>State</h1>
-      {data === undefined && (
-        <Card title="Shared state" seen={seen.value} wide>
-          <Waiting seen={seen.value} />
+      {(d?.warnings ?? []).map((w) => (
+        <p class="why" key={w.code}>
+          {w.code} {w.title}: {w.why.join('; ')}
+        </p>
+      ))}
+      {first === undefined && (
+        <Card title="Shared state" seen={seen} wide>
+          <Waiting seen={seen} />
         </Card>
       )}
-      {data?.map((f) => (
-        <Card key={f.app} title={f.app} seen={seen.value} wide>
-          <App f={f} />
-        </Card>
-      ))}
+      {first !== undefined && [first, ...more].map(card)}
     </>
   );
 }

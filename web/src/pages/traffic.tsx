@@ -1,8 +1,12 @@
 import { useSignal } from '@preact/signals';
 import type { Problem } from '../../../src/kernel/index.ts';
 import { look } from '../api.ts';
-import { Card, duration, Mark, Trouble } from '../parts/bits.tsx';
-import { map, serverNow } from '../store.ts';
+import { Card, Mark, Trouble } from '../parts/bits.tsx';
+import { Holds } from '../parts/holds.tsx';
+import { Intents, Measured } from '../parts/measured.tsx';
+import { Table } from '../parts/table.tsx';
+import { WhatIf } from '../parts/what-if.tsx';
+import { map } from '../store.ts';
 
 interface Candidate {
   cluster: string;
@@ -34,28 +38,18 @@ function Answer({ w }: { w: WhyData }) {
       <p class="title">
         {w.query.source} asks for {w.query.name}: <strong>{w.chosen ?? 'nobody'}</strong>
       </p>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">cluster</th>
-            <th scope="col">share</th>
-            <th scope="col">round trip</th>
-            <th scope="col">why</th>
+      <Table label="Candidates" heads={['cluster', 'share', 'round trip', 'why']}>
+        {w.candidates.map((c) => (
+          <tr key={c.cluster}>
+            <th scope="row">
+              <Mark tone={c.out !== undefined ? 'bad' : c.cluster === w.chosen ? 'ok' : 'off'} /> {c.cluster}
+            </th>
+            <td>{Math.round(c.share * 100)} %</td>
+            <td>{c.rtt === undefined ? '?' : `${Math.round(c.rtt.ms)} ms (${c.rtt.from})`}</td>
+            <td>{reasonOf(c, w.chosen)}</td>
           </tr>
-        </thead>
-        <tbody>
-          {w.candidates.map((c) => (
-            <tr key={c.cluster}>
-              <th scope="row">
-                <Mark tone={c.out !== undefined ? 'bad' : c.cluster === w.chosen ? 'ok' : 'off'} /> {c.cluster}
-              </th>
-              <td>{Math.round(c.share * 100)} %</td>
-              <td>{c.rtt === undefined ? '?' : `${Math.round(c.rtt.ms)} ms (${c.rtt.from})`}</td>
-              <td>{reasonOf(c, w.chosen)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </Table>
       <h3>Predicted against answered</h3>
       <ul class="plain">
         {w.servers.map((s) => (
@@ -65,26 +59,6 @@ function Answer({ w }: { w: WhyData }) {
         ))}
       </ul>
     </>
-  );
-}
-
-function Holds() {
-  const holds = map.value.data?.hosts[0]?.holds ?? [];
-  return (
-    <Card title="Holds" seen={map.value}>
-      {holds.length === 0 ? (
-        <p class="muted">No cluster is drained or braked.</p>
-      ) : (
-        <ul class="plain">
-          {holds.map((h) => (
-            <li key={`${h.cluster} ${h.kind}`}>
-              <Mark tone={h.kind === 'brake' ? 'bad' : 'warn'} /> {h.kind} of {h.cluster} by {h.by}: {h.why}, for{' '}
-              {duration(serverNow.value - h.since)}
-            </li>
-          ))}
-        </ul>
-      )}
-    </Card>
   );
 }
 
@@ -152,7 +126,12 @@ export function Traffic() {
         {problem.value !== undefined && <Trouble problem={problem.value} />}
         {found.value !== undefined && <Answer w={found.value} />}
       </Card>
-      <Holds />
+      <div class="cards">
+        <Intents />
+        <Holds />
+      </div>
+      <WhatIf />
+      <Measured />
     </>
   );
 }

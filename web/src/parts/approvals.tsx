@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { Pending } from '../../../src/commands/index.ts';
 import type { Said } from '../api.ts';
 import { approvals, serverNow, spoken } from '../store.ts';
-import { Act } from './act.tsx';
+import { Act, flag } from './act.tsx';
 import { Card, duration, Mark, timeOf, Waiting } from './bits.tsx';
 
 /** The one whose question is open in a dialog: it stays, also when it is over meanwhile. */
@@ -81,7 +81,9 @@ function Asked({ of: a, over }: { of: Pending; over: boolean }) {
           args={{ approval: a.id }}
           label={`Approve ${a.id}`}
           command={`tw approve ${a.id}`}
-          kind="forward"
+          kind="decide"
+          on={a}
+          brief
           note={agreeing(a)}
           denied={a.state === 'granted' ? 'it has its votes' : undefined}
           onAsk={onAsk}
@@ -91,10 +93,13 @@ function Asked({ of: a, over }: { of: Pending; over: boolean }) {
           verb="deny"
           args={{ approval: a.id }}
           label={`Deny ${a.id}`}
-          command={`tw deny ${a.id} --because …`}
-          kind="safe"
+          command={(v) => `tw deny ${a.id}${flag('because', v['because'] || '…')}`}
+          kind="decide"
+          tone="safe"
+          on={a}
+          brief
           note={refusing(a)}
-          reason
+          fields={[{ name: 'because', label: 'Why', needed: true }]}
           onAsk={onAsk}
           onSaid={(s) => told(a, 'no', s)}
         />

@@ -46,6 +46,8 @@ function Place({ of: p }: { of: Waiter }) {
         label={`Cancel ${p.id}`}
         command={`tw cancel ${p.id}`}
         kind="safe"
+        on={p}
+        brief
         note={`tw ${p.what} of ${p.by} leaves the line; nothing of it is done.`}
         denied={p.state === 'runs' ? 'it has its turn' : undefined}
         onSaid={(s) => told(p, s)}

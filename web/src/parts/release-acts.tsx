@@ -14,7 +14,7 @@ export const isOpenRelease = (r: Release | null): r is Release =>
   r !== null && ['preparing', 'committed', 'aborting'].includes(r.decision);
 
 /** The one button that takes every cluster back; from any page two presses. */
-export function RollBack({ of }: { of: StandingApp }) {
+export function RollBack({ of, brief = false }: { of: StandingApp; brief?: boolean }) {
   const { app, release: r } = of;
   if (r === null) return null;
   const over =
@@ -33,6 +33,7 @@ export function RollBack({ of }: { of: StandingApp }) {
       kind="safe"
       changes={backChanges(of)}
       denied={denied}
+      brief={brief}
       strong
     />
   );

@@ -59,7 +59,7 @@ export function TopBar() {
       {open.map((a) =>
         a.release === null ? null : (
           <span class="alarm" key={a.app}>
-            {a.app}@{a.release.green} <RollBack of={a} />
+            {a.app}@{a.release.green} <RollBack of={a} brief />
           </span>
         ),
       )}
