@@ -10,6 +10,8 @@ import { FACTS, opened, type Whole, whole } from './whole.ts';
 
 /** What the pages show and do: each fact comes from the server, and each act arrives there. */
 const WIDE = { width: 1440, theme: 'light' } as const;
+/** On a machine that is busy. */
+const SOON = { timeout: 20_000 };
 let browser: Browser;
 let w: Whole;
 
@@ -56,7 +58,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       await f1.waitFor({ state: 'detached' });
       expect(await barriers(w.world.book(), systemClock.now())).toEqual([]);
       // Its row is gone: one goes on at the content, not at the top of the page.
-      await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('main');
+      await expect.poll(() => page.evaluate(() => document.activeElement?.id), SOON).toBe('main');
       const night = row(page, 'Freezes, locks and incidents', 'nights');
       expect(await night.textContent()).toMatch(/00:00 to 00:01, America\/Sao_Paulo.*everything.*does not hold/s);
       await page.context().close();
@@ -67,7 +69,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       const page = await at('/settings');
       const l1 = row(page, 'Freezes, locks and incidents', 'lock l1');
       await expect
-        .poll(() => l1.textContent(), { timeout: 8000 })
+        .poll(() => l1.textContent(), SOON)
         .toMatch(/guestbook on syd.*ana.*database work.*\d+ s.*in (4 h 0|3 h 59) min/s);
       await l1.locator('.act > button').click();
       expect(await dialog(page).textContent()).toContain('tw unlock l1');
@@ -90,7 +92,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       expect(await made.textContent()).not.toContain(secret.slice(0, 12));
       const asked = await fetch(`${w.url}/api/v1/session`, { headers: { authorization: `Bearer ${secret}` } });
       expect(asked.status).toBe(200);
-      await expect.poll(() => made.textContent(), { timeout: 8000 }).toMatch(/\d s ago/);
+      await expect.poll(() => made.textContent(), SOON).toMatch(/\d s ago/);
       await made.locator('.act > button').click();
       await confirmed(page);
       await made.waitFor({ state: 'detached' });
@@ -134,14 +136,14 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
     it('a cluster that falls silent keeps what it said, in grey, with its age and why; the others go on', async () => {
       const page = await at('/fleet');
       const syd = row(page, 'Clusters and apps', 'syd');
-      await expect.poll(() => syd.textContent()).toMatch(/answers.*1\/1.*v2.*2\/2 ready/s);
+      await expect.poll(() => syd.textContent(), SOON).toMatch(/answers.*1\/1.*v2.*2\/2 ready/s);
       w.silent.add('syd');
-      await expect.poll(() => syd.textContent(), { timeout: 20_000 }).toMatch(/last seen \d+ s ago.*ETIMEDOUT/s);
+      await expect.poll(() => syd.textContent(), SOON).toMatch(/last seen \d+ s ago.*ETIMEDOUT/s);
       expect(await syd.textContent()).toMatch(/1\/1.*v2.*2\/2 ready/s);
       expect(await syd.locator('td.old').count()).toBe(3);
       expect(await row(page, 'Clusters and apps', 'sao').textContent()).toContain('answers');
       w.silent.clear();
-      await expect.poll(() => syd.textContent(), { timeout: 20_000 }).toContain('answers');
+      await expect.poll(() => syd.textContent(), SOON).toContain('answers');
       await page.context().close();
     }, 60_000);
 
@@ -178,7 +180,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       });
       await page.click('button:has-text("Compare with the config")');
       const sao = row(page, 'Clusters and apps', 'sao');
-      await expect.poll(() => sao.textContent()).toMatch(/as configured.*2 differences/s);
+      await expect.poll(() => sao.textContent(), SOON).toMatch(/as configured.*2 differences/s);
       expect(await row(page, 'Clusters and apps', 'syd').textContent()).not.toMatch(/difference|configured/);
       await pressed(page, 'Apply exactly this plan');
       const send = dialog(page).locator('button[type=submit]');
@@ -190,7 +192,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       expect(await send.isDisabled()).toBe(true);
       await page.fill('dialog[open] input', 'demo');
       await send.click();
-      await expect.poll(() => sent).toEqual([{ plan: plan.id }]);
+      await expect.poll(() => sent, SOON).toEqual([{ plan: plan.id }]);
       await page.click('button:has-text("Plan sao")');
       await page.waitForSelector('text=Service/old');
       expect(await page.locator('main select').inputValue()).toBe('sao');
@@ -203,7 +205,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       const page = await at('/traffic');
       const cells = row(page, 'Measured map', '198.19.102.0/24').locator('td');
       await expect
-        .poll(() => cells.allTextContents())
+        .poll(() => cells.allTextContents(), SOON)
         .toEqual(
           ['130 ms 12 samples', '130 ms ✓12 samples', '9 ms 40 samples'].map((t) =>
             expect.stringContaining(t.split(' ')[0] ?? ''),
@@ -215,7 +217,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
 
     it('what if a cluster is drained: who moves, from where to where; nothing is done', async () => {
       const page = await at('/traffic');
-      await page.waitForSelector('.stack tbody tr');
+      await page.waitForSelector('.scroll tbody tr');
       await card(page, 'What if a cluster is drained?').locator('select').selectOption('sao');
       await page.click('button:has-text("What if?")');
       const moved = row(page, 'What if a cluster is drained?', '198.19.102.0/24');
@@ -233,7 +235,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       const page = await at('/state');
       await page.waitForSelector('.chart canvas', { timeout: 20_000 });
       expect(await page.textContent('main .title')).toContain('home sao, epoch 7');
-      expect(await page.textContent('main .stack tbody tr:nth-child(3)')).toContain('via mtl');
+      expect(await page.textContent('main .scroll tbody tr:nth-child(3)')).toContain('via mtl');
       expect(await page.locator('main ol.steps li').allTextContents()).toEqual(FACTS.story);
       await page.click('summary:has-text("As a table")');
       const minute = page.locator('[aria-label="Lag by minute"] tbody tr').first();
@@ -253,17 +255,17 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
 
     it('home moves to a copy in step and to no other; a snapshot is put back when the name of the fleet is typed', async () => {
       const page = await at('/state');
-      await page.waitForSelector('.stack tbody tr');
+      await page.waitForSelector('.scroll tbody tr');
       expect(await page.isDisabled('button:has-text("Move home to syd")')).toBe(true);
       await pressed(page, 'Move home to mtl');
       expect(await dialog(page).textContent()).toContain(`tw state move ${APP} --to mtl`);
       await confirmed(page);
-      await expect.poll(() => w.done).toEqual(['move mtl']);
+      await expect.poll(() => w.done, SOON).toEqual(['move mtl']);
       await pressed(page, 'Restore');
       expect(await dialog(page).locator('button[type=submit]').isDisabled()).toBe(true);
       await page.fill('dialog[open] input', 'demo');
       await confirmed(page);
-      await expect.poll(() => w.done.at(-1), { timeout: 10_000 }).toMatch(/^restore guestbook-2026/);
+      await expect.poll(() => w.done.at(-1), SOON).toMatch(/^restore guestbook-2026/);
       await page.context().close();
     }, 30_000);
   });
@@ -284,7 +286,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       await filter('cluster').selectOption('mtl');
       await filter('person').selectOption('bo');
       await filter('door').selectOption('http');
-      await expect.poll(() => row(page, 'Commands', 'tw').count()).toBe(1);
+      await expect.poll(() => row(page, 'Commands', 'tw').count(), SOON).toBe(1);
       const coming = page.waitForEvent('download');
       await page.click('button:has-text("Export these 1")');
       const file = await (await coming).path();
@@ -296,7 +298,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
         { verb: 'drain', by: 'bo', door: 'http', args: { cluster: 'mtl', because: 'kernel' }, state: 'done' },
       ]);
       await page.click('button:has-text("Show all")');
-      await expect.poll(() => row(page, 'Commands', 'tw').count()).toBe(all);
+      await expect.poll(() => row(page, 'Commands', 'tw').count(), SOON).toBe(all);
       const audit = page.waitForEvent('download');
       await page.click('button:has-text("Export the whole audit")');
       const records = readFileSync(await (await audit).path(), 'utf8')
@@ -318,7 +320,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       const page = await at('/history');
       await page.click('a:has-text("release r1")');
       await page.waitForSelector('tr#r1');
-      await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('r1');
+      await expect.poll(() => page.evaluate(() => document.activeElement?.id), SOON).toBe('r1');
       expect(new URL(page.url()).pathname + new URL(page.url()).hash).toBe('/releases#r1');
       await page.context().close();
     }, 30_000);

@@ -1,4 +1,5 @@
 import land from 'virtual:land';
+import { signal } from '@preact/signals';
 import type { Tone } from '../../../src/kernel/index.ts';
 import { bow, HEIGHT, project, WIDTH } from '../geo.ts';
 import { Card, Mark, Waiting } from '../parts/bits.tsx';
@@ -17,6 +18,13 @@ interface Arc {
   rttMs: number | undefined;
   title: string;
 }
+
+/** Most groups of users on the map and in its table. */
+const MOST = 200;
+/** The host that is looked at; empty: the first. */
+const chosen = signal('');
+const hostOf = (d: MapData | undefined): MapData['hosts'][number] | undefined =>
+  d?.hosts.find((h) => h.host === chosen.value) ?? d?.hosts[0];
 
 /** Classes of round trips: colour and dash say the same. */
 const CLASSES = [
@@ -38,7 +46,7 @@ function userPoint(c: Cell, clusters: MapData['clusters']): Point | undefined {
 }
 
 function arcsOf(d: MapData): Arc[] {
-  return (d.hosts[0]?.cells ?? []).flatMap((c) => {
+  return (hostOf(d)?.cells.slice(0, MOST) ?? []).flatMap((c) => {
     const from = userPoint(c, d.clusters);
     if (from === undefined) return [];
     return c.to.flatMap((t): Arc[] => {
@@ -80,7 +88,7 @@ function Land({ d }: { d: MapData }) {
           <title>{a.title}</title>
         </path>
       ))}
-      {(d.hosts[0]?.cells ?? []).map((c) => {
+      {(hostOf(d)?.cells.slice(0, MOST) ?? []).map((c) => {
         const p = userPoint(c, d.clusters);
         return p === undefined ? null : (
           <circle key={c.prefix} class="users" cx={p[0]} cy={p[1]} r="4">
@@ -168,21 +176,51 @@ function UserTable({ cells }: { cells: readonly Cell[] }) {
   );
 }
 
+/** Each host has its own answers. */
+function Hosts({ d }: { d: MapData }) {
+  if (d.hosts.length < 2) return null;
+  return (
+    <label class="begin">
+      Host{' '}
+      <select value={hostOf(d)?.host} onChange={(e) => (chosen.value = e.currentTarget.value)}>
+        {d.hosts.map((h) => (
+          <option key={h.host}>{h.host}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Users({ d }: { d: MapData }) {
+  const cells = hostOf(d)?.cells ?? [];
+  return (
+    <Card title="Users" seen={map.value}>
+      {cells.length === 0 ? (
+        <p class="muted">No group of users is known yet: measure them, or name them in the config.</p>
+      ) : (
+        <UserTable cells={cells.slice(0, MOST)} />
+      )}
+      {cells.length > MOST && <p class="muted">{cells.length - MOST} more groups of users are not shown.</p>}
+    </Card>
+  );
+}
+
 /** Who is served from where, how fast? */
 export function WorldMap() {
   const seen = map.value;
   const d = seen.data;
-  const cells = d?.hosts[0]?.cells ?? [];
+  const unknown = (hostOf(d)?.cells ?? []).filter((c) => c.place === undefined).length;
   return (
     <>
-      <h1>{d?.hosts[0]?.host ?? 'Map'}</h1>
+      <h1>{hostOf(d)?.host ?? 'Map'}</h1>
       <Card title="Users and clusters" seen={seen} wide>
         {d === undefined ? (
           <Waiting seen={seen} />
         ) : (
           <>
+            <Hosts d={d} />
             <Land d={d} />
-            <Legend unknown={cells.filter((c) => c.place === undefined).length} />
+            <Legend unknown={unknown} />
           </>
         )}
       </Card>
@@ -191,9 +229,7 @@ export function WorldMap() {
           <Card title="Clusters" seen={seen}>
             <ClusterTable d={d} />
           </Card>
-          <Card title="Users" seen={seen}>
-            <UserTable cells={cells} />
-          </Card>
+          <Users d={d} />
         </div>
       )}
     </>

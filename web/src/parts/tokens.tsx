@@ -24,7 +24,7 @@ function Row({ of: t }: { of: Token }) {
       <th scope="row">
         <Mark tone={over ? 'off' : 'ok'} /> {t.name} <span class="muted">{t.id}</span>
       </th>
-      <td>{t.prefix === null ? '' : <code>{t.prefix}…</code>}</td>
+      <td class="brief">{t.prefix === null ? '' : <code>{t.prefix}…</code>}</td>
       <td>{t.role}</td>
       <td>{dayOf(t.createdAt)}</td>
       <td>{ago(t.usedAt)}</td>
