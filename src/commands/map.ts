@@ -57,7 +57,14 @@ export async function map(c: Context, args: Args): Promise<Outcome> {
     ),
     ...(first?.cells ?? []).map(cellRow),
   ];
-  const hosts = maps.map(({ host, app, intent, cells, holds }) => ({ host, app, intent, cells, holds }));
+  const hosts = maps.map(({ host, app, intent, cells, holds, answers }) => ({
+    host,
+    app,
+    intent,
+    cells,
+    holds,
+    answers,
+  }));
   const missing = Object.entries(first?.silent ?? {}).map(([cluster, why]) => ({ cluster, why }));
   return {
     data: { fleet: config.fleet, clusters: toJson(clusters), hosts: toJson(hosts) },

@@ -211,6 +211,9 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
             expect.stringContaining(t.split(' ')[0] ?? ''),
           ),
         );
+      expect(await card(page, 'Nameservers').textContent()).toMatch(
+        /sao.*412 NOERROR, 3 NXDOMAIN.*syd does not answer.*timeout/s,
+      );
       expect(await card(page, 'Intent').textContent()).toMatch(/fastest cluster.*30 s.*users of EU rather to mtl/s);
       await page.context().close();
     });

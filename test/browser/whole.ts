@@ -145,7 +145,8 @@ export async function whole(): Promise<Whole> {
   const done: Done = [];
   const twins = await fleetOf(silent);
   const health = Object.fromEntries(CLUSTERS.map((c) => [`${c}/${APP}`, { state: 'up', cause: '' }]));
-  const host = { host: intent.host, app: APP, intent, holds: [], health, silent: {} };
+  const answers = { sao: { NOERROR: 412, NXDOMAIN: 3 }, mtl: { NOERROR: 90 } };
+  const host = { host: intent.host, app: APP, intent, answers, holds: [], health, silent: { syd: 'i/o timeout' } };
   const traffic = {
     map: async (without?: string) => [{ ...host, cells: cells(without) }],
     hold: async (cluster: string) => {

@@ -58,6 +58,8 @@ export interface MapData extends Answer {
     host: string;
     app: string;
     intent: Intent;
+    /** Of each nameserver since it started, by DNS response code. */
+    answers: Record<string, Record<string, number>>;
     cells: Cell[];
     holds: { cluster: string; kind: string; by: string; why: string; since: number }[];
   }[];

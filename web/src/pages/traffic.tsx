@@ -3,7 +3,7 @@ import type { Problem } from '../../../src/kernel/index.ts';
 import { look } from '../api.ts';
 import { Card, Mark, Trouble } from '../parts/bits.tsx';
 import { Holds } from '../parts/holds.tsx';
-import { Intents, Measured } from '../parts/measured.tsx';
+import { Intents, Measured, Nameservers } from '../parts/measured.tsx';
 import { Table } from '../parts/table.tsx';
 import { WhatIf } from '../parts/what-if.tsx';
 import { map } from '../store.ts';
@@ -128,6 +128,7 @@ export function Traffic() {
       </Card>
       <div class="cards">
         <Intents />
+        <Nameservers />
         <Holds />
       </div>
       <WhatIf />

@@ -91,13 +91,40 @@ export function Measured() {
           {d.hosts.map((h) => (
             <OfHost key={h.host} d={d} of={h} />
           ))}
-          {d.missing.map((m) => (
-            <p class="why" key={m.cluster}>
-              the nameserver of {m.cluster} does not answer: {m.why}
-            </p>
-          ))}
         </>
       )}
+    </Card>
+  );
+}
+
+const counted = (codes: Readonly<Record<string, number>>): string =>
+  Object.entries(codes)
+    .map(([code, n]) => `${n} ${code}`)
+    .join(', ') || 'none yet';
+
+/** What each nameserver answered since it started, or why nothing is heard of it. */
+export function Nameservers() {
+  const seen = map.value;
+  const d = seen.data;
+  const answers = Object.entries(d?.hosts[0]?.answers ?? {});
+  return (
+    <Card title="Nameservers" seen={seen}>
+      {d === undefined && <Waiting seen={seen} />}
+      {d !== undefined && answers.length + d.missing.length === 0 && (
+        <p class="muted">This fleet has none of its own.</p>
+      )}
+      <ul class="plain">
+        {answers.map(([cluster, codes]) => (
+          <li key={cluster}>
+            <Mark tone="ok" /> {cluster}: answers since it started: {counted(codes)}
+          </li>
+        ))}
+        {d?.missing.map((m) => (
+          <li key={m.cluster}>
+            <Mark tone="bad" /> {m.cluster} does not answer <div class="why">{m.why}</div>
+          </li>
+        ))}
+      </ul>
     </Card>
   );
 }
