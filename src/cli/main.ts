@@ -9,9 +9,10 @@ import {
   type Outcome,
   runCommand,
 } from '../commands/index.ts';
-import { type Problem, problemOf, TwError } from '../kernel/index.ts';
+import { cleanLines, type Problem, problemOf, TwError } from '../kernel/index.ts';
 import type { GlobalOptions, Invocation } from './program.ts';
-import type { Style } from './render.ts';
+import type { Screen } from './progress.ts';
+import { columnsOf, isDumb, NARROW, type Style, showsUtf8, toAscii } from './terminal.ts';
 
 export interface CliDeps {
   argv: readonly string[];
@@ -33,14 +34,15 @@ function wantedFormat(argv: readonly string[]): GlobalOptions['output'] {
 }
 
 function styleOf(global: Pick<GlobalOptions, 'color' | 'ascii'>): Style {
-  const colour = global.color && process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined;
-  return {
-    colour,
-    ascii:
-      global.ascii ||
-      !/utf-?8/i.test(process.env['LC_ALL'] ?? process.env['LC_CTYPE'] ?? process.env['LANG'] ?? 'utf-8'),
-  };
+  const { env, stderr } = process;
+  const colour = global.color && stderr.isTTY === true && env['NO_COLOR'] === undefined && !isDumb(env);
+  const columns = columnsOf(stderr, env);
+  return { colour, ascii: global.ascii || !showsUtf8(env), ...(columns === undefined ? {} : { columns }) };
 }
+
+/** To people: in the letters that their terminal has. */
+const put = (stream: NodeJS.WriteStream, text: string, { ascii }: Style): void =>
+  void stream.write(ascii ? toAscii(text) : text);
 
 /** Parses argv; undefined when commander has already answered (help, version). Throws usage faults. */
 async function parse(argv: readonly string[]): Promise<Invocation | undefined> {
@@ -87,17 +89,26 @@ async function print(problem: Problem, verb: string, argv: readonly string[], st
 async function tell(problem: Problem, style: Style): Promise<void> {
   const { problemLines } = await import('./render.ts');
   const lines = problemLines(problem, style).map((l) => `${l}\n`);
-  process.stderr.write(lines.join(''));
+  put(process.stderr, lines.join(''), style);
+}
+
+function screenOf(style: Style): Screen {
+  const { env, stderr } = process;
+  const { columns, rows }: { columns?: number; rows?: number } = stderr;
+  // A tree is drawn again and again in its place: that needs a terminal that can, and room for its facts.
+  const draws = stderr.isTTY === true && env['CI'] === undefined && !isDumb(env) && (columns ?? NARROW) >= NARROW;
+  return { isTTY: draws, columns: columns ?? 100, rows: rows ?? 40, write: (s) => put(stderr, s, style) };
+}
+
+/** Data as it streams: to a program as it is, to a terminal without what would move its cursor. */
+function out(text: string, style: Style): void {
+  if (process.stdout.isTTY === true) put(process.stdout, cleanLines(text), style);
+  else process.stdout.write(text);
 }
 
 async function execute(deps: CliDeps, invocation: Invocation, style: Style): Promise<void> {
   const started = Date.now();
-  const screen = {
-    isTTY: process.stderr.isTTY === true && process.env['CI'] === undefined,
-    columns: process.stderr.columns ?? 100,
-    rows: process.stderr.rows ?? 40,
-    write: (s: string) => void process.stderr.write(s),
-  };
+  const screen = screenOf(style);
   const [{ painter }, { ask }, { choose }] = await Promise.all([
     import('./progress.ts'),
     import('./ask.ts'),
@@ -118,11 +129,11 @@ async function execute(deps: CliDeps, invocation: Invocation, style: Style): Pro
     const { spec, global } = invocation;
     const wish = { spec, inProcess: global.inProcess, env: process.env, version: version() };
     const { call, remote, note } = await choose(context, typed, wish);
-    if (note !== undefined) process.stderr.write(`${note}\n`);
+    if (note !== undefined) put(process.stderr, `${cleanLines(note)}\n`, style);
     stop = interrupts(abort, detach, remote === undefined ? HERE[spec.kind] : THERE);
     const io: Io = {
       show: (v) => paint.show(v),
-      out: (s) => void process.stdout.write(s),
+      out: (s) => out(s, style),
       ask: (q) => ask(q, process),
       signal: abort.signal,
       detach: detach.signal,
@@ -160,14 +171,21 @@ interface Shown {
   painted: boolean;
 }
 
+/** Of stdout, which may be another screen than stderr, or none. */
+function dataStyle({ colour, ascii }: Style): Style {
+  const columns = columnsOf(process.stdout, process.env);
+  return { colour: colour && process.stdout.isTTY === true, ascii, ...(columns === undefined ? {} : { columns }) };
+}
+
 async function show(outcome: Outcome, s: Shown): Promise<void> {
   const format = s.invocation.global.output;
   const silent = format === 'table' ? s.painted : outcome.streamed === true;
   if (!silent) {
-    const style = { ...s.style, colour: s.style.colour && process.stdout.isTTY === true };
+    const style = dataStyle(s.style);
     const document = documentOf(outcome, s.invocation.spec, s.ms);
     const { renderResult } = await import('./render.ts');
-    process.stdout.write(await renderResult(document, outcome, format, style));
+    const text = await renderResult(document, outcome, format, style);
+    put(process.stdout, text, { ...style, ascii: style.ascii && format === 'table' });
   }
   const problems = [...(outcome.warnings ?? []), ...(outcome.problem === undefined ? [] : [outcome.problem])];
   for (const problem of problems) await tell(problem, s.style);

@@ -1,5 +1,6 @@
-import { clean, duration, type Row, type View } from '../kernel/index.ts';
-import { mark, paint, plain, type Style } from './render.ts';
+import { duration, type Row, type View } from '../kernel/index.ts';
+import { bare, mark, paint, plain } from './render.ts';
+import { cut, type Style, widthOf } from './terminal.ts';
 
 /** Where progress is shown; stderr, so that stdout stays data. */
 export interface Screen {
@@ -9,20 +10,20 @@ export interface Screen {
   write(text: string): void;
 }
 
-function cells(row: Row): string {
+function cells(row: Row, style: Style): string {
   return Object.values(row.cells)
-    .map(plain)
+    .map((c) => plain(c, style))
     .filter((s) => s !== '')
-    .join(' · ');
+    .join(style.ascii ? ' | ' : ' · ');
 }
 
 /** One row as one line: mark, label, cells, elapsed, reason. Pure. */
 function rowLine(row: Row, at: number, style: Style): string {
-  const rest = cells(row);
+  const rest = cells(row, style);
   const elapsed =
     row.since === undefined || row.tone !== 'busy' ? '' : ` ${paint(style, 'dim', duration(at - row.since))}`;
-  const why = row.why === undefined || row.why.length === 0 ? '' : ` ${paint(style, 'dim', plain(row.why))}`;
-  return `${mark(style, row.tone)} ${plain(row.label)}${rest === '' ? '' : `  ${rest}`}${elapsed}${why}`;
+  const why = row.why === undefined || row.why.length === 0 ? '' : ` ${paint(style, 'dim', plain(row.why, style))}`;
+  return `${mark(style, row.tone)} ${plain(row.label, style)}${rest === '' ? '' : `  ${rest}`}${elapsed}${why}`;
 }
 
 /** The tree of a view within `rows` lines; failures never collapse, finished rows do first. Pure. */
@@ -41,22 +42,21 @@ export function frame(view: View, size: { columns: number; rows: number }, style
     drop <= 0
       ? new Set()
       : new Set([...all.keys()].filter((i) => ['ok', 'off', 'wait'].includes(all[i]?.tone ?? '')).slice(0, drop + 1));
-  const lines = all.filter((_, i) => !hidden.has(i)).map((l) => fit(l.line, size.columns));
-  return hidden.size === 0 ? lines : [`… ${hidden.size} more`, ...lines];
+  const lines = all.filter((_, i) => !hidden.has(i)).map((l) => fit(l.line, size.columns, style));
+  return hidden.size === 0 ? lines : [`${style.ascii ? '...' : '…'} ${hidden.size} more`, ...lines];
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes are ours
-const COLOUR_CODE = /\u001b\[[0-9;]*m/g;
+const fit = (line: string, columns: number, style: Style): string =>
+  widthOf(bare(line)) <= columns ? line : cut(bare(line), columns, style);
 
-function fit(line: string, columns: number): string {
-  const bare = line.replace(COLOUR_CODE, '');
-  return bare.length <= columns ? line : `${clean(bare).slice(0, Math.max(0, columns - 1))}…`;
-}
+const LETTERS = { ascii: false };
 
 /** What makes a row worth a new line: its tone, its phase, a note, and the reason when it is a bad one. */
 function news(row: Row): string {
-  const phase = ['phase', 'step', 'state', 'changes', 'id', 'note'].map((c) => plain(row.cells[c] ?? [])).join(' ');
-  return `${row.tone} ${phase} ${row.tone === 'busy' ? '' : plain(row.why ?? [])}`;
+  const phase = ['phase', 'step', 'state', 'changes', 'id', 'note']
+    .map((c) => plain(row.cells[c] ?? [], LETTERS))
+    .join(' ');
+  return `${row.tone} ${phase} ${row.tone === 'busy' ? '' : plain(row.why ?? [], LETTERS)}`;
 }
 
 /** New lines to append when the screen is no terminal: one per change of tone or phase. Pure. */
@@ -74,7 +74,7 @@ export function appendLines(
       if (seen.get(key) !== now && row.tone !== 'wait')
         lines.push(`${path === '' ? '' : `${path.slice(1)}: `}${rowLine(row, view.at, style)}`);
       seen.set(key, now);
-      walk(row.kids, `${path}/${plain(row.label)}`);
+      walk(row.kids, `${path}/${plain(row.label, style)}`);
     }
   };
   walk(view.rows, '');
@@ -130,7 +130,7 @@ function linePainter(screen: Screen, style: Style, now: () => number): Painter {
     const busy = last?.rows.filter((r) => r.tone === 'busy') ?? [];
     if (busy.length === 0 || now() - spoke < BEAT_MS) return;
     spoke = now();
-    screen.write(`… still busy: ${busy.map((r) => rowLine(r, now(), style)).join('; ')}\n`);
+    screen.write(`${style.ascii ? '...' : '…'} still busy: ${busy.map((r) => rowLine(r, now(), style)).join('; ')}\n`);
   }, 1000);
   timer.unref();
   return {

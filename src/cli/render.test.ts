@@ -117,7 +117,7 @@ describe('progress', () => {
     const counted = view(row('a', { tone: 'busy', cells: { units: [text('2/3')] } }));
     expect(appendLines(second.seen, counted, style).lines).toEqual([]);
     const nodes = view(row('a', { tone: 'busy', cells: { phase: [text('nodes')], units: [text('2/3')] } }));
-    expect(appendLines(second.seen, nodes, style).lines).toEqual(['* a  nodes · 2/3']);
+    expect(appendLines(second.seen, nodes, style).lines).toEqual(['* a  nodes | 2/3']);
     expect(appendLines(second.seen, view(row('a')), style).lines).toEqual(['+ a']);
   });
 });

@@ -13,11 +13,7 @@ import {
   type Where,
 } from '../kernel/index.ts';
 import type { OutputFormat } from './program.ts';
-
-export interface Style {
-  colour: boolean;
-  ascii: boolean;
-}
+import { type Style, toAscii, widthOf, wrap } from './terminal.ts';
 
 const ASCII: Record<Tone, string> = { ok: '+', bad: 'x', busy: '*', wait: '.', warn: '!', off: '-', unknown: '?' };
 const COLOUR: Record<Tone, 'green' | 'red' | 'cyan' | 'gray' | 'yellow'> = {
@@ -39,8 +35,9 @@ export function mark(style: Style, tone: Tone): string {
 }
 
 /** Spans as one clean line: whatever a span carries, it cannot break out of its line. */
-export function plain(spans: readonly Span[]): string {
-  return spans.map((s) => (s.t === 'time' ? duration(s.ms) : clean(s.s))).join('');
+export function plain(spans: readonly Span[], { ascii }: Pick<Style, 'ascii'>): string {
+  const line = spans.map((s) => (s.t === 'time' ? duration(s.ms) : clean(s.s))).join('');
+  return ascii ? toAscii(line) : line;
 }
 
 const NO_BORDERS = Object.fromEntries(
@@ -62,22 +59,25 @@ const NO_BORDERS = Object.fromEntries(
   ].map((k) => [k, '']),
 );
 
-/** Rows as an aligned table, kids indented below their parent, reasons on a line of their own. Columns: the union of all cells. */
-export function tableLines(view: View, style: Style): string[] {
+/**
+ * Rows as an aligned table, kids indented below their parent, reasons on a line of their own. Columns: the union of all
+ * cells. `width`: of the widest line that has some.
+ */
+function alignedLines(view: View, style: Style): { lines: string[]; width: number } {
   const all = flatten(view.rows);
-  if (all.length === 0) return [];
+  if (all.length === 0) return { lines: [], width: 0 };
   const columns = [...new Set(all.flatMap((r) => Object.keys(r.row.cells)))];
   const table = new Table({
     chars: { ...NO_BORDERS, middle: '  ' },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
   const titled = columns.some((c) => c !== '');
-  if (titled) table.push(['', ...columns.map((c) => paint(style, 'dim', c))]);
+  if (titled) table.push(['', ...columns.map((c) => paint(style, 'dim', clean(c)))]);
   const labelled = all.map(({ row, depth }) => ({
     row,
     depth,
-    label: `${'  '.repeat(depth)}${mark(style, row.tone)} ${plain(row.label)}`,
-    cells: columns.map((c) => plain(row.cells[c] ?? [])),
+    label: `${'  '.repeat(depth)}${mark(style, row.tone)} ${plain(row.label, style)}`,
+    cells: columns.map((c) => plain(row.cells[c] ?? [], style)),
   }));
   // A line without cells may be as long as it likes: it must not push the columns of the others away.
   const aligned = labelled.filter((l) => l.cells.some((c) => c !== ''));
@@ -86,14 +86,46 @@ export function tableLines(view: View, style: Style): string[] {
     .toString()
     .split('\n')
     .map((l) => l.trimEnd());
+  const width = Math.max(...lines.map((l) => widthOf(bare(l))));
   const head = titled ? lines.splice(0, 1) : [];
   const lineOf = new Map(aligned.map((l, i) => [l, lines[i] ?? '']));
-  return [...head, ...labelled.flatMap((l) => [lineOf.get(l) ?? l.label, ...whyLine(l.row, l.depth, style)])];
+  const shown = labelled.flatMap((l) => [lineOf.get(l) ?? l.label, ...whyLine(l.row, l.depth, style)]);
+  return { lines: [...head, ...shown], width };
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes are ours
+const COLOUR_CODE = /\u001b\[[0-9;]*m/g;
+export const bare = (line: string): string => line.replace(COLOUR_CODE, '');
+
+/** The same facts below each other, for a screen that the table is wider than. */
+function narrowLines(view: View, style: Style, columns: number): string[] {
+  return flatten(view.rows).flatMap(({ row, depth }) => {
+    const room = ' '.repeat(Math.min(depth, 4));
+    const facts = Object.entries(row.cells)
+      .map(([name, spans]) => [clean(name), plain(spans, style)] as const)
+      .filter(([, is]) => is !== '')
+      .map(([name, is]) => (name === '' ? is : `${name}: ${is}`));
+    const why = row.why === undefined || row.why.length === 0 ? [] : [plain(row.why, style)];
+    const [first = '', ...more] = wrap(plain(row.label, style), columns - room.length - 2);
+    return [
+      `${room}${mark(style, row.tone)} ${first}`,
+      ...[...more, ...[...facts, ...why].flatMap((f) => wrap(f, columns - room.length - 2))].map(
+        (l) => `${room}  ${l}`,
+      ),
+    ];
+  });
+}
+
+/** A table; where the screen is too narrow for it, a list. */
+export function tableLines(view: View, style: Style): string[] {
+  const { lines, width } = alignedLines(view, style);
+  const { columns } = style;
+  return columns === undefined || width <= columns ? lines : narrowLines(view, style, columns);
 }
 
 function whyLine(row: Row, depth: number, style: Style): string[] {
   if (row.why === undefined || row.why.length === 0) return [];
-  return [`${'  '.repeat(depth + 1)}${paint(style, 'dim', plain(row.why))}`];
+  return [`${'  '.repeat(depth + 1)}${paint(style, 'dim', plain(row.why, style))}`];
 }
 
 function flatten(rows: readonly Row[], depth = 0): { row: Row; depth: number }[] {
@@ -106,11 +138,14 @@ const LINE = 100;
 /** The line and a mark below what is meant. */
 function markLines({ source, column = 1, width = 1 }: Where, style: Style): string[] {
   if (source === undefined) return [];
-  const from = Math.max(0, Math.min(column - 1 - LINE / 2, source.length - LINE));
-  const before = clean(source.slice(from, column - 1));
-  const rest = clean(source.slice(column - 1, from + LINE));
-  const marks = '^'.repeat(Math.max(1, Math.min(width, rest.length)));
-  return [`    ${before}${rest}`.trimEnd(), `    ${' '.repeat(before.length)}${paint(style, 'red', marks)}`];
+  const room = Math.min(LINE, Math.max(10, (style.columns ?? LINE) - 4));
+  const from = Math.max(0, Math.min(column - 1 - Math.floor(room / 2), source.length - room));
+  const show = (text: string): string => (style.ascii ? toAscii(clean(text)) : clean(text));
+  const before = show(source.slice(from, column - 1));
+  const rest = show(source.slice(column - 1, from + room));
+  const meant = show(source.slice(column - 1, Math.min(column - 1 + width, from + room)));
+  const marks = '^'.repeat(Math.max(1, widthOf(meant)));
+  return [`    ${before}${rest}`.trimEnd(), `    ${' '.repeat(widthOf(before))}${paint(style, 'red', marks)}`];
 }
 
 const placeText = ({ file, line, column }: Where): string | undefined =>
@@ -133,7 +168,7 @@ export function problemLines(p: Problem, style: Style): string[] {
   const paired = p.where.length > 1 && p.where.length === p.why.length && p.where.some((w) => w.source !== undefined);
   const told = p.where.flatMap((w, i) => whereLines(w, paired ? p.why[i] : undefined, style));
   return [
-    `${paint(style, 'red', p.code)} ${p.title}${value}`,
+    `${paint(style, 'red', clean(p.code))} ${clean(p.title)}${value}`,
     ...told,
     ...(paired ? [] : p.why.map((w) => `  why:   ${clean(w)}`)),
     ...p.fix.map(

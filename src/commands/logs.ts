@@ -1,6 +1,6 @@
 import { type ClusterApi, type ExecResult, fleetExec, fleetLogs, type LogLine, type PodQuery } from '../fleet/index.ts';
 import type { Outputs } from '../infra/index.ts';
-import { clean, EXIT, type ExitCode, fault, type Row, text, toJson, untrusted } from '../kernel/index.ts';
+import { clean, cleanLines, EXIT, type ExitCode, fault, type Row, text, toJson, untrusted } from '../kernel/index.ts';
 import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { Engine } from './ports.ts';
@@ -88,6 +88,9 @@ function resultRow(r: ExecResult): Row {
   };
 }
 
+/** What a pod prints stays inside of its own lines, so that the name before them cannot be forged. */
+const beside = (cluster: string, piece: string): string => cleanLines(piece).replace(/^(?=.)/gm, `${cluster}: `);
+
 interface Output {
   stdout: string;
   stderr: string;
@@ -107,7 +110,7 @@ export async function exec(c: Context, args: Args, io: Io): Promise<Outcome> {
       const piece = Buffer.from(chunk).toString();
       const at = outputs.get(from.cluster);
       if (at !== undefined) at[stream] += piece;
-      if (!io.machine) io.out(clusters.length === 1 ? piece : piece.replace(/^(?=.)/gm, `${from.cluster}: `));
+      if (!io.machine) io.out(clusters.length === 1 ? piece : beside(from.cluster, piece));
     };
   c.journal().append({
     kind: 'command.exec',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ulid } from 'ulid';
 import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
-import { stillRuns } from '../kernel/index.ts';
+import { clean, stillRuns } from '../kernel/index.ts';
 import { serve } from '../server/index.ts';
 import { keepBackups, keepChanges } from './backups.ts';
 import { chatOf } from './chat.ts';
@@ -64,7 +64,7 @@ export function serverDoor(c: Context, config: string | undefined, engine: Engin
       const over = new AbortController();
       const signal = AbortSignal.any([asked, over.signal]);
       if (wish.withSandbox === true) void whileSandbox(c, signal).then(() => over.abort());
-      const log = (line: string): void => void process.stderr.write(`${line}\n`);
+      const log = (line: string): void => void process.stderr.write(`${clean(line)}\n`);
       const place = (): 'sandbox' | 'real' | undefined => readProject(c.stateDir)?.place;
       const keeper = keeperOf(c, config, log);
       const context = (call: Invocation): Context => engine(named(call), () => keeper.get());

@@ -41,5 +41,5 @@ export type {
 export type { MemberEntry, MemberState } from './store-etcd/admin.ts';
 export { memoryStore, type StoreCall, type StoreFault, StoreWorld } from './store-memory.ts';
 export { openStore } from './store-sqlite.ts';
-export { clean, duration, nearest } from './text.ts';
+export { clean, cleanLines, duration, nearest } from './text.ts';
 export { code, type Row, SIGN, type Span, type Tone, text, untrusted, type View } from './view.ts';

@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 
-// C0 but tab, C1, line and paragraph separators, bidi controls, zero-width characters.
-const UNSAFE = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff]/g;
+// C0 but tab, C1, line and paragraph separators, bidi controls, zero-width and tag characters.
+const UNSAFE =
+  /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u061c\u180e\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 /**
  * Text from outside (pods, clouds, commits) made safe for one terminal line: no escape, control or
@@ -10,6 +11,9 @@ const UNSAFE = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200b-\u200f\u2028\u202
 export function clean(text: string): string {
   return stripVTControlCharacters(text).replace(UNSAFE, '');
 }
+
+/** Several lines of it: they stay lines, and nothing else moves the cursor. */
+export const cleanLines = (text: string): string => text.split('\n').map(clean).join('\n');
 
 /** Levenshtein distance of two short words. */
 function distance(a: string, b: string): number {

@@ -10,7 +10,7 @@ import {
   type Outcome,
   type RemoteDoor,
 } from '../../commands/index.ts';
-import { fault } from '../../kernel/index.ts';
+import { clean, fault } from '../../kernel/index.ts';
 import { hello } from './hello.ts';
 import { RemoteRun, remoteLook } from './run.ts';
 import { howToSignIn, keepToken, tokenFor } from './signin.ts';
@@ -44,7 +44,7 @@ function query(args: Args): string {
   return q.size === 0 ? '' : `?${q.toString()}`;
 }
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const say = (line: string): void => void process.stderr.write(`${clean(line)}\n`);
 
 /** Where an address is asked, when that is not the address itself. Throws TW8031, TW2xxx. */
 async function viaOf(origin: string, here: Pick<Here, 'reach'>): Promise<Pick<Wire, 'via'>> {
