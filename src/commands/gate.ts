@@ -55,6 +55,7 @@ async function begin(p: Passing, person: string): Promise<void> {
     await write(p, 'started', person, { verb: p.call.verb, args });
   } catch (cause) {
     if (!p.strict || kindOf(p) === 'safe') return;
+    if (problemOf(cause).code === 'TW8010') throw cause;
     throw fault('TW6204', {
       value: `tw ${p.call.verb}`,
       cause,

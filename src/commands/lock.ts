@@ -1,6 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { changeFile, duration, fault, type ProcessId, stillRuns, TwError, thisProcess } from '../kernel/index.ts';
+import {
+  changeFile,
+  duration,
+  fault,
+  type ProcessId,
+  problemOf,
+  stillRuns,
+  TwError,
+  thisProcess,
+} from '../kernel/index.ts';
 import { byOf } from './by.ts';
 import type { Context } from './context.ts';
 
@@ -40,6 +49,7 @@ export function takeLock(c: Context, verb: string): () => void {
     changeFile(path, take);
   } catch (cause) {
     if (cause instanceof TwError) throw cause;
+    if (problemOf(cause).code === 'TW8010') throw cause;
     throw fault('TW6201', { value: path, why: ['the lock file cannot be written'], cause });
   }
   return () => rmSync(path, { force: true });

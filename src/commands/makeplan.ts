@@ -1,6 +1,6 @@
 import { appsOf, type FleetApp, type FleetPlan, fleetPlan, type Versions } from '../fleet/index.ts';
 import { type InfraPlan, infraPlan, type Outputs, type Presence, refusedBy } from '../infra/index.ts';
-import { type Cloud, TwError, toJson } from '../kernel/index.ts';
+import { type Cloud, type Journal, problemOf, TwError, toJson } from '../kernel/index.ts';
 import { stateNames } from '../state/index.ts';
 import { differing, type Plan, planOf } from './plan.ts';
 import type { Engine } from './ports.ts';
@@ -126,12 +126,25 @@ function started<T>(work: Promise<T>): Promise<() => T> {
   );
 }
 
+/** A look is written down where that can be done, and is one without. */
+const looking = (journal: Journal): Journal => ({
+  ...journal,
+  append: (entry) => {
+    try {
+      return journal.append(entry);
+    } catch (error) {
+      if (problemOf(error).code !== 'TW8010') throw error;
+      return { ...entry, offset: 0, at: 0 };
+    }
+  },
+});
+
 /** Terraform plans every root that the clouds do not refuse; they are asked beside it. */
 function planInfra(e: Engine, outputs: Outputs, scope: PlanScope): Promise<InfraPlan> {
   const refused = (e.preflight?.(outputs, scope.only) ?? Promise.resolve([])).then(refusedBy);
   refused.catch(() => undefined); // told by the plans that wait for it
   const only = scope.only === undefined ? {} : { only: scope.only };
-  const lock = scope.look === true ? { lockSeconds: 0 } : {};
+  const lock = scope.look === true ? { lockSeconds: 0, journal: looking(e.infra.journal) } : {};
   return infraPlan({ ...e.infra, refused, ...only, ...lock }, stop(scope.signal));
 }
 

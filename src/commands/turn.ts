@@ -34,6 +34,8 @@ export const waitingRows = (before: readonly Place[], now: number) => before.map
 
 /** What a line itself says; anything else means that it cannot be kept. */
 const OWN: ReadonlySet<string> = new Set(['TW6201', 'TW6206']);
+/** What tells more than that it cannot be kept. */
+const DISK = 'TW8010';
 
 interface Lined {
   c: Context;
@@ -52,6 +54,7 @@ async function kept<T>(x: Lined, work: () => Promise<T>): Promise<T | undefined>
   } catch (cause) {
     if (OWN.has(problemOf(cause).code)) throw cause;
     if (!x.strict) return undefined;
+    if (problemOf(cause).code === DISK) throw cause;
     const fix = [{ say: 'See what is wrong:', command: 'tw doctor' }];
     throw fault('TW6204', { value: `tw ${x.call.verb}`, cause, fix });
   }

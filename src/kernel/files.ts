@@ -2,15 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { unwritable } from './disk.ts';
 
 /** A name beside the file that no other writer takes, in this process or another. */
 const beside = (path: string): string => `${path}.${process.pid}.${randomBytes(4).toString('hex')}.part`;
 
 function written(path: string, text: string): string {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const part = beside(path);
-  writeFileSync(part, text, { mode: 0o600, flag: 'wx' });
-  return part;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(part, text, { mode: 0o600, flag: 'wx' });
+    return part;
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw unwritable(path, error) ?? error;
+  }
 }
 
 /** Readers see the old file or the new one, never a part; it is its owner's alone. Throws what the file system says. */

@@ -9,7 +9,6 @@ export {
   type Fix,
   fault,
   type Problem,
-  problemOf,
   TwError,
   type Where,
 } from './errors/fault.ts';
@@ -26,6 +25,7 @@ export {
 } from './journal.ts';
 export { canonical, digest, type Json, own, toJson } from './json.ts';
 export { type Cloud, type ClusterName, LABEL_PREFIX } from './names.ts';
+export { problemOf } from './problem.ts';
 export { type ProcessId, processStat, startOf, stillRuns, thisProcess } from './process.ts';
 export type {
   CasResult,

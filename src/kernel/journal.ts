@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from './clock.ts';
+import { unwritable } from './disk.ts';
 import { fault } from './errors/fault.ts';
 import type { Json } from './json.ts';
 import { openOrLook } from './sqlite.ts';
@@ -98,6 +99,8 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS fact (offset INTEGER PRIMARY KEY AUTO
 const BROKEN: ReadonlySet<unknown> = new Set([11, 26]);
 
 function unusable(path: string, cause: unknown): Error {
+  const disk = unwritable(path, cause);
+  if (disk !== undefined) return disk;
   const broken = cause instanceof Error && 'errcode' in cause && BROKEN.has(cause.errcode);
   const fix = broken
     ? [
@@ -124,7 +127,7 @@ export const JOURNAL_FILE = 'journal.db';
  * one can only be read, `append` does.
  */
 export function openJournal(path: string, clock: Clock = systemClock): Journal {
-  const { db, unwritable } = openDatabase(path);
+  const { db, unwritable: refused } = openDatabase(path);
   const insert = db.prepare('INSERT INTO fact(at, kind, run, cluster, data) VALUES (?, ?, ?, ?, ?)');
   const select = db.prepare(
     'SELECT * FROM fact WHERE offset >= ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR run = ?3) ORDER BY offset',
@@ -133,7 +136,7 @@ export function openJournal(path: string, clock: Clock = systemClock): Journal {
     (select.all(q.from ?? 0, q.kind ?? null, q.run ?? null) as unknown as Row[]).map(factOf);
   return {
     append: (entry) => {
-      if (unwritable !== undefined) throw unusable(path, unwritable);
+      if (refused !== undefined) throw unusable(path, refused);
       const at = clock.now();
       try {
         const r = insert.run(at, entry.kind, entry.run ?? null, entry.cluster ?? null, JSON.stringify(entry.data));

@@ -102,6 +102,8 @@ it('a fault carries code, value, where, innermost cause and fix', () => {
   const inner = new Error('innermost');
   const e = fault('TW1002', { value: 'x.ts', cause: new Error('outer', { cause: inner }) });
   expect(e.problem).toMatchObject({ code: 'TW1002', value: 'x.ts', why: ['innermost', 'outer'], exit: 2 });
+  const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', path: join(dir, 'x') });
+  expect(problemOf(full)).toMatchObject({ code: 'TW8010', kind: 'user', value: join(dir, 'x') });
   expect(problemOf(new Error('boom'))).toMatchObject({ code: 'TW8999', kind: 'bug', exit: 1 });
 });
 

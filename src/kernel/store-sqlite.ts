@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Clock, systemClock } from './clock.ts';
+import { unwritable } from './disk.ts';
 import { fault, TwError } from './errors/fault.ts';
 import type { Json } from './json.ts';
 import { openOrLook } from './sqlite.ts';
@@ -26,6 +27,7 @@ const STAMP = `SELECT count(*) AS n, max(revision) AS last FROM store WHERE ${BE
 const POLL_MS = 100;
 
 const broken = (path: string, cause: unknown): TwError =>
+  unwritable(path, cause) ??
   fault('TW1020', {
     value: path,
     cause,

@@ -1,5 +1,5 @@
 import type { ErrorEntry, ExitCode } from './block.ts';
-import { CATALOGUE, type Code, entryOf } from './catalogue.ts';
+import { type Code, entryOf } from './catalogue.ts';
 
 /** Where it went wrong; every part that is known. */
 export interface Where {
@@ -83,20 +83,4 @@ export function causes(error: unknown): string[] {
     e = e instanceof Error ? e.cause : undefined;
   }
   return out;
-}
-
-/** Any thrown value as a Problem: ours as it is, everything else is a bug of ours (TW8999). */
-export function problemOf(error: unknown): Problem {
-  if (error instanceof TwError) return error.problem;
-  const entry = CATALOGUE.TW8999;
-  const stack = error instanceof Error ? (error.stack ?? '').split('\n').slice(1, 4) : [];
-  return {
-    code: 'TW8999',
-    kind: entry.kind,
-    title: entry.title,
-    where: [],
-    why: [...causes(error), ...stack.map((l) => l.trim())],
-    fix: [{ say: 'Please report it with the command you typed and the file that this writes:', command: 'tw report' }],
-    exit: entry.exit,
-  };
 }

@@ -3,6 +3,7 @@ import type { Block } from './block.ts';
 /** CLI, server, web. */
 export const TW8 = {
   TW8001: { title: 'nothing to explain under this name', kind: 'user', exit: 2 },
+  TW8010: { title: 'the disk takes nothing: what is not written down is not done', kind: 'user', exit: 1 },
   TW8011: { title: 'the port is taken', kind: 'user', exit: 1 },
   TW8012: { title: 'the server cannot listen there', kind: 'user', exit: 2 },
   TW8013: { title: 'the dashboard could not be built', kind: 'transient', exit: 1 },
