@@ -103,7 +103,11 @@ describe('the line before the engine', () => {
       problem: {
         code: 'TW6201',
         exit: 7,
-        why: ['2 before it', expect.stringContaining('c1 "tw up" by ana runs'), expect.stringContaining('c2')],
+        why: [
+          'it would be number 3',
+          expect.stringMatching(/c1 "tw up" by ana runs since .*, process \d+ of \S+: heartbeat alive/),
+          expect.stringContaining('c2'),
+        ],
       },
     });
     f.gates[0]?.();
@@ -112,6 +116,28 @@ describe('the line before the engine', () => {
     f.gates[1]?.();
     await Promise.all([up.done, release.done]);
     expect(await f.line()).toEqual([]);
+  });
+
+  it('whoever waits is told how long about, once somebody has seen such a run', async () => {
+    const f = new Fleet();
+    const first = f.as('ana', 'up', { on: [] });
+    await f.until(() => f.gates.length === 1);
+    f.gates[0]?.();
+    await first.done;
+    const up = f.as('ana', 'up', { on: [] });
+    await f.until(() => f.gates.length === 2);
+    await expect(f.as('bo', 'resume', { noWait: true }).done).rejects.toMatchObject({
+      problem: { why: ['it would be number 2, about 0 s', expect.stringContaining('c2 "tw up"')] },
+    });
+    const release = f.as('bo', 'release', { target: 'shop@v2' });
+    await f.waiting(1);
+    const { view } = await f.as('ana', 'queue').done;
+    expect(view.rows.map((r) => r.cells['wait'])).toEqual([undefined, [{ t: 'untrusted', s: 'about 0 s' }]]);
+    for (const n of [1, 2]) {
+      await f.until(() => f.gates.length > n);
+      f.gates[n]?.();
+    }
+    await Promise.all([up.done, release.done]);
   });
 
   it('a freeze that came while it waited stops it; a vote that is missing is said before it waits', async () => {

@@ -1,5 +1,6 @@
 import {
   type Clock,
+  duration,
   fault,
   type Lease,
   type ProcessId,
@@ -10,7 +11,9 @@ import {
   toJson,
 } from '../../kernel/index.ts';
 import { ahead, type Standing } from '../access/machine/lanes.ts';
+import { waitMs } from '../access/machine/usual.ts';
 import { busy } from './amend.ts';
+import { records } from './audit.ts';
 
 /** One command that changes the fleet: it waits for its turn or has it. */
 export interface Place extends Standing {
@@ -91,14 +94,22 @@ async function joined(store: Store, lease: Lease, make: (n: number) => Place): P
 }
 
 const sayAhead = (p: Place): string =>
-  `${p.id} "tw ${p.what}" by ${p.by} ${p.state} since ${new Date(p.since).toISOString()}`;
+  `${p.id} "tw ${p.what}" by ${p.by} ${p.state} since ${new Date(p.since).toISOString()}, process ${p.holder.pid} of ${p.holder.host}: heartbeat ${isDead(p) ? 'lost' : 'alive'}`;
 
-const held = (w: Wish, before: readonly Place[]): Error =>
-  fault('TW6201', {
+/** In words, where the runs of before tell. Throws TW1020. */
+export async function sayWait(store: Store, before: readonly Place[], now: number): Promise<string | undefined> {
+  const ms = before.length === 0 ? undefined : waitMs(await records(store), before, now);
+  return ms === undefined ? undefined : `about ${duration(ms)}`;
+}
+
+async function held(store: Store, w: Wish, before: readonly Place[], now: number): Promise<Error> {
+  const about = await sayWait(store, before, now);
+  return fault('TW6201', {
     value: `tw ${w.what}`,
-    why: [`${before.length} before it`, ...before.map(sayAhead)],
+    why: [`it would be number ${before.length + 1}${about === undefined ? '' : `, ${about}`}`, ...before.map(sayAhead)],
     fix: [{ say: 'See who waits for whom:', command: 'tw queue' }],
   });
+}
 
 /** It left the line without its turn: told to, or its process was silent for too long. */
 async function goneFrom(store: Store, p: Place): Promise<Error> {
@@ -140,7 +151,7 @@ async function turnOf(store: Store, w: Waiting, x: { lease: Lease; place: Place 
         return running;
       continue;
     }
-    if (!w.wait) throw held(place, before);
+    if (!w.wait) throw await held(store, place, before, w.clock.now());
     const now = before.map((p) => `${p.id} ${p.state}`).join();
     if (now !== told) w.waits(before);
     told = now;

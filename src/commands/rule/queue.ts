@@ -1,6 +1,6 @@
 import { toJson } from '../../kernel/index.ts';
 import { ahead } from '../access/machine/lanes.ts';
-import { cancel, inLine, type Place } from '../book/line.ts';
+import { cancel, inLine, type Place, sayWait } from '../book/line.ts';
 import { byOf } from '../by.ts';
 import type { Context } from '../context.ts';
 import type { Args, Outcome } from '../model.ts';
@@ -21,7 +21,12 @@ export async function lineNow(c: Context): Promise<Waiter[]> {
 export async function queue(c: Context): Promise<Outcome> {
   const now = c.clock.now();
   const all = await lineNow(c);
-  const rows = all.map((p) => placeRow(p, p.behind, now));
+  const rows = await Promise.all(
+    all.map(async (p) => {
+      const before = all.filter((o) => p.behind.includes(o.id));
+      return placeRow(p, p.behind, now, await sayWait(c.book(), before, now));
+    }),
+  );
   const shown = rows.length === 0 ? [line('none', 'ok', 'nothing changes the fleet and nothing waits')] : rows;
   return { data: toJson({ line: all }), view: { at: now, rows: shown } };
 }

@@ -36,11 +36,12 @@ export const barrierRow = (b: Barrier): Row =>
   });
 
 /** One place in the line, and for whom it waits. */
-export const placeRow = (p: Place, before: readonly string[], now: number): Row =>
+export const placeRow = (p: Place, before: readonly string[], now: number, wait = ''): Row =>
   line(p.id, p.state === 'runs' ? 'busy' : 'wait', `${p.id} tw ${p.what} ${p.state}`, {
     for: duration(now - p.since),
     by: p.by,
     door: p.door,
     on: p.clusters.join(', '),
     behind: before.join(', '),
+    wait,
   });
