@@ -139,19 +139,22 @@ const looking = (journal: Journal): Journal => ({
   },
 });
 
+const journalFor = (e: Engine, { look }: PlanScope): Journal =>
+  look === true ? looking(e.infra.journal) : e.infra.journal;
+
 /** Terraform plans every root that the clouds do not refuse; they are asked beside it. */
 function planInfra(e: Engine, outputs: Outputs, scope: PlanScope): Promise<InfraPlan> {
   const refused = (e.preflight?.(outputs, scope.only) ?? Promise.resolve([])).then(refusedBy);
   refused.catch(() => undefined); // told by the plans that wait for it
   const only = scope.only === undefined ? {} : { only: scope.only };
-  const lock = scope.look === true ? { lockSeconds: 0, journal: looking(e.infra.journal) } : {};
-  return infraPlan({ ...e.infra, refused, ...only, ...lock }, stop(scope.signal));
+  const lock = scope.look === true ? { lockSeconds: 0 } : {};
+  return infraPlan({ ...e.infra, journal: journalFor(e, scope), refused, ...only, ...lock }, stop(scope.signal));
 }
 
 /** Plans clouds, clusters and DNS side by side into one value, and keeps what differs. Throws the faults of what a person wrote. */
 export async function makePlan(e: Engine, scope: PlanScope): Promise<Plan> {
   const plan = await wholePlan(e, scope);
-  e.infra.journal.append({ kind: 'command.plan', data: toJson({ plan: plan.id, differs: differing(plan) }) });
+  journalFor(e, scope).append({ kind: 'command.plan', data: toJson({ plan: plan.id, differs: differing(plan) }) });
   return plan;
 }
 
