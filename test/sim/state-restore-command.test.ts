@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stateDoor } from '../../src/compose/state.ts';
 import type { Config } from '../../src/config/index.ts';
 import { lastVerified } from '../../src/state/backup/index.ts';
@@ -16,19 +16,40 @@ type Sure = (known: readonly string[]) => Promise<boolean>;
 
 describe.skipIf(programOf('redis-server') === undefined)('backup and restore of an app', { timeout: 120_000 }, () => {
   let pods: Pods;
-  beforeAll(async () => void (pods = await Pods.start(dir)), 60_000);
+  beforeAll(async () => void (pods = await Pods.start(dir)), 120_000);
   afterAll(async () => {
     await pods.close();
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const write = async (...words: string[]): Promise<void> => {
-    const w = await (await pods.home()).as('tw-w');
-    for (const word of words) {
-      await w.ask('RPUSH', 'k', word);
-      expect(await w.ask('WAIT', 1, 5000)).toBeGreaterThan(0);
+  // On a busy machine a Redis that does not run for two seconds is a failover of its own.
+  beforeEach(async () => await pods.calm());
+
+  /** Once more after a failover that the test did not ask for. */
+  const steady = async <T>(work: () => Promise<T>): Promise<T> => {
+    for (let left = 3; ; left--) {
+      await pods.calm();
+      try {
+        return await work();
+      } catch (e) {
+        const { code } = (e as { problem?: { code: string } }).problem ?? { code: 'TW5114' };
+        if (left === 0 || !['TW5114', 'TW5130', 'TW5132'].includes(code)) throw e;
+      }
     }
-    w.close();
+  };
+  const write = async (...all: string[]): Promise<void> => {
+    for (const word of all)
+      await steady(async () => {
+        const home = await pods.home();
+        if ((await words(home.name)).includes(word)) return;
+        const w = await home.as('tw-w');
+        try {
+          await w.ask('RPUSH', 'k', word);
+          if (Number(await w.ask('WAIT', 1, 5000)) < 1) throw new Error('no second copy');
+        } finally {
+          w.close();
+        }
+      });
   };
   const words = async (name: string): Promise<string[]> => {
     const r = await pods.of(name).as('tw-r');
@@ -37,8 +58,10 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
     return all.map(String);
   };
   const everywhere = async (wanted: string[]): Promise<void> =>
-    await untilTrue(`all have ${wanted.join()}`, async () =>
-      (await Promise.all(pods.places.map((p) => words(p.name)))).every((l) => l.join() === wanted.join()),
+    await untilTrue(
+      `all have ${wanted.join()}`,
+      async () => (await Promise.all(pods.places.map((p) => words(p.name)))).every((l) => l.join() === wanted.join()),
+      60_000,
     );
   const backup = async () => await pods.door.backup({ app: 'app' }, {}, signal);
   const restore = async (snapshot: string, sure: Sure = async () => true) =>
@@ -48,10 +71,10 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
 
   it('a snapshot is of a copy that is not home, was loaded, and is readable by its user alone', async () => {
     await write('1', '2');
-    const { snapshot, where, problem } = await backup();
+    const { snapshot, where, problem } = await steady(backup);
     expect(problem).toBeUndefined();
-    expect(snapshot).toMatchObject({ is: 'verified', kind: 'snapshot', home: 'ca', keys: 2 });
-    expect(snapshot.from).not.toBe('ca');
+    expect(snapshot).toMatchObject({ is: 'verified', kind: 'snapshot', keys: 2 });
+    expect(snapshot.from).not.toBe(snapshot.home);
     expect(where).toBe(join(dir, 'backups'));
     const mode = (path: string): number => statSync(path).mode & 0o777;
     for (const f of readdirSync(folder)) expect([f, mode(join(folder, f))]).toEqual([f, 0o600]);
@@ -67,15 +90,16 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
   });
 
   it('a restore says what is given up, keeps that as a salvage, and all copies have the snapshot', async () => {
-    const { snapshot } = await backup();
+    const { snapshot } = await steady(backup);
     await write('3');
     const before = await epoch();
-    const told: string[] = [];
-    const done = await restore(snapshot.id, async (known) => {
-      told.push(...known);
+    let told: readonly string[] = [];
+    const hears: Sure = async (known) => {
+      told = known;
       return true;
-    });
-    expect(told.join()).toMatch(/\d+ bytes of log were written since,keys: 2 in the snapshot, 1 now/);
+    };
+    const done = await steady(() => restore(snapshot.id, hears));
+    expect(told.join()).toMatch(/(\d+ bytes of log were written since|given up),keys: 2 in the snapshot, 1 now/);
     expect(done.epoch).toBeGreaterThan(before);
     await everywhere(['1', '2']);
     await write('after');
@@ -83,12 +107,12 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
     // What was replaced is a snapshot like any other.
     expect(done.salvage).toMatch(/-salvage$/);
     expect(lastVerified((await pods.door.backups('app')).all)?.id).toBe(snapshot.id);
-    await restore(done.salvage);
+    await steady(() => restore(done.salvage));
     await everywhere(['1', '2', '3']);
   });
 
   it('a no changes nothing, nor does a snapshot that is none, did not count, or is not what was stored', async () => {
-    const { snapshot } = await backup();
+    const { snapshot } = await steady(backup);
     const before = [await epoch(), files().length];
     await expect(restore(snapshot.id, async () => false)).rejects.toMatchObject({ problem: { code: 'TW6005' } });
     await expect(restore('app-none')).rejects.toMatchObject({ problem: { code: 'TW5131', value: 'app-none' } });
@@ -112,7 +136,7 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
   });
 
   it('without a salvage nothing is replaced, and what was there goes on', async () => {
-    const { snapshot } = await backup();
+    const { snapshot } = await steady(backup);
     // There is no room for another snapshot: its folder cannot be written.
     const home = await pods.home();
     const loads = pods.places.map((p) => p.pods.twin);
@@ -136,7 +160,7 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
     } finally {
       for (const [i, t] of loads.entries()) t.create = real[i] as typeof t.create;
     }
-    await untilTrue('home takes writes again', async () => (await pods.door.look({}))[0]?.copies === 3, 60_000);
+    await pods.calm();
     expect((await pods.home()).redis.alive && home.redis.alive).toBe(true);
     await everywhere(['1', '2', '3']);
     await write('4');
@@ -147,7 +171,7 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
     const apps = config.apps.map((a) => ({ ...a, state: { ...a.state, backup: { every: 3_600_000, keep: 1 } } }));
     const door = stateDoor({ ...pods.wiring, config: { ...config, apps } as Config });
     const backup = async () => await door.backup({ app: 'app' }, {}, signal);
-    const ids = [(await backup()).snapshot.id, (await backup()).snapshot.id];
+    const ids = [(await steady(backup)).snapshot.id, (await steady(backup)).snapshot.id];
     const left = (await pods.door.backups('app')).all.filter((m) => m.kind === 'snapshot');
     expect(left.map((m) => m.id)).toEqual([ids[1]]);
     expect(files().filter((f) => !f.includes('salvage'))).toEqual([`${ids[1]}.rdb`]);

@@ -96,10 +96,14 @@ export class Pods {
     const pods = new Pods(dir, places);
     await Promise.all(places.map((p) => p.boot()));
     for (const p of places) pods.#begin(p);
-    await untilTrue('a home and two copies', async () => (await pods.door.look({}))[0]?.copies === 3, 30_000);
+    await pods.calm();
     return pods;
   }
 
+  /** There is a home and two copies are in step. */
+  async calm(): Promise<void> {
+    await untilTrue('a home and two copies', async () => (await this.door.look({}))[0]?.copies === 3, 60_000);
+  }
   of(name: ClusterName): Place {
     return this.places.find((p) => p.name === name) as Place;
   }

@@ -135,11 +135,12 @@ class Place {
   async wakes(): Promise<void> {
     const { redis } = this;
     await redis.kill('SIGCONT');
-    await untilTrue(`${this.at} is primary no more`, async () => {
+    const demoted = async (): Promise<boolean> => {
       if (!redis.alive) return true;
       const look = await this.local.look();
       return look.role !== 'primary' || look.marker?.epoch !== this.#frozen;
-    });
+    };
+    await untilTrue(`${this.at} is primary no more`, demoted, 60_000);
     // A shutdown that was sent while it stood may still be under way.
     await delay(500);
     if (!redis.alive) await this.#redisStarts();
