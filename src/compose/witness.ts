@@ -2,9 +2,12 @@ import { join } from 'node:path';
 import type { Witness } from '../commands/index.ts';
 import { readFile, replaceFile } from '../kernel/index.ts';
 
+/** How far this machine saw the audit go. */
+export const WITNESS_FILE = 'audit.json';
+
 /** In the project folder, beside the journal that the audit is in: an end cut off together with its head is noticed. */
 export function fileWitness(stateDir: string): Witness {
-  const file = join(stateDir, 'audit.json');
+  const file = join(stateDir, WITNESS_FILE);
   return {
     seen: () => {
       const text = readFile(file);

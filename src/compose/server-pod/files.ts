@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import tar from 'tar-fs';
 import { JOURNAL_FILE } from '../../kernel/index.ts';
+import { WITNESS_FILE } from '../witness.ts';
 
 /** The files of one project: what decides for a fleet. */
 export interface Folder {
@@ -29,7 +30,7 @@ const STAYS: ReadonlySet<string> = new Set([
     'sign-in.json',
     'project.json',
   ],
-  ...['audit.json', 'server.json', 'kubeconfig', 'kubeconfig.credentials.json', ROOTS],
+  ...[WITNESS_FILE, 'server.json', 'kubeconfig', 'kubeconfig.credentials.json', ROOTS],
   ...[JOURNAL_FILE, `${JOURNAL_FILE}-wal`, `${JOURNAL_FILE}-shm`],
 ]);
 
@@ -107,8 +108,8 @@ function move(from: string, to: string): void {
 }
 
 /**
- * What came takes the place of what this folder has; what it had goes to `old`. The journal is written over within
- * SQLite: whoever has it open, this process too, goes on with the new one. Throws what SQLite or the file system says.
+ * What came takes the place of what this folder has; what it had goes to `old`. The journal, with the audit in it, is
+ * written over within SQLite: whoever has it open, this process too, goes on with the new one. Throws what SQLite or the file system says.
  */
 export async function settleFiles(incoming: string, f: Folder, old: string): Promise<void> {
   for (const name of list(incoming).filter((n) => n !== JOURNAL_FILE)) {
@@ -119,6 +120,9 @@ export async function settleFiles(incoming: string, f: Folder, old: string): Pro
   if (!list(incoming).includes(JOURNAL_FILE)) return;
   const journal = join(f.stateDir, JOURNAL_FILE);
   if (existsSync(journal)) copyOf(journal, join(old, JOURNAL_FILE));
+  // What was seen of the audit that was here, such as a rollback in process meanwhile, is not in the one that came.
+  const witness = join(f.stateDir, WITNESS_FILE);
+  if (existsSync(witness)) move(witness, join(old, WITNESS_FILE));
   const db = new DatabaseSync(join(incoming, JOURNAL_FILE), { readOnly: true });
   try {
     await backup(db, journal);

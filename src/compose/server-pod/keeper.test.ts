@@ -33,7 +33,7 @@ function folder(): { stateDir: string; rootsDir: string } {
   journal.close();
   writeFileSync(join(rootsDir, 'cluster-eu', 'terraform.tfstate'), '{"serial":7}');
   writeFileSync(join(rootsDir, 'cluster-eu', '.terraform', 'providers', 'big'), 'x');
-  for (const name of ['keys.json', 'lock.json', 'sign-in.json', 'serve.json', 'server.json', 'cache/a'])
+  for (const name of ['keys.json', 'lock.json', 'sign-in.json', 'serve.json', 'server.json', 'audit.json', 'cache/a'])
     writeFileSync(join(stateDir, name), name);
   return { stateDir, rootsDir };
 }
@@ -52,6 +52,7 @@ describe('files of a fleet', () => {
       'sign-in.json',
       'serve.json',
       'server.json',
+      'audit.json',
       'cache',
       '.before-x',
       'roots/cluster-eu/.terraform',
@@ -75,8 +76,10 @@ describe('files of a fleet', () => {
     writeFileSync(at('away', 'roots/cluster-eu/terraform.tfstate'), '{"serial":8}');
     const open = openJournal(join(home.stateDir, 'journal.db'));
     open.append({ kind: 'test.fact', data: { n: 'stale' } });
+    writeFileSync(at('here', 'audit.json'), '{"n":9,"hash":"of a command in process"}');
     mkdirSync(at('old'));
     await settleFiles(at('away'), home, at('old'));
+    expect([existsSync(at('here', 'audit.json')), existsSync(at('old', 'audit.json'))]).toEqual([false, true]);
     open.append({ kind: 'test.fact', data: { n: 'after' } });
     open.close();
     const facts = (path: string): unknown[] => {
