@@ -94,7 +94,8 @@ export function rigIn(dir: string, journal = memoryJournal(manualClock(1_000_000
   const deps: ServerDeps = {
     stateDir: dir,
     version: '0.0.0',
-    clock: manualClock(1_000_000),
+    // Its times are the test's; what waits must really wait, or a loop would never let anybody else run.
+    clock: { ...manualClock(1_000_000), sleep: systemClock.sleep },
     journal,
     newId: () => `run${(ids += 1)}`,
     engine: contextOf({ dir, twin, journal, book }),

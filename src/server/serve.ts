@@ -123,7 +123,11 @@ async function sample(
       .then((k) => k.apps)
       .catch(() => []);
     if (apps.some((a) => a.state.mode !== 'isolated')) await hub.once('state');
-    await deps.clock.sleep(SAMPLE_MS, signal).catch(() => undefined);
+    const over = await deps.clock.sleep(SAMPLE_MS, signal).then(
+      () => false,
+      () => true,
+    );
+    if (over) return;
   }
 }
 
