@@ -83,7 +83,8 @@ describe('somebody pulls the plug of tw', () => {
     expect(Date.now() - at).toBeLessThan(3000);
     expect(run.text()).toContain('terraform finishes alone');
     const resumed = await rig.json('resume');
-    expect(resumed.stderr).toMatch(/is still going|ended unseen/);
+    // On a busy machine terraform may end while tw leaves: its end was seen then, and a plan tells what is left.
+    expect(resumed.stderr).toMatch(/is still going|ended unseen|syd {2}verify/);
     expect(resumed.problem?.code).toBe('TW2117');
     const done = await up();
     expect([done.code, dataOf(done).clusters], done.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
