@@ -1,6 +1,8 @@
+import { stripVTControlCharacters } from 'node:util';
 import { duration, type Row, type View } from '../kernel/index.ts';
-import { bare, mark, paint, plain } from './render.ts';
-import { cut, type Style, widthOf } from './terminal.ts';
+import { mark, paint, plain } from './render.ts';
+import type { Style } from './terminal.ts';
+import { cut, widthOf } from './width.ts';
 
 /** Where progress is shown; stderr, so that stdout stays data. */
 export interface Screen {
@@ -47,7 +49,7 @@ export function frame(view: View, size: { columns: number; rows: number }, style
 }
 
 const fit = (line: string, columns: number, style: Style): string =>
-  widthOf(bare(line)) <= columns ? line : cut(bare(line), columns, style);
+  widthOf(line) <= columns ? line : cut(stripVTControlCharacters(line), columns, style);
 
 const LETTERS = { ascii: false };
 

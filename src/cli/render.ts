@@ -13,7 +13,8 @@ import {
   type Where,
 } from '../kernel/index.ts';
 import type { OutputFormat } from './program.ts';
-import { type Style, toAscii, widthOf, wrap } from './terminal.ts';
+import { type Style, toAscii } from './terminal.ts';
+import { widthOf, wrap } from './width.ts';
 
 const ASCII: Record<Tone, string> = { ok: '+', bad: 'x', busy: '*', wait: '.', warn: '!', off: '-', unknown: '?' };
 const COLOUR: Record<Tone, 'green' | 'red' | 'cyan' | 'gray' | 'yellow'> = {
@@ -86,16 +87,12 @@ function alignedLines(view: View, style: Style): { lines: string[]; width: numbe
     .toString()
     .split('\n')
     .map((l) => l.trimEnd());
-  const width = Math.max(...lines.map((l) => widthOf(bare(l))));
+  const width = Math.max(...lines.map((l) => widthOf(l)));
   const head = titled ? lines.splice(0, 1) : [];
   const lineOf = new Map(aligned.map((l, i) => [l, lines[i] ?? '']));
   const shown = labelled.flatMap((l) => [lineOf.get(l) ?? l.label, ...whyLine(l.row, l.depth, style)]);
   return { lines: [...head, ...shown], width };
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes are ours
-const COLOUR_CODE = /\u001b\[[0-9;]*m/g;
-export const bare = (line: string): string => line.replace(COLOUR_CODE, '');
 
 /** The same facts below each other, for a screen that the table is wider than. */
 function narrowLines(view: View, style: Style, columns: number): string[] {

@@ -6,7 +6,8 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from './ask.ts';
-import { columnsOf, cut, showsUtf8, toAscii, widthOf, wrap } from './terminal.ts';
+import { columnsOf, showsUtf8, toAscii } from './terminal.ts';
+import { cut, widthOf, wrap } from './width.ts';
 
 const ROOT = resolve(import.meta.dirname, '..', '..');
 let dir: string;

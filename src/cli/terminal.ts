@@ -34,36 +34,3 @@ const NAMES: Readonly<Record<string, string>> = {
 /** The same facts in letters that every terminal has; what has no name is shown as its number. */
 export const toAscii = (text: string): string =>
   text.replace(/[^\u0000-\u007f]/gu, (c) => NAMES[c] ?? `\\u{${c.codePointAt(0)?.toString(16)}}`);
-
-/** Two columns each; marks that stand above the letter before have none. */
-const WIDE =
-  /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
-const widthOfOne = (c: string): number => (/\p{M}/u.test(c) ? 0 : WIDE.test(c) ? 2 : 1);
-
-/** Columns that it takes on a terminal. */
-export const widthOf = (text: string): number => Array.from(text).reduce((n, c) => n + widthOfOne(c), 0);
-
-/** The beginning that fits, with a mark where something is left out. */
-export function cut(text: string, columns: number, { ascii }: Pick<Style, 'ascii'>): string {
-  if (widthOf(text) <= columns) return text;
-  const mark = ascii ? '...' : '…';
-  let left = columns - mark.length;
-  let kept = '';
-  for (const c of text) {
-    left -= widthOfOne(c);
-    if (left < 0) break;
-    kept += c;
-  }
-  return `${kept}${mark}`.slice(0, Math.max(0, columns));
-}
-
-/** Broken between words; a word that is longer stays whole, so that it can be copied. */
-export function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/).filter((w) => w !== '')) {
-    const last = lines.at(-1);
-    if (last !== undefined && widthOf(last) + 1 + widthOf(word) <= columns) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}

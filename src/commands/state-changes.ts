@@ -1,6 +1,5 @@
-import { type Fact, type Row, text, toJson, untrusted } from '../kernel/index.ts';
+import { type Fact, type Journal, type Row, text, toJson, untrusted } from '../kernel/index.ts';
 import type { HomeChange } from '../state/index.ts';
-import type { Context } from './context.ts';
 import type { StateFacts } from './ports.ts';
 
 /** What the journal holds of a change of home. */
@@ -29,11 +28,10 @@ export function changeRow(x: HomeChange): Row {
 /** Home is where it was, as somebody wished: a change of the copies, for instance. */
 const isNothing = (x: HomeChange): boolean => x.from === null || (x.planned && x.from === x.to);
 
-const lastTold = (c: Context, app: string): number =>
+const lastTold = (journal: Pick<Journal, 'read'>, app: string): number =>
   Math.max(
     0,
-    ...c
-      .journal()
+    ...journal
       .read()
       .filter(isChange)
       .map((f) => f.data as unknown as ChangeFact)
@@ -45,17 +43,18 @@ const lastTold = (c: Context, app: string): number =>
  * Changes of home that the journal does not hold yet become facts of it; a line for each. `told`: the newest epoch of each
  * app, kept by the caller.
  */
-export async function newChanges(c: Context, told: Map<string, number>): Promise<string[]> {
-  const e = await c.engine();
-  if (!e.state.shared) return [];
-  const facts: readonly StateFacts[] = await e.state.look(await e.outputs());
+export function newChanges(
+  journal: Pick<Journal, 'read' | 'append'>,
+  facts: readonly Pick<StateFacts, 'app' | 'last'>[],
+  told: Map<string, number>,
+): string[] {
   return facts.flatMap(({ app, last }) => {
-    const known = told.get(app) ?? lastTold(c, app);
+    const known = told.get(app) ?? lastTold(journal, app);
     if (last === undefined || last.epoch <= known) return [];
     told.set(app, last.epoch);
     if (isNothing(last)) return [];
     const data = toJson({ app, ...last });
-    c.journal().append({ kind: last.planned ? 'state.moved' : 'state.failover', cluster: last.to, data });
+    journal.append({ kind: last.planned ? 'state.moved' : 'state.failover', cluster: last.to, data });
     const took = last.tookMs === null ? '' : `, ${(last.tookMs / 1000).toFixed(1)} s`;
     return [
       `${app}: ${last.planned ? 'move' : 'failover'} ${last.from} → ${last.to}, epoch ${last.epoch}${took}: ${last.why}`,

@@ -5,7 +5,7 @@ import type { Context, Invocation, ServerDoor } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
 import { clean, stillRuns } from '../kernel/index.ts';
 import { serve } from '../server/index.ts';
-import { keepBackups, keepChanges } from './backups.ts';
+import { keepBackups } from './backups.ts';
 import { chatOf } from './chat.ts';
 import { ConfigKeeper, stampOfFile } from './config-keeper.ts';
 import { configPath, readProject, sandboxDir, version } from './place.ts';
@@ -71,12 +71,11 @@ export function serverDoor(c: Context, config: string | undefined, engine: Engin
       const chat = await chatOf({ c, engine: context, log, place });
       // A chat ends with the server, whichever way that ends.
       const stop = new AbortController();
-      const chats = chat.run(AbortSignal.any([signal, stop.signal]));
-      const wiring = { clock: c.clock, engine: context, log };
       const both = AbortSignal.any([signal, stop.signal]);
+      const chats = chat.run(both);
       const traces = keepTraces({ c, config: () => keeper.get(), log }, both);
-      const kept = [keepBackups(wiring, both), keepChanges(wiring, both), traces];
-      const watching = watched(c, keeper, AbortSignal.any([signal, stop.signal]));
+      const kept = [keepBackups({ clock: c.clock, engine: context, log }, both), traces];
+      const watching = watched(c, keeper, both);
       chats.catch((error: unknown) => log(`chat: ${error instanceof Error ? error.message : String(error)}`));
       await serve(
         {

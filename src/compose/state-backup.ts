@@ -40,7 +40,7 @@ const KEEP = 30;
 const LEASE_MS = 30_000;
 
 /** Region, address and keys are those that every tool of AWS takes from here. Throws TW2201 when it is used without keys. */
-function bucketOf(w: StateWiring, to: string, env: NodeJS.ProcessEnv): Vault {
+function bucketOf(to: string, env: NodeJS.ProcessEnv): Vault {
   const [, bucket = '', folder = ''] = /^s3:\/\/([^/]+)\/?(.*?)\/?$/.exec(to) ?? [];
   const endpoint = env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'];
   const place = {
@@ -48,7 +48,6 @@ function bucketOf(w: StateWiring, to: string, env: NodeJS.ProcessEnv): Vault {
     region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1',
     ...(endpoint === undefined ? {} : { endpoint }),
     keys: () => keysOf({ name: to, profile: null }, env),
-    clock: w.clock,
   };
   return s3Vault(place, folder);
 }
@@ -56,7 +55,7 @@ function bucketOf(w: StateWiring, to: string, env: NodeJS.ProcessEnv): Vault {
 /** Where the snapshots of an app lie: what the config says, else below this project's folder. */
 export function vaultOf(w: StateWiring, app: SharedApp, env: NodeJS.ProcessEnv = process.env): Vault {
   const to = app.state.backup?.to ?? `file:${join(w.stateDir, 'backups')}`;
-  if (to.startsWith('s3:')) return bucketOf(w, to, env);
+  if (to.startsWith('s3:')) return bucketOf(to, env);
   const path = to.replace(/^file:(\/\/)?/, '').replace(/^~(?=\/)/, homedir());
   return folderVault(isAbsolute(path) ? path : resolve(dirname(w.config.file), path));
 }

@@ -29,8 +29,8 @@ async function outdated(d: IntroduceDeps): Promise<ClusterName[]> {
   return (await Promise.all(each)).flat();
 }
 
-/** What comes of it, or undefined after `ms`. */
-async function within<T>(d: IntroduceDeps, ms: number, look: () => Promise<T | undefined>): Promise<T | undefined> {
+/** What a look finds, asked again until there is something; undefined after `ms`. */
+async function lookedFor<T>(d: IntroduceDeps, ms: number, look: () => Promise<T | undefined>): Promise<T | undefined> {
   const end = d.clock.monotonic() + ms;
   for (;;) {
     const found = await look();
@@ -42,7 +42,7 @@ async function within<T>(d: IntroduceDeps, ms: number, look: () => Promise<T | u
 async function renewed(d: IntroduceDeps, m: ClusterName, api: KubeApi): Promise<MemberState[] | undefined> {
   const uid = (await api.get(coordinationRef('Pod', MEMBER_POD)))?.metadata.uid;
   await again(api);
-  return await within(d, BACK_MS, async () => {
+  return await lookedFor(d, BACK_MS, async () => {
     const pod = await api.get(coordinationRef('Pod', MEMBER_POD)).catch(() => undefined);
     if (pod === undefined || pod.metadata.uid === uid) return undefined;
     const states = await d.status();
@@ -58,7 +58,7 @@ async function renewed(d: IntroduceDeps, m: ClusterName, api: KubeApi): Promise<
 export async function* renewMembers(d: IntroduceDeps): AsyncGenerator<Step> {
   for (let old = await outdated(d); old.length > 0; old = await outdated(d)) {
     let states: readonly MemberState[] = [];
-    const next = await within(d, WELL_MS, async () => {
+    const next = await lookedFor(d, WELL_MS, async () => {
       states = await d.status();
       return nextRenewal({ outdated: old, states, list: await d.membership.list().catch(() => undefined) });
     });

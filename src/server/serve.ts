@@ -1,6 +1,6 @@
 import { serve as listen, type ServerType } from '@hono/node-server';
-import { announce, type ServeWish } from '../commands/index.ts';
-import { causes, fault } from '../kernel/index.ts';
+import { announce, changesOfHome, type ServeWish, type StateFacts } from '../commands/index.ts';
+import { causes, clean, fault } from '../kernel/index.ts';
 import { createApp } from './app.ts';
 import { LookContexts } from './contexts.ts';
 import { allowedFor } from './guard.ts';
@@ -19,7 +19,7 @@ const STOP_MS = 60_000;
 /** Streams that do not end by themselves are cut. Milliseconds. */
 const CUT_MS = 5000;
 
-/** How often the lag of shared state is kept, also while nobody looks. Milliseconds. */
+/** How often shared state is looked at, also while nobody watches. Milliseconds. */
 const SAMPLE_MS = 15_000;
 
 const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
@@ -111,18 +111,26 @@ async function partsOf(deps: ServerDeps, stopping: AbortSignal) {
   };
 }
 
-/** Looks at the shared state of the fleet again and again, where it has any. */
+/**
+ * Looks at the shared state of the fleet again and again, where it has any, also while nobody watches: for how far copies
+ * were behind, and so that a failover becomes a fact of the journal. Agents remember one for longer than a look takes.
+ */
 async function sample(
   { deps, contexts, hub }: Awaited<ReturnType<typeof partsOf>>,
   signal: AbortSignal,
 ): Promise<void> {
+  const told = new Map<string, number>();
   while (!signal.aborted) {
     const apps = await contexts
       .get()
       .then((c) => c.config())
       .then((k) => k.apps)
       .catch(() => []);
-    if (apps.some((a) => a.state.mode !== 'isolated')) await hub.once('state');
+    if (apps.some((a) => a.state.mode !== 'isolated')) {
+      const { data } = await hub.once('state');
+      const { apps: facts = [] } = (data ?? {}) as unknown as { apps?: StateFacts[] };
+      for (const line of await changesOfHome(deps.journal, facts, told)) process.stderr.write(`${clean(line)}\n`);
+    }
     const over = await deps.clock.sleep(SAMPLE_MS, signal).then(
       () => false,
       () => true,

@@ -75,6 +75,8 @@ describe('somebody pulls the plug of tw', () => {
   it('Ctrl-C twice: tw leaves at once, terraform finishes alone, resume verifies', async () => {
     await gone('syd');
     const run = await creating();
+    // While no cloud answers, terraform cannot end before tw has left.
+    await chaos('pause', 'process:clouds', '--for', '10s');
     process.kill(run.pid, 'SIGINT');
     await eventually(5000, async () => expect(run.text()).toContain('Stopping safely'));
     const at = Date.now();
@@ -83,8 +85,7 @@ describe('somebody pulls the plug of tw', () => {
     expect(Date.now() - at).toBeLessThan(3000);
     expect(run.text()).toContain('terraform finishes alone');
     const resumed = await rig.json('resume');
-    // On a busy machine terraform may end while tw leaves: its end was seen then, and a plan tells what is left.
-    expect(resumed.stderr).toMatch(/is still going|ended unseen|syd {2}verify/);
+    expect(resumed.stderr).toMatch(/is still going|ended unseen/);
     expect(resumed.problem?.code).toBe('TW2117');
     const done = await up();
     expect([done.code, dataOf(done).clusters], done.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);

@@ -3,11 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { stateDoor } from '../../src/compose/state.ts';
-import { KubeTwin } from '../../src/fleet/adapters/kube-twin.ts';
-import { memoryStore, type StoreFault, StoreWorld, systemClock } from '../../src/kernel/index.ts';
+import { type StoreFault, StoreWorld } from '../../src/kernel/index.ts';
 import { manifestOf } from '../../src/state/testing/manifest.ts';
-import { configOf, NAMES } from './state-agent/config.ts';
+import { NAMES } from './state-agent/config.ts';
+import { doorOver } from './state-agent/told.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-move-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -18,32 +17,14 @@ const VALUE = { epoch: 7, primary: 'ca', from: { epoch: 0, offset: 0, run: 'r' }
 
 /** Home is in `ca`; `says`: what else an agent says of itself. */
 async function fleet(x: { says?: Record<string, object>; fault?: () => StoreFault | undefined } = {}) {
-  const twins: Record<string, KubeTwin> = {};
-  for (const c of NAMES) {
+  const says = (c: string): object => {
     const look = { run: c, role: c === 'ca' ? 'primary' : 'replica', link: true, offset: 9, loading: false };
     const report = { cluster: c, look, applied: 7, lagMs: 5, epoch: VALUE, fences: {}, gone: [], rtts: {}, events: [] };
-    const twin = new KubeTwin(c, { proxy: () => JSON.stringify({ ...report, ...x.says?.[c] }) });
-    await twin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'state-app' } }, 'cloud');
-    const named = (name: string) => ({ name, namespace: 'state-app' });
-    const data = { 'settings.json': JSON.stringify({ voters: NAMES, home: 'ca' }) };
-    await twin.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: named('state-settings'), data }, 'tw');
-    const status = { podIP: '10.0.0.1' };
-    await twin.create({ apiVersion: 'v1', kind: 'Pod', metadata: named('redis-0'), status }, 'tw');
-    twins[c] = twin;
-  }
+    return { ...report, ...x.says?.[c] };
+  };
   const world = new StoreWorld();
   world.write({ if: [], put: [{ key: EPOCH, value: VALUE as never }] });
-  const door = stateDoor({
-    config: configOf(dir),
-    clock: systemClock,
-    stateDir: dir,
-    kube: (c) => twins[c],
-    outputs: async () => ({}),
-    store: memoryStore((call) => (call.do === 'txn' ? x.fault?.() : undefined), world),
-    secret: 'ab',
-    image: 'registry.example/tradewind:v1',
-    pinned: new Map(),
-  });
+  const door = await doorOver({ dir, world, says, fault: x.fault });
   const hold = (): unknown => world.view(HOLD).entries[0]?.value;
   const move = (to: string) => door.move({ app: 'app', to }, {}, new AbortController().signal);
   /** One that counts lies in the folder. */

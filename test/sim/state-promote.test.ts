@@ -3,10 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { stateDoor } from '../../src/compose/state.ts';
-import { KubeTwin } from '../../src/fleet/adapters/kube-twin.ts';
-import { memoryStore, type StoreFault, StoreWorld, systemClock } from '../../src/kernel/index.ts';
-import { configOf, NAMES } from './state-agent/config.ts';
+import { type StoreFault, StoreWorld } from '../../src/kernel/index.ts';
+import { NAMES } from './state-agent/config.ts';
+import { doorOver } from './state-agent/told.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-promote-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -25,52 +24,18 @@ const LOOK = {
 
 /** Home was in `ca`; it and `au` are silent, and `sa` is fenced for the ballot that waits. */
 async function fleet(x: { look?: object; fenced?: boolean; fault?: () => StoreFault | undefined } = {}) {
-  const twins: Record<string, KubeTwin> = {};
   const world = new StoreWorld();
   world.write({ if: [], put: [{ key: EPOCH, value: VALUE as never }] });
   world.write({ if: [], put: [{ key: 'state/app/ballot', value: { by: 'sa', why: 'ca is gone for au, sa' } }] });
   const ballot = world.view('state/app/ballot').entries[0]?.revision ?? 0;
   const fence = { ballot: x.fenced === false ? 0 : ballot, at: 'none' };
   world.write({ if: [], put: [{ key: 'state/app/fence/sa', value: fence }] });
-  for (const c of NAMES) {
-    const report = {
-      cluster: c,
-      look: x.look ?? LOOK,
-      applied: 0,
-      lagMs: 0,
-      epoch: VALUE,
-      fences: {},
-      gone: [],
-      rtts: {},
-      events: [],
-    };
-    const twin = new KubeTwin(c, {
-      proxy: () => {
-        if (c !== 'sa') throw new Error('no answer');
-        return JSON.stringify(report);
-      },
-    });
-    await twin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'state-app' } }, 'cloud');
-    const named = (name: string) => ({ name, namespace: 'state-app' });
-    const data = { 'settings.json': JSON.stringify({ voters: NAMES, home: 'ca' }) };
-    await twin.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: named('state-settings'), data }, 'tw');
-    await twin.create(
-      { apiVersion: 'v1', kind: 'Pod', metadata: named('redis-0'), status: { podIP: '10.0.0.1' } },
-      'tw',
-    );
-    twins[c] = twin;
-  }
-  const door = stateDoor({
-    config: configOf(dir),
-    clock: systemClock,
-    stateDir: dir,
-    kube: (c) => twins[c],
-    outputs: async () => ({}),
-    store: memoryStore((call) => (call.do === 'txn' ? x.fault?.() : undefined), world),
-    secret: 'ab',
-    image: 'registry.example/tradewind:v1',
-    pinned: new Map(),
-  });
+  const says = (c: string): object => {
+    if (c !== 'sa') throw new Error('no answer');
+    const look = x.look ?? LOOK;
+    return { cluster: c, look, applied: 0, lagMs: 0, epoch: VALUE, fences: {}, gone: [], rtts: {}, events: [] };
+  };
+  const door = await doorOver({ dir, world, says, fault: x.fault });
   const epoch = (): unknown => world.view(EPOCH).entries[0]?.value;
   const promote = (to: string, sure: (known: readonly string[]) => Promise<boolean> = async () => true) =>
     door.promote({ app: 'app', to, sure }, {});

@@ -109,7 +109,8 @@ function move(from: string, to: string): void {
 
 /**
  * What came takes the place of what this folder has; what it had goes to `old`. The journal, with the audit in it, is
- * written over within SQLite: whoever has it open, this process too, goes on with the new one. Throws what SQLite or the file system says.
+ * written over within SQLite: whoever has it open, this process too, goes on with the new one. Throws what SQLite or the
+ * file system says.
  */
 export async function settleFiles(incoming: string, f: Folder, old: string): Promise<void> {
   for (const name of list(incoming).filter((n) => n !== JOURNAL_FILE)) {

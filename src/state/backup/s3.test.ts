@@ -1,7 +1,5 @@
 import { expect, it } from 'vitest';
-import { systemClock } from '../../kernel/index.ts';
 import { S3Server } from '../testing/s3-server.ts';
-import { elements } from './adapters/s3-call.ts';
 import { s3Vault } from './adapters/s3-vault.ts';
 import { vaultContract } from './vault.contract.ts';
 
@@ -10,7 +8,6 @@ const placeOf = (s: S3Server, more: object = {}) => ({
   region: s.region,
   endpoint: s.endpoint,
   keys: () => s.keys,
-  clock: systemClock,
   ...more,
 });
 async function* bytes(...all: (string | Buffer)[]): AsyncIterable<Uint8Array> {
@@ -68,7 +65,3 @@ it('a store that is busy is asked again; wrong keys and a bucket that is not the
     await expect(s3Vault(none).list('')).rejects.toThrow('GET s3://none/: NoSuchBucket');
     expect(s.requests - asked).toBe(2);
   }));
-
-it('elements are read with what was escaped in them', () => {
-  expect(elements('<A><Key>a&amp;b&#x41;&#66;&lt;</Key><Key></Key></A>', 'Key')).toEqual(['a&bAB<', '']);
-});

@@ -111,10 +111,13 @@ export class S3Server {
       return;
     }
     this.#uploads.delete(x.upload);
-    const named = [...x.body.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber><ETag>"(\w+)"/g)];
-    const all = named.map(([, n, tag]) => ({ part: parts.get(Number(n)) ?? Buffer.alloc(0), tag }));
+    const named = [...x.body.toString().matchAll(/<Part>(.*?)<\/Part>/g)].map(([, p = '']) => ({
+      n: Number(/<PartNumber>(\d+)</.exec(p)?.[1]),
+      tag: /<ETag>(?:"|&quot;)(\w+)/.exec(p)?.[1],
+    }));
+    const all = named.map(({ n, tag }) => ({ part: parts.get(n) ?? Buffer.alloc(0), tag }));
     // Every part but the last has at least 5 MiB, as AWS has it.
-    const small = all.slice(0, -1).some((p) => p.part.length < 5 << 20);
+    const small = all.length === 0 || all.slice(0, -1).some((p) => p.part.length < 5 << 20);
     const wrong = all.some((p) => sha(p.part).slice(0, 8) !== p.tag);
     if (x.req.method === 'DELETE') x.res.writeHead(204).end();
     else if (small || wrong) x.res.end('<Error><Code>EntityTooSmall</Code><Message>as told</Message></Error>');

@@ -1,102 +1,90 @@
+import { Readable } from 'node:stream';
+import type * as sdk from '@aws-sdk/client-s3';
+import { TwError } from '../../../kernel/index.ts';
 import type { Vault } from '../ports.ts';
-import { elements, type S3Place, s3 } from './s3-call.ts';
+
+export interface S3Place {
+  bucket: string;
+  region: string;
+  /** Of a store that is not of AWS; the bucket is the first part of its paths. */
+  endpoint?: string;
+  /** Throws when there are none. */
+  keys(): { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+}
 
 /** Bytes of one part; S3 takes at least 5 MiB of every part but the last, and 10,000 parts. */
 const PART = 8 << 20;
+const TRIES = 4;
 
-/** Pieces of `PART` bytes; the last one is shorter, and there is always one. */
-async function* parts(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<{ bytes: Buffer; last: boolean }> {
-  let held: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of bytes) {
-    held.push(Buffer.from(chunk));
-    size += chunk.length;
-    while (size > PART) {
-      const all = Buffer.concat(held);
-      yield { bytes: all.subarray(0, PART), last: false };
-      held = [all.subarray(PART)];
-      size -= PART;
-    }
-  }
-  yield { bytes: Buffer.concat(held), last: true };
+interface Door {
+  s3: typeof sdk;
+  client: sdk.S3Client;
 }
 
-/** One object in several parts: it is there whole once it is completed, and what broke off is thrown away. */
-class Upload {
-  readonly #p: S3Place;
-  readonly #key: string;
-  readonly #id: string;
-  readonly #tags: string[] = [];
-
-  private constructor(p: S3Place, key: string, id: string) {
-    this.#p = p;
-    this.#key = key;
-    this.#id = id;
-  }
-  static async begin(p: S3Place, key: string): Promise<Upload> {
-    const text = await (await s3(p, { method: 'POST', key, query: { uploads: '' } })).text();
-    const [id] = elements(text, 'UploadId');
-    if (id === undefined) throw new Error(`s3://${p.bucket}/${key}: an upload without a name`);
-    return new Upload(p, key, id);
-  }
-  async add(body: Buffer): Promise<void> {
-    const query = { partNumber: `${this.#tags.length + 1}`, uploadId: this.#id };
-    const r = await s3(this.#p, { method: 'PUT', key: this.#key, query, body });
-    this.#tags.push(r.headers.get('etag') ?? '');
-  }
-  async end(): Promise<void> {
-    const list = this.#tags.map((tag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${tag}</ETag></Part>`);
-    const body = Buffer.from(`<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`);
-    const r = await s3(this.#p, { method: 'POST', key: this.#key, query: { uploadId: this.#id }, body });
-    // An error may come after the head of an answer that was fine.
-    const text = await r.text();
-    if (text.includes('<Error>')) throw new Error(`s3://${this.#p.bucket}/${this.#key}: ${elements(text, 'Code')[0]}`);
-  }
-  async abort(): Promise<void> {
-    await s3(this.#p, { method: 'DELETE', key: this.#key, query: { uploadId: this.#id } }).catch(() => undefined);
-  }
+/** Loaded when a bucket is really asked. */
+async function open(p: S3Place): Promise<Door> {
+  const s3 = await import('@aws-sdk/client-s3');
+  const client = new s3.S3Client({
+    region: p.region,
+    ...(p.endpoint === undefined ? {} : { endpoint: p.endpoint, forcePathStyle: true }),
+    credentials: async () => p.keys(),
+    maxAttempts: TRIES,
+    // Other stores than that of AWS do not know the newer checksums; a snapshot is read back and compared anyway.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  return { s3, client };
 }
 
-async function put(p: S3Place, key: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  let upload: Upload | undefined;
+/** A failure says what was asked, and the store's own word for it. */
+async function told<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
-    for await (const part of parts(bytes)) {
-      if (upload === undefined && part.last) await s3(p, { method: 'PUT', key, body: part.bytes });
-      else await (upload ??= await Upload.begin(p, key)).add(part.bytes);
-    }
-    await upload?.end();
+    return await work();
   } catch (e) {
-    await upload?.abort();
-    throw e;
-  }
-}
-
-async function* get(p: S3Place, key: string): AsyncGenerator<Uint8Array> {
-  const r = await s3(p, { method: 'GET', key });
-  if (r.status === 404 || r.body === null) throw new Error(`no file s3://${p.bucket}/${key}`);
-  yield* r.body;
-}
-
-async function list(p: S3Place, prefix: string): Promise<string[]> {
-  const found: string[] = [];
-  for (let token: string | undefined; ; ) {
-    const more: Record<string, string> = token === undefined ? {} : { 'continuation-token': token };
-    const r = await s3(p, { method: 'GET', key: '', query: { 'list-type': '2', prefix, ...more } });
-    const text = await r.text();
-    found.push(...elements(text, 'Key'));
-    [token] = elements(text, 'NextContinuationToken');
-    if (token === undefined) return found;
+    if (e instanceof TwError || !(e instanceof Error)) throw e;
+    const why = e.name === 'NoSuchKey' ? `no such object: ${e.message}` : `${e.name}: ${e.message}`;
+    throw new Error(`${what}: ${why}`, { cause: e });
   }
 }
 
 /** Snapshots as objects below a prefix of a bucket. Who may read the bucket has the data of the app. */
 export function s3Vault(p: S3Place, folder = ''): Vault {
+  const { bucket: Bucket } = p;
   const under = folder === '' ? '' : `${folder}/`;
+  const at = (name: string): string => `s3://${Bucket}/${under}${name}`;
+  const asked = <T>(what: string, ask: (d: Door) => Promise<T>): Promise<T> =>
+    told(what, async () => {
+      const door = await open(p);
+      return await ask(door).finally(() => door.client.destroy());
+    });
   return {
-    where: `s3://${p.bucket}/${folder}`.replace(/\/$/, ''),
-    put: async (name, bytes) => await put(p, under + name, bytes),
-    get: (name) => get(p, under + name),
-    list: async (prefix) => (await list(p, under + prefix)).map((key) => key.slice(under.length)).toSorted(),
-    remove: async (name) => void (await s3(p, { method: 'DELETE', key: under + name })),
+    where: `s3://${Bucket}/${folder}`.replace(/\/$/, ''),
+    put: (name, bytes) =>
+      asked(`PUT ${at(name)}`, async ({ client }) => {
+        const { Upload } = await import('@aws-sdk/lib-storage');
+        const params = { Bucket, Key: under + name, Body: Readable.from(bytes, { objectMode: false }) };
+        await new Upload({ client, params, partSize: PART, queueSize: 1 }).done();
+      }),
+    get: async function* (name) {
+      const { s3, client } = await open(p);
+      try {
+        const object = new s3.GetObjectCommand({ Bucket, Key: under + name });
+        const { Body = [] } = await told(`GET ${at(name)}`, () => client.send(object));
+        yield* Body as AsyncIterable<Uint8Array>;
+      } finally {
+        client.destroy();
+      }
+    },
+    list: (prefix) =>
+      asked(`GET s3://${Bucket}/`, async ({ s3, client }) => {
+        const found: string[] = [];
+        const pages = s3.paginateListObjectsV2({ client }, { Bucket, Prefix: under + prefix });
+        for await (const page of pages) found.push(...(page.Contents ?? []).flatMap((o) => o.Key ?? []));
+        return found.map((key) => key.slice(under.length)).toSorted();
+      }),
+    remove: (name) =>
+      asked(`DELETE ${at(name)}`, async ({ s3, client }) => {
+        await client.send(new s3.DeleteObjectCommand({ Bucket, Key: under + name }));
+      }),
   };
 }
