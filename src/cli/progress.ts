@@ -73,7 +73,9 @@ export function appendLines(
     for (const row of rows) {
       const key = `${path}/${row.key}`;
       const now = news(row);
-      if (seen.get(key) !== now && row.tone !== 'wait')
+      // What only waits is worth no line, unless something is said of it.
+      const silent = row.tone === 'wait' && (row.cells['note'] ?? []).length === 0;
+      if (seen.get(key) !== now && !silent)
         lines.push(`${path === '' ? '' : `${path.slice(1)}: `}${rowLine(row, view.at, style)}`);
       seen.set(key, now);
       walk(row.kids, `${path}/${plain(row.label, style)}`);

@@ -119,5 +119,8 @@ describe('progress', () => {
     const nodes = view(row('a', { tone: 'busy', cells: { phase: [text('nodes')], units: [text('2/3')] } }));
     expect(appendLines(second.seen, nodes, style).lines).toEqual(['* a  nodes | 2/3']);
     expect(appendLines(second.seen, view(row('a')), style).lines).toEqual(['+ a']);
+    // What waits is worth a line once something is said of it.
+    const noted = view(row('b', { tone: 'wait', cells: { note: [text('run r1 ended unseen')] } }));
+    expect(appendLines(second.seen, noted, style).lines).toEqual([expect.stringMatching(/b {2}run r1 ended unseen$/)]);
   });
 });

@@ -25,7 +25,7 @@ import { lostReleases, recoverReleases } from './release/recover.ts';
 import { openReleases, resumeReleases } from './release/verbs.ts';
 import { selectClusters } from './select.ts';
 import { notBelowMe } from './server-pod.ts';
-import { dryOrAgreed, lockToAct } from './would.ts';
+import { dryOrAgreedTo, lockToAct } from './would.ts';
 
 /** What infra asks of traffic and fleet before it destroys a cluster. */
 function drainPort(
@@ -105,7 +105,7 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
     notBelowMe(c, only ?? config.clusters.map((k) => k.name));
     const skipDrain = args['skipDrain'] === true;
     const inventory = await infraInventory(e.infra, only);
-    const dry = dryOrAgreed(c, args, await standing(e, inventory));
+    const dry = await dryOrAgreedTo(c, args, () => standing(e, inventory));
     if (dry !== undefined) return dry;
     await confirmed(
       e,
@@ -172,7 +172,7 @@ export async function resume(c: Context, args: Args, io: Io): Promise<Outcome> {
   const free = lockToAct(c, 'resume', args);
   try {
     const e = await c.engine();
-    const dry = dryOrAgreed(c, args, await left(c, e, args));
+    const dry = await dryOrAgreedTo(c, args, () => left(c, e, args));
     if (dry !== undefined) return dry;
     const done = await follow(infraResume(e.infra, { stop: io.signal, detach: io.detach }), io, c.clock.now);
     const releases = done.interrupted ? [] : await releasesOf(c, e, io, args);

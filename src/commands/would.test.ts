@@ -15,6 +15,7 @@ import { gather, releasedApp } from './release/gather.ts';
 import { CLUSTERS, Shop } from './release/released.fixtures.ts';
 import { runCommand } from './run.ts';
 import { COMMANDS } from './table.ts';
+import { dryOrAgreedTo } from './would.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tw-would-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -258,6 +259,14 @@ async function agreed({ verb, args, before }: Row): Promise<void> {
   await as('bob', 'approve', { approval: asked.value });
 }
 const switches = () => CLUSTERS.map((c) => shop.world.switches.seen(c).state?.fence);
+
+it('what only an agreement needs is looked at only where somebody asks or agreed: silent clouds hold nobody back', async () => {
+  const silent = (): Promise<never> => Promise.reject(new Error('no cloud answers'));
+  const c = { clock: { now: () => 1 } } as unknown as Context;
+  expect(await dryOrAgreedTo(c, {}, silent)).toBeUndefined();
+  await expect(dryOrAgreedTo(c, { dryRun: true }, silent)).rejects.toThrow('no cloud answers');
+  await expect(dryOrAgreedTo({ ...c, agreed: {} }, {}, silent)).rejects.toThrow('no cloud answers');
+});
 
 describe('whatever somebody may have to agree to is bound to what it would do', () => {
   it('every verb that goes forward is in the list below', () => {

@@ -29,6 +29,14 @@ export function dryOrAgreed(c: Context, args: Args, facts: Facts): Outcome | und
   };
 }
 
+/** Somebody wants to know what would be done, or agreed to it; else nothing has to be looked at for that alone. */
+const isAsked = (c: Context, args: Args): boolean => args['dryRun'] === true || c.agreed !== undefined;
+
+/** The same for facts that the verb itself does not need: clouds that keep silent do not hold it back. */
+export async function dryOrAgreedTo(c: Context, args: Args, facts: () => Promise<Facts>): Promise<Outcome | undefined> {
+  return isAsked(c, args) ? dryOrAgreed(c, args, await facts()) : undefined;
+}
+
 /** A verb that only says what it would do is in nobody's way. Throws TW6201. */
 export const lockToAct = (c: Context, verb: string, args: Args): (() => void) =>
   args['dryRun'] === true ? () => undefined : takeLock(c, verb);
