@@ -1,5 +1,5 @@
 import type { Context } from '../commands/index.ts';
-import type { Config } from '../config/index.ts';
+import { type Config, readSecret } from '../config/index.ts';
 import { otlpHttp } from '../server/adapters/otlp-http.ts';
 import { Exporter } from '../server/index.ts';
 import { version } from './place.ts';
@@ -16,8 +16,11 @@ export async function keepTraces({ c, config, log }: TracesWiring, signal: Abort
   const exporter = new Exporter({ journal: c.journal(), store: c.book(), clock: c.clock, log });
   const sink = async () => {
     const now = await config().catch(() => undefined);
-    const url = now?.telemetry?.traces;
-    return now === undefined || url === undefined ? undefined : otlpHttp(url, { fleet: now.fleet, version: version() });
+    const { traces: url, headers = {} } = now?.telemetry ?? {};
+    if (now === undefined || url === undefined) return undefined;
+    // Read each time: a key that was renewed is used without a restart.
+    const read = Object.entries(headers).map(([name, ref]) => [name, readSecret(ref, process.env)] as const);
+    return otlpHttp({ url, headers: Object.fromEntries(read) }, { fleet: now.fleet, version: version() });
   };
   await exporter.run(sink, signal);
 }

@@ -331,6 +331,10 @@ export const configSchema = z.strictObject({
         .url({ protocol: /^https?$/ })
         .optional()
         .describe('Receiver of traces by OTLP over HTTP, such as http://collector:4318/v1/traces.'),
+      headers: z
+        .record(z.string().regex(/^[A-Za-z0-9-]+$/), secretRef)
+        .optional()
+        .describe('Headers that the receiver wants, such as a key: by name, where each value is read from.'),
     })
     .optional()
     .describe('What `tw serve` sends to a receiver of yours. Default: nothing.'),

@@ -49,11 +49,14 @@ class Collector {
   posts = 0;
   /** Answers with this instead. */
   status = 200;
+  /** Whoever does not send this key is not heard. */
+  key: string | undefined;
   #http: Server = createServer((req, res) => {
     let text = '';
     req.setEncoding('utf8').on('data', (s: string) => (text += s));
     req.on('end', () => {
       this.posts += 1;
+      if (this.key !== undefined && req.headers['x-api-key'] !== this.key) this.status = 401;
       const at = req.url === '/v1/traces' && req.headers['content-type'] === 'application/json';
       const problem = this.status === 200 && at ? this.#take(text) : 'no';
       const status = this.status === 200 && problem !== undefined ? 400 : this.status;
@@ -113,11 +116,7 @@ beforeEach(async () => {
 afterEach(() => collector.stop());
 
 /** A server process: its exporter over the journal and the store that all of them share. */
-function process(
-  journal: Journal,
-  kept: StoreWorld,
-  sink: SpanSink = otlpHttp(url, { fleet: 'demo', version: '1.2.3' }),
-) {
+function process(journal: Journal, kept: StoreWorld, sink: SpanSink = otlpHttp({ url }, RESOURCE)) {
   const [clock, stop, log] = [fast(), new AbortController(), [] as string[]];
   const exporter = new Exporter({ journal, store: memoryStore(undefined, kept), clock, log: (l) => void log.push(l) });
   const runs = exporter.run(async () => sink, stop.signal);
@@ -140,6 +139,8 @@ async function met(journal = memoryJournal(manualClock(1_700_000_000_000))) {
   return { journal, kept };
 }
 
+const RESOURCE = { fleet: 'demo', version: '1.2.3' };
+const SIGNAL = new AbortController().signal;
 const foldOf = (facts: readonly Fact[]): Span[] => {
   const fold = spansOf();
   return facts.flatMap((f) => fold(f));
@@ -309,7 +310,7 @@ describe('the exporter', () => {
     const left = new Collector();
     const nowhere = await left.start();
     await left.stop();
-    const nobody = process(journal, kept, otlpHttp(nowhere, { fleet: 'demo', version: '0' }));
+    const nobody = process(journal, kept, otlpHttp({ url: nowhere }, { fleet: 'demo', version: '0' }));
     command(journal, 2);
     await expect.poll(() => nobody.log[0]).toMatch(/ECONNREFUSED.*sent later/);
     await nobody.end();
@@ -318,6 +319,20 @@ describe('the exporter', () => {
     await sentAll(journal, kept);
     await again.end();
     expect(collector.got).toHaveLength(1);
+  });
+
+  it('a receiver that wants a key gets it; without it, nothing is taken and the key is not told', async () => {
+    collector.key = 's3cret';
+    const { journal, kept } = await met(memoryJournal(manualClock(1_700_000_000_000)));
+    command(journal, 1);
+    const p = process(journal, kept, otlpHttp({ url, headers: { 'X-Api-Key': 's3cret' } }, RESOURCE));
+    await sentAll(journal, kept);
+    await p.end();
+    const taken = collector.got.length;
+    expect(taken).toBeGreaterThan(0);
+    const none = await otlpHttp({ url }, RESOURCE).send(foldOf(journal.read()), SIGNAL);
+    expect(none).toMatchObject({ is: 'never', why: expect.stringMatching(/^HTTP 401/) });
+    expect(collector.got.length).toBe(taken);
   });
 
   it('without a receiver nothing is sent and nothing is kept', async () => {

@@ -20,15 +20,21 @@ async function said(r: Response): Promise<Taken> {
   return lost === 0 ? { is: 'taken' } : { is: 'taken', why: `${lost} refused: ${partialSuccess?.errorMessage ?? ''}` };
 }
 
+export interface Receiver {
+  url: string;
+  /** Sent with each request, such as a key. */
+  headers?: Readonly<Record<string, string>>;
+}
+
 /** OTLP over HTTP with JSON, to any receiver that speaks it. */
-export function otlpHttp(url: string, resource: Resource): SpanSink {
+export function otlpHttp({ url, headers = {} }: Receiver, resource: Resource): SpanSink {
   return {
     send: async (spans: readonly Span[], signal: AbortSignal) => {
       try {
         const r = await fetch(url, {
           method: 'POST',
           redirect: 'error',
-          headers: { 'content-type': 'application/json' },
+          headers: { ...headers, 'content-type': 'application/json' },
           body: JSON.stringify(requestOf(spans, resource)),
           signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
         });
