@@ -15,7 +15,7 @@ import type { StatePlan } from '../state/index.ts';
 import type { Facts } from './access/machine/facts.ts';
 import { told } from './changed.ts';
 import type { TrafficPlanFacts } from './ports.ts';
-import { priceRow } from './price.ts';
+import { priceRow, pricesOf } from './price.ts';
 
 /** Every change of one command over clouds, clusters and DNS. */
 export interface Plan {
@@ -300,7 +300,7 @@ export function planData(plan: Plan): Json {
         })),
       })),
     })),
-    state: toJson(plan.state.map((p) => ({ ...p, faults: p.faults.map((x) => x.code) }))),
+    state: toJson(plan.state.map((p) => ({ ...p, faults: p.faults.map((x) => x.code), prices: pricesOf(p) }))),
     traffic: plan.traffic === undefined ? null : { changes: [...plan.traffic.changes], gaps: [...plan.traffic.gaps] },
   };
 }

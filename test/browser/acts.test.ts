@@ -169,6 +169,15 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
           { name: 'syd', skipped: 'TW3012', apps: [] },
         ],
         traffic: null,
+        state: [
+          {
+            ...{ app: APP, mode: 'single-writer', home: 'mtl', estimated: false },
+            prices: [
+              { key: 'writes', say: 'a write takes 121 ms in sao, 1 ms in mtl' },
+              { key: 'refused', say: 'refused', which: 'admin commands; REPLICAOF' },
+            ],
+          },
+        ],
       };
       const meta = { verb: 'plan', at: '', ms: 0 };
       const document = { apiVersion: 'tradewind/v1', kind: 'Plan', data: plan, missing: [], warnings: [], meta };
@@ -195,6 +204,9 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
       await expect.poll(() => sent, SOON).toEqual([{ plan: plan.id }]);
       await page.click('button:has-text("Plan sao")');
       await page.waitForSelector('text=Service/old');
+      expect(await page.locator('main').textContent()).toMatch(
+        /State of \S+: single-writer, home mtl.*a write takes 121 ms in sao, 1 ms in mtl.*REPLICAOF/s,
+      );
       expect(await page.locator('main select').inputValue()).toBe('sao');
       await page.context().close();
     });

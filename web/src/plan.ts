@@ -16,6 +16,13 @@ export interface PlanData {
     }[];
   }[];
   traffic: { changes: string[]; gaps: string[] } | null;
+  state: {
+    app: string;
+    mode: string;
+    home?: string;
+    estimated: boolean;
+    prices: { key: string; say: string; which?: string }[];
+  }[];
 }
 
 const DESTRUCTIVE = ['delete', 'replace', 'recreate'];

@@ -1,6 +1,10 @@
 import { casOnce, fault, type Store, toJson } from '../../kernel/index.ts';
 
-const TRIES = 40;
+/**
+ * A try is lost only to somebody whose write went through, so many at once need as many tries; the bound is there for a
+ * store that lies.
+ */
+export const TRIES = 1000;
 
 export const busy = (key: string): Error =>
   fault('TW6204', { value: key, why: ['somebody else writes it all the time'] });

@@ -1,7 +1,7 @@
 import { digest, fault, type Json, type Store, type Txn, toJson } from '../../kernel/index.ts';
 import { type Broken, breaksOf, endBreak, endOf, GENESIS, type Head, linked } from '../access/machine/chain.ts';
 import { type AuditRecord, accountOf, type Caller } from '../access/model.ts';
-import { busy } from './amend.ts';
+import { busy, TRIES } from './amend.ts';
 
 const HEAD = 'audit/head';
 const RECORDS = 'audit/record/';
@@ -22,7 +22,6 @@ export interface Said {
 export type With = Pick<Txn, 'if' | 'put'>;
 
 const NOTHING: With = { if: [], put: [] };
-const TRIES = 60;
 
 async function headOf(store: Store): Promise<{ head: Head; revision: number }> {
   const { value, revision } = await store.get(HEAD);

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { memoryStore, openStore, type Store, type StoreFault, StoreWorld } from '../../kernel/index.ts';
 import type { Question } from '../access/machine/approval.ts';
 import type { Caller } from '../access/model.ts';
+import { amend, numbered } from './amend.ts';
 import { approvals, cast, open, use, waiting } from './approvals.ts';
 import { record, records, verify } from './audit.ts';
 import { barriers, closeIncident, find, lift, openIncident, raise } from './barriers.ts';
@@ -54,6 +55,20 @@ describe.each<[string, () => Store]>([
     expect((await records(s)).map((r) => r.command).toSorted()).toEqual(
       Array.from({ length: 12 }, (_x, n) => `c${n}`).toSorted(),
     );
+    await s.close();
+  });
+
+  it('100 who write the same at once are all heard: nobody is refused because others were faster', async () => {
+    const s = make();
+    const at = Array.from({ length: 100 }, (_x, n) => n);
+    const say = (n: number) =>
+      record(s, { at: n, what: 'started', person: 'anna', caller: slack, command: `c${n}`, data: n });
+    await Promise.all(at.map(say));
+    await Promise.all(at.map(() => amend<number>(s, 'count', (now = 0) => now + 1)));
+    await Promise.all(at.map(() => numbered(s, 'thing/', 't', (id) => id)));
+    expect((await verify(s)).head.n).toBe(100);
+    expect((await s.get('count')).value).toBe(100);
+    expect(await s.list('thing/')).toHaveLength(100);
     await s.close();
   });
 

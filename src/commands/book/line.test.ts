@@ -70,6 +70,16 @@ describe.each(STORES)('the line in a store: %s', (_, open) => {
     await Promise.all([a.close(), b.close()]);
   });
 
+  it('100 who come at once all have a place', async () => {
+    const store = open();
+    const all = Array.from({ length: 100 }, () => ask(store, 'up'));
+    await waits(store, 99);
+    for (const a of all) a.stop.abort();
+    for (const a of all) await (await a.turn)?.leave();
+    expect(await inLine(store)).toEqual([]);
+    await store.close();
+  });
+
   it('another app does not wait; whoever may not wait is told for whom', async () => {
     const s = open();
     const shop = await ask(s, 'release', { app: 'shop' }).turn;

@@ -12,7 +12,7 @@ import {
 } from '../../kernel/index.ts';
 import { ahead, type Standing } from '../access/machine/lanes.ts';
 import { waitMs } from '../access/machine/usual.ts';
-import { busy } from './amend.ts';
+import { busy, TRIES } from './amend.ts';
 import { records } from './audit.ts';
 
 /** One command that changes the fleet: it waits for its turn or has it. */
@@ -43,7 +43,6 @@ const goneKey = (id: string): string => `${GONE}${id}`;
 
 /** A process that says nothing for so long has lost its place. Milliseconds. */
 const TTL_MS = 15_000;
-const TRIES = 60;
 
 interface Kept extends Place {
   revision: number;

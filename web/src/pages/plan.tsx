@@ -71,6 +71,32 @@ function Shown({ p }: { p: PlanData }) {
       ))}
       <Apply p={p} />
       {lines.length > 0 && <Lines of={lines} />}
+      <Prices of={p.state} />
+    </>
+  );
+}
+
+/** What users buy with the state of each app: what a write costs, what may be lost, how long it waits. */
+function Prices({ of }: { of: PlanData['state'] }) {
+  return (
+    <>
+      {of.map((s) => (
+        <section key={s.app}>
+          <h3>
+            State of {s.app}: {s.mode}
+            {s.home !== undefined && `, home ${s.home}`}
+          </h3>
+          {s.estimated && <p class="muted">Round trips are estimated from the distance until they are measured.</p>}
+          <ul>
+            {s.prices.map((p) => (
+              <li key={p.key}>
+                {p.say}
+                {p.which !== undefined && <div class="why">{p.which}</div>}
+              </li>
+            ))}
+          </ul>
+        </section>
+      ))}
     </>
   );
 }
