@@ -38,7 +38,9 @@ export function pricesOf(p: StatePlan): Price[] {
     { key: 'survives', say: `survives the loss of ${p.survives}; lost then: ${rpo}` },
     // Nothing that is lost with its cluster is waited for.
     ...(p.mode === 'isolated' ? [] : [{ key: 'rto' as const, say: sayWaits(p, about) }]),
-    ...(p.refused.length === 0 ? [] : [{ key: 'refused' as const, say: 'refused', which: p.refused.join('; ') }]),
+    ...(p.refused.length === 0
+      ? []
+      : [{ key: 'refused' as const, say: 'the app may not use', which: p.refused.join('; ') }]),
   ];
 }
 

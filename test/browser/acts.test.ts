@@ -174,7 +174,7 @@ describe.skipIf(noChromium())('what the pages show and do (needs Chromium)', () 
             ...{ app: APP, mode: 'single-writer', home: 'mtl', estimated: false },
             prices: [
               { key: 'writes', say: 'a write takes 121 ms in sao, 1 ms in mtl' },
-              { key: 'refused', say: 'refused', which: 'admin commands; REPLICAOF' },
+              { key: 'refused', say: 'the app may not use', which: 'admin commands; REPLICAOF' },
             ],
           },
         ],

@@ -37,7 +37,7 @@ export function Apply({ p }: { p: PlanData }) {
       command={`tw up${flag('on', on)} --plan ${p.id}`}
       kind="forward"
       strong
-      note={`${p.changes.total} changes${bad > 0 ? `, ${bad} of them destroy something` : ''}.`}
+      note={`${p.changes.total} changes${bad > 0 ? `, ${bad} of them ${bad === 1 ? 'destroys' : 'destroy'} something` : ''}.`}
       {...(bad > 0 ? { typed: session.value?.fleet ?? 'yes' } : {})}
       onSaid={(s) => s.is === 'done' && void makePlan()}
     />
@@ -56,7 +56,11 @@ function Shown({ p }: { p: PlanData }) {
           : `${p.changes.infra} changes in the clouds, ${p.changes.fleet} in the clusters, ${p.changes.traffic} in DNS`}{' '}
         <code>{p.id}</code>
       </p>
-      {bad > 0 && <p class="why">{bad} of them destroy something: they come first.</p>}
+      {bad > 0 && (
+        <p class="why">
+          {bad} of them {bad === 1 ? 'destroys something and comes' : 'destroy something and come'} first.
+        </p>
+      )}
       {p.clusters
         .filter((c) => c.skipped !== null)
         .map((c) => (
