@@ -43,9 +43,9 @@ describe('every cluster takes writes', () => {
   });
 
   it('a cloud that is cut off goes on; healed, all have everything, each once', async () => {
-    const s = await under('cut', 45, async () => {
+    const s = await under('cut', 90, async () => {
       await s3.chaos('partition', 'cluster:syd');
-      await new Promise((r) => setTimeout(r, 20_000));
+      await new Promise((r) => setTimeout(r, 60_000));
       await s3.chaos('heal');
     });
     kept(s);
