@@ -16,7 +16,7 @@ import { labPlace, threeClouds } from '../../src/infra/testing/lab.ts';
 import { terraformBinary } from '../../src/infra/testing/terraform.ts';
 import { type Journal, memoryJournal, systemClock } from '../../src/kernel/index.ts';
 import { fakeCredentials } from '../../src/sandbox/clouds/credentials.ts';
-import { type Bench, openBench, providerBinary } from '../../src/sandbox/clouds/harness.ts';
+import { type Bench, openBench, providerBinary, WEB_WISH } from '../../src/sandbox/clouds/harness.ts';
 
 const config = threeClouds({
   fleet: 'guestbook-demo',
@@ -69,17 +69,7 @@ async function endOf(events: AsyncIterable<InfraEvent>): Promise<EndEvent> {
 }
 
 async function balance(w: World, cluster: string): Promise<void> {
-  const wish = {
-    namespace: 'default',
-    name: 'web',
-    annotations: {},
-    ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30080 }],
-    nodes: [],
-    localTraffic: false,
-    healthCheckNodePort: 0,
-    loadBalancerIP: '',
-  };
-  const { op, error } = w.bench.clouds.engine.submit({ kind: 'balance', cluster, uid: `u-${cluster}`, wish });
+  const { op, error } = w.bench.clouds.engine.submit({ kind: 'balance', cluster, uid: `u-${cluster}`, wish: WEB_WISH });
   expect(error).toBeUndefined();
   await w.bench.clouds.engine.settled(op ?? '');
 }

@@ -1,30 +1,15 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Doc, eventually, type Ran, Rig, visits } from './rig.ts';
+import { Builder, CONFIRM, upData } from './builder.ts';
+import { type Doc, eventually, Rig, visits } from './rig.ts';
 
 /** The clouds' bad days with the real terraform: one sandbox, one fault after the other. */
 const rig = new Rig({ TW_CLOUD_TIME: '600' });
-const CONFIRM = '--confirm=guestbook-demo';
+const { chaos, up, down, gone, world, stateOf } = new Builder(rig);
 
-interface UpData {
-  clusters: string[];
-  plan: { changes: { infra: number; fleet: number; total: number }; roots: { root: string; kind: string }[] };
-}
-const dataOf = (d: Doc): UpData => d.data as UpData;
-const chaos = async (...words: string[]): Promise<void> => {
-  const done = await rig.tw('sandbox', 'chaos', ...words);
-  expect(done.code, done.stderr).toBe(0);
-};
-const up = (...more: string[]): Promise<Doc & Ran> => rig.json('up', '--yes', ...more);
-const down = (cluster: string, ...more: string[]): Promise<Doc & Ran> =>
-  rig.json('down', '--on', cluster, '--yes', CONFIRM, ...more);
-const gone = async (cluster: string): Promise<void> => {
-  const done = await down(cluster);
-  expect(done.code, done.stderr).toBe(0);
-};
 /** Roots that the plan of this `up` changed. */
 const changed = (d: Doc): string[] =>
-  dataOf(d)
+  upData(d)
     .plan.roots.filter((r) => r.kind !== 'unchanged')
     .map((r) => r.root);
 /** Everybody is served, each by one of these clusters. */
@@ -35,18 +20,6 @@ async function servedBy(...clusters: string[]): Promise<void> {
     for (const v of seen) expect(clusters).toContain(v.cluster);
   }
 }
-async function world(): Promise<{ clouds: Record<string, number>; clusters: { id: string }[]; orphans: number }> {
-  const socket = `${rig.state}/sandbox/run/clouds/api.sock`;
-  const said = await rig.run('curl', ['-s', '--unix-socket', socket, 'http://clouds/world/summary']);
-  return JSON.parse(said.stdout) as { clouds: Record<string, number>; clusters: { id: string }[]; orphans: number };
-}
-async function stateOf(root: string): Promise<{ type: string; tainted: boolean }[]> {
-  const file = `${rig.state}/sandbox/roots/${root}/terraform.tfstate`;
-  const said = await rig.run('cat', [file]);
-  const state = JSON.parse(said.stdout) as { resources: { type: string; instances: { status?: string }[] }[] };
-  return state.resources.map((r) => ({ type: r.type, tainted: r.instances.some((i) => i.status === 'tainted') }));
-}
-
 beforeAll(async () => {
   expect((await rig.tw('sandbox', 'up')).code).toBe(0);
 }, 120_000);
@@ -63,7 +36,7 @@ describe('one cloud has a bad day', () => {
       fix: [{ say: expect.stringContaining('quotas') as string }],
     });
     expect(done.problem?.why.join()).toMatch(/vCPU|Standard/);
-    expect(dataOf(done).clusters).toEqual(['mtl', 'syd']);
+    expect(upData(done).clusters).toEqual(['mtl', 'syd']);
     await servedBy('mtl', 'syd');
   });
 
@@ -72,7 +45,7 @@ describe('one cloud has a bad day', () => {
     const done = await up();
     expect(done.code, done.stderr).toBe(0);
     expect(changed(done)).toEqual(['cluster:sao', 'zone:demo.tradewind.example']);
-    expect(dataOf(done).clusters).toEqual(['sao', 'mtl', 'syd']);
+    expect(upData(done).clusters).toEqual(['sao', 'mtl', 'syd']);
     expect((await visits(rig, 'sao'))[0]).toMatchObject({ status: 200, cluster: 'sao' });
   });
 
@@ -91,7 +64,7 @@ describe('one cloud has a bad day', () => {
     expect(done.code, done.stderr).toBe(4);
     expect(done.problem).toMatchObject({ code: 'TW2022', where: [{ cluster: 'mtl' }] });
     expect(done.problem?.value).toContain('Standard_B2s');
-    expect(dataOf(done).clusters).toEqual(['sao', 'syd']);
+    expect(upData(done).clusters).toEqual(['sao', 'syd']);
     await chaos('heal');
   });
 
@@ -122,7 +95,7 @@ describe('one cloud has a bad day', () => {
     expect(await stateOf('cluster-mtl')).toContainEqual({ type: 'azurerm_kubernetes_cluster', tainted: true });
     await chaos('heal');
     const again = await up();
-    expect([again.code, dataOf(again).clusters], again.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
+    expect([again.code, upData(again).clusters], again.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
     await eventually(20_000, async () => expect((await visits(rig, 'mtl'))[0]?.cluster).toBe('mtl'));
   });
 });

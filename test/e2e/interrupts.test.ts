@@ -1,37 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Doc, eventually, type Ran, Rig, visits } from './rig.ts';
+import { Builder, upData } from './builder.ts';
+import { eventually, Rig, visits } from './rig.ts';
 
 /** tw is interrupted or killed in the middle of a create, with the real terraform. */
 const rig = new Rig({ TW_CLOUD_TIME: '600' });
-const CONFIRM = '--confirm=guestbook-demo';
-
-interface UpData {
-  clusters: string[];
-  plan: { changes: { infra: number; fleet: number; total: number }; roots: { root: string; kind: string }[] };
-}
-const dataOf = (d: Doc): UpData => d.data as UpData;
-const chaos = async (...words: string[]): Promise<void> => {
-  const done = await rig.tw('sandbox', 'chaos', ...words);
-  expect(done.code, done.stderr).toBe(0);
-};
-const up = (...more: string[]): Promise<Doc & Ran> => rig.json('up', '--yes', ...more);
-const down = (cluster: string, ...more: string[]): Promise<Doc & Ran> =>
-  rig.json('down', '--on', cluster, '--yes', CONFIRM, ...more);
-const gone = async (cluster: string): Promise<void> => {
-  const done = await down(cluster);
-  expect(done.code, done.stderr).toBe(0);
-};
-async function world(): Promise<{ clouds: Record<string, number>; clusters: { id: string }[]; orphans: number }> {
-  const socket = `${rig.state}/sandbox/run/clouds/api.sock`;
-  const said = await rig.run('curl', ['-s', '--unix-socket', socket, 'http://clouds/world/summary']);
-  return JSON.parse(said.stdout) as { clouds: Record<string, number>; clusters: { id: string }[]; orphans: number };
-}
-async function stateOf(root: string): Promise<{ type: string; tainted: boolean }[]> {
-  const file = `${rig.state}/sandbox/roots/${root}/terraform.tfstate`;
-  const said = await rig.run('cat', [file]);
-  const state = JSON.parse(said.stdout) as { resources: { type: string; instances: { status?: string }[] }[] };
-  return state.resources.map((r) => ({ type: r.type, tainted: r.instances.some((i) => i.status === 'tainted') }));
-}
+const { chaos, up, down, gone, world, stateOf } = new Builder(rig);
 
 beforeAll(async () => {
   const done = await up('--sandbox');
@@ -68,7 +41,7 @@ describe('somebody pulls the plug of tw', () => {
     const inCloud = (await world()).clusters.some((c) => c.id.includes('syd'));
     expect(kept.includes('google_container_cluster')).toBe(inCloud);
     const done = await up();
-    expect([done.code, dataOf(done).clusters], done.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
+    expect([done.code, upData(done).clusters], done.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
     expect((await world()).orphans).toBe(0);
   });
 
@@ -88,7 +61,7 @@ describe('somebody pulls the plug of tw', () => {
     expect(resumed.stderr).toMatch(/is still going|ended unseen/);
     expect(resumed.problem?.code).toBe('TW2117');
     const done = await up();
-    expect([done.code, dataOf(done).clusters], done.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
+    expect([done.code, upData(done).clusters], done.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
   });
 
   it('kill -9: the lock of the living is respected, that of the dead taken over; the run is followed', async () => {
@@ -102,7 +75,7 @@ describe('somebody pulls the plug of tw', () => {
     expect(status.warnings).toMatchObject([{ code: 'TW2116', where: [{ cluster: 'syd' }] }]);
     const done = await up();
     expect(done.stderr).toMatch(/earlier run \S+ (is still going|ended)/);
-    expect([done.code, dataOf(done).clusters], done.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
+    expect([done.code, upData(done).clusters], done.stderr).toEqual([0, ['sao', 'mtl', 'syd']]);
     await chaos('heal');
     await eventually(20_000, async () => expect((await visits(rig, 'syd'))[0]?.cluster).toBe('syd'));
   });

@@ -5,6 +5,7 @@ import { restoreSnapshot } from '../../src/state/backup/restore.ts';
 import type { Entry } from '../../src/state/twin/redis.ts';
 import { Client } from './state-agent/client.ts';
 import { type Place, Rig } from './state-agent/rig.ts';
+import { trouble } from './state-agent/trouble.ts';
 
 const SEEDS = Number(process.env.TW_SEEDS ?? 12);
 const NAMES = ['au', 'ca', 'sa'];
@@ -28,34 +29,6 @@ interface Story {
   /** When the store took the restore; absent: it was never decided. */
   at?: number;
   end: string;
-}
-
-/** One fault while a restore is under way. */
-async function trouble(rig: Rig, p: Place, dies: () => Promise<void>): Promise<void> {
-  const n = Math.floor(rig.roll() * 7);
-  await rig.clock.sleep(rig.roll() * 3000);
-  rig.say(`== trouble ${n} at ${p.name}`);
-  if (n === 1 || n === 2) await dies();
-  if (n === 3) {
-    rig.kill(p);
-    await rig.clock.sleep(rig.roll() * 3000);
-    rig.start(p);
-  }
-  if (n === 4) {
-    rig.lossy = 0.3;
-    await rig.clock.sleep(3000);
-    rig.lossy = 0;
-  }
-  if (n === 5) {
-    rig.isolate(p, true);
-    await rig.clock.sleep(rig.roll() * 8000);
-    rig.isolate(p, false);
-  }
-  if (n === 6) {
-    p.redis.stop();
-    await rig.clock.sleep(rig.roll() * 2000);
-    p.redis.start('empty');
-  }
 }
 
 async function restoring(rig: Rig, entries: readonly Entry[], calm = false): Promise<string> {

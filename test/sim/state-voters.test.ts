@@ -5,6 +5,7 @@ import { changeVoters, sameSet } from '../../src/state/change.ts';
 import type { EpochValue } from '../../src/state/model.ts';
 import { Client } from './state-agent/client.ts';
 import { type Place, Rig } from './state-agent/rig.ts';
+import { trouble } from './state-agent/trouble.ts';
 
 const SEEDS = Number(process.env.TW_SEEDS ?? 6);
 const PREFIX = 'state/app/';
@@ -20,34 +21,6 @@ const epochOf = (rig: Rig): EpochValue | undefined =>
 const until = async (rig: Rig, done: () => boolean): Promise<void> => {
   while (!done()) await rig.clock.sleep(50);
 };
-
-/** One fault while the voters change. */
-async function trouble(rig: Rig, p: Place, dies: () => void): Promise<void> {
-  const n = Math.floor(rig.roll() * 7);
-  await rig.clock.sleep(rig.roll() * 1500);
-  rig.say(`== trouble ${n} at ${p.name}`);
-  if (n === 1) dies();
-  if (n === 2 || n === 3) {
-    rig.kill(p);
-    await rig.clock.sleep(rig.roll() * 3000);
-    rig.start(p);
-  }
-  if (n === 4) {
-    rig.lossy = 0.3;
-    await rig.clock.sleep(3000);
-    rig.lossy = 0;
-  }
-  if (n === 5) {
-    rig.isolate(p, true);
-    await rig.clock.sleep(rig.roll() * 8000);
-    rig.isolate(p, false);
-  }
-  if (n === 6) {
-    p.redis.stop();
-    await rig.clock.sleep(rig.roll() * 2000);
-    p.redis.start('empty');
-  }
-}
 
 async function changing(rig: Rig, to: readonly string[], calm: boolean): Promise<string> {
   const store = memoryStore(() => (rig.roll() < rig.lossy ? 'lost' : undefined), rig.world);

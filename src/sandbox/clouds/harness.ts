@@ -118,3 +118,15 @@ function rootIn(dir: string, module: string, vars: unknown, env: Record<string, 
     start: (...args) => start({}, args),
   };
 }
+
+/** A Service of type LoadBalancer, as a cluster's controller asks its cloud for it. */
+export const WEB_WISH = {
+  namespace: 'default',
+  name: 'web',
+  annotations: {},
+  ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30080 }],
+  nodes: [],
+  localTraffic: false,
+  healthCheckNodePort: 0,
+  loadBalancerIP: '',
+};

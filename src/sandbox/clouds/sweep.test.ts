@@ -2,7 +2,7 @@ import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fakeCredentials } from './credentials.ts';
-import { type Bench, openBench } from './harness.ts';
+import { type Bench, openBench, WEB_WISH } from './harness.ts';
 import type { Chaos, Obj, Who } from './model.ts';
 
 const SEED = 31;
@@ -90,17 +90,7 @@ beforeAll(async () => {
     role_arn: `arn:aws:iam::111122223333:role/${role}`,
     vpc_config: [{ subnet_ids: [subnet] }],
   });
-  const wish = {
-    namespace: 'default',
-    name: 'web',
-    annotations: {},
-    ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30080 }],
-    nodes: [],
-    localTraffic: false,
-    healthCheckNodePort: 0,
-    loadBalancerIP: '',
-  };
-  await wait(bench.clouds.engine.submit({ kind: 'balance', cluster: 'aws-one', uid: 'u', wish }));
+  await wait(bench.clouds.engine.submit({ kind: 'balance', cluster: 'aws-one', uid: 'u', wish: WEB_WISH }));
 });
 afterAll(() => bench.close());
 

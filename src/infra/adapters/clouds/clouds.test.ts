@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../kernel/index.ts';
 import { fakeCredentials } from '../../../sandbox/clouds/credentials.ts';
-import { type Bench, openBench } from '../../../sandbox/clouds/harness.ts';
+import { type Bench, openBench, WEB_WISH } from '../../../sandbox/clouds/harness.ts';
 import type { Obj, Who } from '../../../sandbox/clouds/model.ts';
 import { type CloudUnderTest, cloudContract } from '../../cloud.contract.ts';
 import { CloudError, type Spot } from '../../cloud.ts';
@@ -68,17 +68,7 @@ function makerOf(b: Bench, spot: Spot) {
     );
   const leave = async (type: string): Promise<void> => {
     const id = `${cloud}-demo-one`;
-    const wish = {
-      namespace: 'default',
-      name: 'web',
-      annotations: {},
-      ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30080 }],
-      nodes: [],
-      localTraffic: false,
-      healthCheckNodePort: 0,
-      loadBalancerIP: '',
-    };
-    await wait(b.clouds.engine.submit({ kind: 'balance', cluster: id, uid: 'u1', wish }));
+    await wait(b.clouds.engine.submit({ kind: 'balance', cluster: id, uid: 'u1', wish: WEB_WISH }));
     b.clouds.engine.submit({ kind: 'volume', cluster: id, wish: { name: 'pvc-1', gib: 8, zone: `${spot.region}-a` } });
     if (cloud === 'azure') return;
     const cluster = [...b.clouds.engine.world().resources.values()].find((r) => r.type === type);
