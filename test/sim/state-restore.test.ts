@@ -14,6 +14,7 @@ const PREFIX = 'state/app/';
 interface Epoch {
   epoch: number;
   primary: string;
+  from: { epoch: number };
   restored?: string;
 }
 const epochOf = (rig: Rig): Epoch | undefined =>
@@ -82,7 +83,7 @@ async function life(seed: number): Promise<Story> {
   const story: Story = { rig, clients: ['x', 'y'].map((n) => new Client(rig, n)), snapshot: [], end: '' };
   let ended = false;
   let calm = false;
-  let last = 0;
+  const restored = new Set<number>();
   const run = (async () => {
     const writing = story.clients.map((c) => c.run(() => ended));
     await until(rig, () => rig.settled() && story.clients.every((c) => c.acked.length > 5));
@@ -112,9 +113,10 @@ async function life(seed: number): Promise<Story> {
       () => {
         rig.look();
         const epoch = epochOf(rig);
-        if (epoch?.restored === undefined || epoch.epoch === last) return;
-        last = epoch.epoch;
-        story.at = rig.clock.now();
+        if (epoch?.restored === undefined || restored.has(epoch.epoch)) return;
+        // One that comes out of a restored one, before any copy had it, is no other restore.
+        if (!restored.has(epoch.from.epoch)) story.at = rig.clock.now();
+        restored.add(epoch.epoch);
       },
     )
     .catch((error: unknown) => (rig.broken ??= String(error)));
