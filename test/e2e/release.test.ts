@@ -206,6 +206,10 @@ describe('losses and other hands', () => {
     process.kill(first.pid, 'SIGSTOP');
     for (const end of ['', '-wal', '-shm']) rmSync(join(rig.state, `journal.db${end}`), { force: true });
     await forgetReleases(rig, 'mtl');
+    // The audit went with the journal, and this machine knows that there was one.
+    expect((await release(`guestbook@${from}`)).problem).toMatchObject({ code: 'TW6501' });
+    const known = await rig.tw('audit', 'acknowledge', '--because', 'the journal was lost');
+    expect(known.code, known.stderr).toBe(0);
     const other = await release(`guestbook@${from}`);
     expect(other.problem).toMatchObject({ code: 'TW7040', fix: [{ command: 'tw resume --recover' }] });
     const found = await rig.json('resume', '--recover', '--yes');
