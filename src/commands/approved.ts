@@ -3,7 +3,7 @@ import { boundOf, type Question, ruleFor } from './access/machine/approval.ts';
 import { sayTarget } from './access/machine/reach.ts';
 import { authorise, personOf } from './access/machine/rights.ts';
 import type { Approval, Person, Policy, Target } from './access/model.ts';
-import { open, use } from './book/approvals.ts';
+import { good, open, use } from './book/approvals.ts';
 import type { Context, Invocation, Io } from './context.ts';
 import { lineOf } from './line/machine/say.ts';
 import type { Args, Outcome } from './model.ts';
@@ -57,10 +57,12 @@ const mayVote = (a: Asked): ((name: string) => boolean) => {
   };
 };
 
+const takesPlan = ({ call }: Asked): boolean => specOf(call.verb).args.some((x) => x.name === 'plan');
+
 /** The line that does it; a destruction is confirmed by its name each time. */
 function again(a: Asked, plan: string | null): string {
   const spec = specOf(a.call.verb);
-  const named = plan !== null && spec.args.some((x) => x.name === 'plan') ? ` --plan ${plan}` : '';
+  const named = plan !== null && takesPlan(a) ? ` --plan ${plan}` : '';
   const sure = typeof a.call.args['confirm'] === 'string' ? ` --confirm=${a.call.args['confirm']}` : '';
   return `tw ${lineOf(spec, a.call.args, BY_THE_WAY)}${named}${sure}`;
 }
@@ -86,57 +88,66 @@ function waits(a: Asked, x: { approval: Approval; moved: string | undefined }): 
 export interface Granted {
   call: Invocation;
   facts?: Would['facts'];
+  /** Uses the approval up, once; asks again whether it is good. Throws TW6110, TW6115, TW6116. */
+  take?: () => Promise<void>;
 }
 
 /** Verbs that ask once, whether this is meant; others ask at each step, and that was not agreed to. */
 const ASK_ONCE = new Set(['up', 'release', 'adopt', 'retire']);
 
-/** The call that the approval allows: exactly the plan that was looked at. */
-function exactly({ call }: Asked, would: Would): Granted {
-  const plan = specOf(call.verb).args.some((x) => x.name === 'plan') ? { plan: would.id } : {};
-  const yes = ASK_ONCE.has(call.verb) ? { yes: true } : {};
-  return { call: { ...call, args: { ...call.args, ...plan, ...yes } }, facts: would.facts };
+/** The plan that the line names is the one that was agreed to. Throws TW6115. */
+function sameAs(a: Asked, { id, plan }: Approval): void {
+  const named = a.call.args['plan'];
+  if (typeof named !== 'string' || named === plan) return;
+  throw fault('TW6115', {
+    value: id,
+    why: [`the line names the plan ${named}, the plan is now ${plan}; nothing was done`],
+    fix: [{ say: 'If this plan is meant:', command: again(a, plan) }],
+  });
 }
 
+/** The call that the approval allows: exactly the plan that was looked at. */
+function exactly(a: Asked, would: Would): Invocation {
+  const plan = takesPlan(a) ? { plan: would.id } : {};
+  const yes = ASK_ONCE.has(a.call.verb) ? { yes: true } : {};
+  return { ...a.call, args: { ...a.call.args, ...plan, ...yes } };
+}
+
+const questionOf = (a: Asked, would: Would): Question => ({
+  fleet: a.target.fleet,
+  verb: a.call.verb,
+  args: argsOf(a.call.args),
+  app: a.target.app ?? null,
+  clusters: a.target.clusters.map((c) => c.name),
+  requester: a.person.name,
+  config: a.config,
+  policy: a.policy.digest,
+  plan: would.id,
+  facts: would.facts,
+});
+
 /**
- * Plans once more, finds the approval that was given for exactly this, and uses it up. Throws TW6110 and opens the
- * question where nobody answered it yet, TW6115 where what was approved moved, TW6116 where it is over. `take` false:
- * it is only looked at, what is done comes later.
+ * Plans once more and finds the approval that was given for exactly this. Throws TW6110 and opens the question where
+ * nobody answered it yet, TW6115 where what was approved moved, TW6116 where it is over. It is used up by `take` alone.
  */
-export async function granted(
-  a: Asked,
-  write: (what: string, data: Json) => Promise<void>,
-  take = true,
-): Promise<Granted> {
+export async function granted(a: Asked, write: (what: string, data: Json) => Promise<void>): Promise<Granted> {
   const found = ruleFor(a.policy, a.call.verb, a.target);
   if (found === undefined) throw noRule(a);
   const rule = a.glass ? { ...found, quorum: Math.min(found.quorum, 1) } : found;
   if (rule.quorum === 0) return { call: a.call };
   const would = await planOf(a);
   const plan = would.id;
-  const question: Question = {
-    fleet: a.target.fleet,
-    verb: a.call.verb,
-    args: argsOf(a.call.args),
-    app: a.target.app ?? null,
-    clusters: a.target.clusters.map((c) => c.name),
-    requester: a.person.name,
-    config: a.config,
-    policy: a.policy.digest,
-    plan,
-    facts: would.facts,
+  const question = questionOf(a, would);
+  const x = await open(a.c.book(), question, { rule, now: a.c.clock.now() });
+  const { id } = x.approval;
+  if (x.fresh) await write('asked', { approval: id, verb: a.call.verb, bound: boundOf(question), plan });
+  if (x.approval.state !== 'granted') throw waits(a, x);
+  const asked = () => ({ question, may: mayVote(a), now: a.c.clock.now() });
+  good(x.approval, asked());
+  sameAs(a, x.approval);
+  const take = async (): Promise<void> => {
+    const { votes } = await use(a.c.book(), id, asked());
+    await write('approved', { approval: id, plan, by: votes.filter((v) => v.says === 'yes').map((v) => v.person) });
   };
-  const now = a.c.clock.now();
-  const x = await open(a.c.book(), question, { rule, now });
-  const { approval } = x;
-  if (x.fresh) await write('asked', { approval: approval.id, verb: a.call.verb, bound: boundOf(question), plan });
-  if (approval.state !== 'granted') throw waits(a, x);
-  if (!take) return { call: a.call };
-  await use(a.c.book(), approval.id, { question, may: mayVote(a), now });
-  await write('approved', {
-    approval: approval.id,
-    plan,
-    by: approval.votes.filter((v) => v.says === 'yes').map((v) => v.person),
-  });
-  return exactly(a, would);
+  return { call: exactly(a, would), facts: would.facts, take };
 }

@@ -76,6 +76,11 @@ export interface Context {
   by?: string;
   /** What persons agreed to; absent: nobody had to. The verb looks once more, just before it acts. */
   agreed?: Facts;
+  /**
+   * Takes the approval, once, just before the verb acts: what it refuses until then costs no votes. Absent: nobody had
+   * to agree. Throws TW6110, TW6115, TW6116.
+   */
+  take?(): Promise<void>;
   /** Throws TW1001–TW1003. */
   config(): Promise<Config>;
   /** The engine over the place chosen: real clouds or the sandbox. */

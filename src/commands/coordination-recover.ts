@@ -1,9 +1,10 @@
-import { fault, type Problem, toJson } from '../kernel/index.ts';
+import { type Problem, toJson } from '../kernel/index.ts';
 import { board, STEP_TONE } from './board.ts';
 import type { Context, Io } from './context.ts';
 import { coordinationOf, meetMembers } from './coordination.ts';
 import type { Args, Outcome } from './model.ts';
 import type { RecoveryPlan } from './ports.ts';
+import { confirmed } from './sure.ts';
 import { dryOrAgreed } from './would.ts';
 
 function sayPlan(p: RecoveryPlan): string {
@@ -20,11 +21,8 @@ export async function coordinationRecover(c: Context, args: Args, io: Io): Promi
   const plan = await door.planRecover(args['lost'] as string[], outputs);
   const dry = dryOrAgreed(c, args, { store: sayPlan(plan) });
   if (dry !== undefined) return dry;
-  const flag = `--confirm=${e.config.fleet}`;
-  const text = `${sayPlan(plan)}. Type the name of the fleet`;
-  const typed = (args['confirm'] as string | undefined) ?? (await io.ask({ kind: 'text', text, flag }));
-  if (typed !== e.config.fleet)
-    throw fault('TW6005', { value: typed, why: [`the fleet is named ${e.config.fleet}; nothing was changed`] });
+  await confirmed({ verb: 'coordination recover', args }, io, { fleet: e.config.fleet, text: sayPlan(plan) });
+  await c.take?.();
   c.journal().append({ kind: 'coordination.recovered', data: toJson({ ...plan, index: String(plan.index) }) });
   const b = board(io.show, c.clock.now);
   b.set(['recover'], { tone: 'busy', label: 'coordination (etcd): anew' });

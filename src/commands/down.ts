@@ -13,7 +13,7 @@ import {
   type RootId,
   toResume,
 } from '../infra/index.ts';
-import { EXIT, fault, type Problem, toJson, type View } from '../kernel/index.ts';
+import { EXIT, type Problem, toJson, type View } from '../kernel/index.ts';
 import type { Facts } from './access/machine/facts.ts';
 import { board } from './board.ts';
 import type { Context, Io } from './context.ts';
@@ -25,6 +25,7 @@ import { lostReleases, recoverReleases } from './release/recover.ts';
 import { openReleases, resumeReleases } from './release/verbs.ts';
 import { selectClusters } from './select.ts';
 import { notBelowMe } from './server-pod.ts';
+import { confirmed } from './sure.ts';
 import { dryOrAgreedTo, lockToAct } from './would.ts';
 
 /** What infra asks of traffic and fleet before it destroys a cluster. */
@@ -68,23 +69,6 @@ async function follow(
   return { view: infraView(fold, now()), ...end };
 }
 
-async function confirmed(e: Engine, args: Args, io: Io, resources: number): Promise<void> {
-  const typed =
-    (args['confirm'] as string | undefined) ??
-    (await io.ask({
-      kind: 'text',
-      text: `This destroys ${resources} resources. Type the name of the fleet (${e.config.fleet}):`,
-      flag: `--confirm=${e.config.fleet}`,
-    }));
-  if (typed !== e.config.fleet) {
-    throw fault('TW6005', {
-      value: typed,
-      why: [`the fleet is named ${e.config.fleet}; nothing was changed`],
-      fix: [{ say: 'Confirm it:', command: `tw down --yes --confirm=${e.config.fleet}` }],
-    });
-  }
-}
-
 /** What would be destroyed: the serial of a state moves with everything in it. */
 async function standing(e: Engine, roots: readonly { root: RootId; resources: number }[]): Promise<Facts> {
   const state = async ({ root, resources }: (typeof roots)[number]): Promise<[string, string]> => {
@@ -107,12 +91,10 @@ export async function down(c: Context, args: Args, io: Io): Promise<Outcome> {
     const inventory = await infraInventory(e.infra, only);
     const dry = await dryOrAgreedTo(c, args, () => standing(e, inventory));
     if (dry !== undefined) return dry;
-    await confirmed(
-      e,
-      args,
-      io,
-      inventory.reduce((n, r) => n + r.resources, 0),
-    );
+    const resources = inventory.reduce((n, r) => n + r.resources, 0);
+    const text = `This destroys ${resources} resources`;
+    await confirmed({ verb: 'down', args }, io, { fleet: e.config.fleet, text });
+    await c.take?.();
     await settle(e, io, board(io.show, c.clock.now), c.clock.now);
     c.journal().append({
       kind: 'command.down',
@@ -174,6 +156,7 @@ export async function resume(c: Context, args: Args, io: Io): Promise<Outcome> {
     const e = await c.engine();
     const dry = await dryOrAgreedTo(c, args, () => left(c, e, args));
     if (dry !== undefined) return dry;
+    await c.take?.();
     const done = await follow(infraResume(e.infra, { stop: io.signal, detach: io.detach }), io, c.clock.now);
     const releases = done.interrupted ? [] : await releasesOf(c, e, io, args);
     const worst = releases.find((r) => r.problem !== undefined);

@@ -42,6 +42,8 @@ let clock = manualClock(1000);
 let plan = 'p-1';
 let ran: { verb: string; args: Args; by: string | undefined }[] = [];
 let breaks: 'refused' | undefined;
+/** Why the engine does not do it. */
+let refuses: string | undefined;
 
 const config = (text: string): string => {
   const file = join(dir, `${Math.random().toString(36).slice(2)}.yaml`);
@@ -79,6 +81,8 @@ async function engine(c: Context, verb: string, args: Args): Promise<Outcome> {
   const outcome = (data: Json): Outcome => ({ data, view: { at: 0, rows: [] } });
   if (args['dryRun'] === true) return { ...outcome({ refused: [] }), would: { id: plan, facts: { blue: plan } } };
   if (args['plan'] !== undefined && args['plan'] !== plan) throw fault('TW2104', { value: plan });
+  if (refuses !== undefined) throw fault('TW7008', { why: [refuses] });
+  await c.take?.();
   ran.push({ verb, args, by: c.by });
   return outcome({ plan });
 }
@@ -115,6 +119,7 @@ const no = async (work: Promise<unknown>): Promise<{ code: string; id: string; w
 
 beforeEach(() => {
   breaks = undefined;
+  refuses = undefined;
   clock = manualClock(1000);
   book = memoryStore((call) => (call.do === 'txn' || call.do === 'cas' ? breaks : undefined));
   plan = 'p-1';
@@ -256,7 +261,7 @@ describe('approvals', () => {
     expect(ran).toMatchObject([{ verb: 'up', args: { plan: 'p-1', yes: true }, by: 'anna' }]);
     expect((await no(as('anna', 'up', { on: [] }))).code).toBe('TW6110');
     expect((await records(book)).map((r) => r.what).join(' ')).toBe(
-      'asked refused started ended started ended approved started ended asked refused',
+      'asked refused started ended started ended started approved ended asked refused',
     );
     expect((await verify(book)).broken).toBeUndefined();
   });
@@ -296,6 +301,36 @@ describe('approvals', () => {
     });
     expect((await no(late)).code).toBe('TW2104');
     expect(ran).toEqual([]);
+  });
+
+  it('what is refused before it begins costs no votes; what was voted on is done once, also where nothing is to be done', async () => {
+    const asked = await no(as('anna', 'up', { on: [] }));
+    await as('carl', 'approve', { approval: asked.id });
+    refuses = 'a cluster is silent';
+    expect((await no(as('anna', 'up', { on: [] }))).code).toBe('TW7008');
+    refuses = undefined;
+    await as('anna', 'up', { on: [] });
+    expect(ran).toHaveLength(1);
+    await no(as('anna', 'up', { on: [] }));
+    await as('carl', 'approve', { approval: asked.id });
+    const call = { verb: 'up', args: { on: [] }, from: at('anna') };
+    const idle = (c: Context, x: { args: Args }) =>
+      x.args['dryRun'] === true ? engine(c, 'up', x.args) : Promise.resolve({ data: {}, view: { at: 0, rows: [] } });
+    await governed(context(ruled), call, io, idle);
+    expect((await no(as('anna', 'up', { on: [] }))).code).toBe('TW6110');
+  });
+
+  it('a line that names another plan than the one agreed to is refused, and the votes stay', async () => {
+    const asked = await no(as('anna', 'up', { on: [] }));
+    await as('carl', 'approve', { approval: asked.id });
+    expect(await no(as('anna', 'up', { on: [], plan: 'p-0' }))).toEqual({
+      code: 'TW6115',
+      id: asked.id,
+      why: 'the line names the plan p-0, the plan is now p-1; nothing was done',
+    });
+    expect(ran).toEqual([]);
+    await as('anna', 'up', { on: [], plan: 'p-1' });
+    expect(ran).toHaveLength(1);
   });
 
   it('another wish, another person, another config: other questions', async () => {

@@ -15,6 +15,7 @@ import { loud, reasonOf } from './glass.ts';
 import type { CommandSpec, Outcome } from './model.ts';
 import { redactorOf } from './secrets.ts';
 import { passed, refusal, type Stopped } from './stops.ts';
+import { sureOf } from './sure.ts';
 import { specOf } from './table.ts';
 import { turnFor, wishOf } from './turn.ts';
 
@@ -69,9 +70,20 @@ const ending = (o: Pick<Outcome, 'exit' | 'problem'>): Json => ({
   code: o.problem?.code ?? null,
 });
 
+/** A verb says that it acts at each place where it may begin to. */
+function once(take: () => Promise<void> = async () => undefined): () => Promise<void> {
+  let taken = false;
+  return async () => {
+    if (!taken) await take();
+    taken = true;
+  };
+}
+
 /** The verb itself between its two records. */
-async function performed(p: Passing, person: string, { call, facts }: Granted): Promise<Outcome> {
-  const c = { ...p.c, by: person, ...(facts === undefined ? {} : { agreed: facts }) };
+async function performed(p: Passing, person: string, granted: Granted): Promise<Outcome> {
+  const { call, facts } = granted;
+  const take = once(granted.take);
+  const c = { ...p.c, by: person, take, ...(facts === undefined ? {} : { agreed: facts }) };
   // The acknowledgement is a record itself: nothing else could be written into a chain that was cut.
   if (kindOf(p) === 'look' || p.spec.verb === ACKNOWLEDGE) return await p.run(c, call, p.io);
   await begin(p, person);
@@ -79,6 +91,8 @@ async function performed(p: Passing, person: string, { call, facts }: Granted): 
     await write(p, 'ended', person, { verb: call.verb, ...(ending(o) as object) }).catch(() => undefined);
   try {
     const outcome = await p.run(c, call, p.io);
+    // It found nothing to do: what was agreed to is over all the same.
+    await take().catch(() => undefined);
     await end(outcome);
     return outcome;
   } catch (error) {
@@ -145,6 +159,7 @@ async function unruled(p: Passing, config: Config | undefined): Promise<Outcome>
   const target = targetOf(p.spec, p.call.args, config);
   const free = (): Promise<Barrier[]> =>
     told(p, actor, async () => {
+      sureOf(p.call, config.fleet);
       await audited(p);
       return await stopBarriers(p, { config, policy: undefined, target, person });
     });
@@ -200,11 +215,12 @@ async function checked(p: Passing, x: { config: Config; policy: Policy; person: 
   const target = await targetFor(p, x.config);
   const v = authorise(policy, person, rightsFor(kindOf(p), p.spec.destroys === true), target);
   if (!v.ok) throw refusal(v);
+  sureOf(p.call, x.config.fleet);
   await audited(p);
   return { target, broken: await stopBarriers(p, { ...x, target }) };
 }
 
-/** Person, right, freeze, turn, approval: in this order, all just before the verb acts. */
+/** Person, right, freeze, turn, approval: in this order, all before the verb begins; it takes the approval itself. */
 async function ruled(p: Passing, config: Config, policy: Policy): Promise<Outcome> {
   const person = await told(p, null, () => personFor(p.c.book(), policy, p.caller));
   const check = (): Promise<Checked> => told(p, person.name, () => checked(p, { config, policy, person }));
@@ -212,15 +228,15 @@ async function ruled(p: Passing, config: Config, policy: Policy): Promise<Outcom
   if (kindOf(p) !== 'forward') return await performed(p, person.name, { call: p.call });
   const { c, call, io, run } = p;
   const { target } = before;
-  const agreed = ({ broken }: Checked, take: boolean): Promise<Granted> => {
+  const agreed = ({ broken }: Checked): Promise<Granted> => {
     const glass = broken.length > 0;
     const asked: Asked = { c, call, io, run, policy, person, target, glass, config: configDigest(config) };
-    return granted(asked, (what, data) => write(p, what, person.name, data), take);
+    return granted(asked, (what, data) => write(p, what, person.name, data));
   };
-  const first = async (): Promise<void> => void (await agreed(before, false));
+  const first = async (): Promise<void> => void (await agreed(before));
   return await lined(p, { person: person.name, target, first }, async (waited) => {
     const now = waited ? await check() : before;
-    const exactly = await told(p, person.name, () => agreed(now, true));
+    const exactly = await told(p, person.name, () => agreed(now));
     return await throughGlass(p, now.broken, { person: person.name, granted: exactly });
   });
 }

@@ -103,6 +103,7 @@ export async function exec(c: Context, args: Args, io: Io): Promise<Outcome> {
   const pods = clusters.map((k) => [k.cluster, `one pod of ${k.version ?? 'any version'}`]);
   const dry = dryOrAgreed(c, args, Object.fromEntries(pods));
   if (dry !== undefined) return dry;
+  await c.take?.();
   const outputs = new Map<string, Output>(clusters.map((k) => [k.cluster, { stdout: '', stderr: '' }]));
   const take =
     (stream: keyof Output) =>

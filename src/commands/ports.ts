@@ -213,6 +213,9 @@ export interface StateFacts {
   last?: HomeChange;
 }
 
+/** Called once nothing speaks against it and nothing is done yet; throws to stop it. */
+type Begins = () => Promise<void>;
+
 /** The state that clusters share, as commands see it. */
 export interface StateDoor {
   /** Some app shares its state. */
@@ -230,12 +233,16 @@ export interface StateDoor {
   /** What the agents say; one that is silent is `unknown`. */
   look(outputs: Outputs): Promise<StateFacts[]>;
   /** Makes `to` home. Throws TW5002, TW5114, TW5140, TW5141, TW1020. */
-  move(x: { app: string; to: string }, outputs: Outputs, signal: AbortSignal): Promise<{ from: string; ms: number }>;
+  move(
+    x: { app: string; to: string; begins?: Begins },
+    outputs: Outputs,
+    signal: AbortSignal,
+  ): Promise<{ from: string; ms: number }>;
   /**
    * A change of who has a copy that counts, in three steps that each look first whether they are done; after the first
    * and before the last what is deployed has to follow. Throws TW5006, TW5114, TW5151, TW5152, TW1020.
    */
-  begin(x: { app: string; wish: VoterWish }, outputs: Outputs): Promise<void>;
+  begin(x: { app: string; wish: VoterWish; begins?: Begins }, outputs: Outputs): Promise<void>;
   decide(
     x: { app: string; wish: VoterWish; show(say: string): void },
     outputs: Outputs,
@@ -243,11 +250,11 @@ export interface StateDoor {
   ): Promise<{ voters: readonly string[]; epoch: number; ms: number }>;
   end(x: { app: string; wish: VoterWish }): Promise<void>;
   /**
-   * Makes `to` home although nobody can prove that it has everything; `sure` hears what is known of each copy. Throws
-   * TW5002, TW5140, TW6005, TW1020.
+   * Makes `to` home although nobody can prove that it has everything; `sure` hears what is known of each copy, and throws
+   * to refuse. Throws TW5002, TW5140, TW6005, TW1020.
    */
   promote(
-    x: { app: string; to: string; sure(known: readonly string[]): Promise<boolean> },
+    x: { app: string; to: string; sure(known: readonly string[]): Promise<void> },
     outputs: Outputs,
   ): Promise<{ epoch: number; known: readonly string[] }>;
   /**
@@ -264,11 +271,11 @@ export interface StateDoor {
   /** What there is, newest first, and where. */
   backups(app: string): Promise<{ all: readonly SnapshotManifest[]; where: string }>;
   /**
-   * Puts a snapshot in place of the data, which are kept as another one; `sure` hears what is given up. Throws TW5003,
-   * TW5130, TW5131, TW5132, TW6005, TW1020.
+   * Puts a snapshot in place of the data, which are kept as another one; `sure` hears what is given up, and throws to
+   * refuse. Throws TW5003, TW5130, TW5131, TW5132, TW6005, TW1020.
    */
   restore(
-    x: { app: string; snapshot: string; sure(known: readonly string[]): Promise<boolean>; show(say: string): void },
+    x: { app: string; snapshot: string; sure(known: readonly string[]): Promise<void>; show(say: string): void },
     outputs: Outputs,
     signal: AbortSignal,
   ): Promise<{ home: string; epoch: number; salvage: string; known: readonly string[] }>;

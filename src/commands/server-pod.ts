@@ -6,6 +6,7 @@ import { addressIn, handedTo, unmarkHanded } from './handed.ts';
 import type { Args, Outcome } from './model.ts';
 import type { ServerPodDoor, Step } from './ports.ts';
 import { servingAt } from './serving.ts';
+import { confirmed } from './sure.ts';
 import { dryOrAgreed, lockToAct } from './would.ts';
 
 async function doorOf(c: Context): Promise<ServerPodDoor> {
@@ -46,6 +47,7 @@ export async function serverInstall(c: Context, args: Args, io: Io): Promise<Out
     const door = await doorOf(c);
     const dry = dryOrAgreed(c, args, serverFacts(c, door, 'it gets a server'));
     if (dry !== undefined) return dry;
+    await c.take?.();
     const b = await shown(c, io, `server in ${door.cluster}`, door.install(io.signal));
     const address = addressIn(door.cluster);
     const { name, role } = await signIn(c, door);
@@ -62,13 +64,7 @@ async function signIn(c: Context, door: ServerPodDoor): Promise<{ name: string; 
   return await remote.login({ address: await door.link(), role: 'admin', days: 90 });
 }
 
-async function confirmed(args: Args, io: Io, fleet: string): Promise<void> {
-  const flag = `--confirm=${fleet}`;
-  const text = `The server's files are not fetched: this folder decides with what it had. Type the name of the fleet`;
-  const typed = (args['confirm'] as string | undefined) ?? (await io.ask({ kind: 'text', text, flag }));
-  if (typed !== fleet)
-    throw fault('TW6005', { value: typed, why: [`the fleet is named ${fleet}; nothing was changed`] });
-}
+const LOST = "The server's files are not fetched: this folder decides with what it had";
 
 /** `tw server remove`: its files come home, this folder decides again. `--lost`: without them. */
 export async function serverRemove(c: Context, args: Args, io: Io): Promise<Outcome> {
@@ -79,7 +75,8 @@ export async function serverRemove(c: Context, args: Args, io: Io): Promise<Outc
     const does = `its server is taken out, ${lost ? 'and what it decided is lost' : 'its files come home'}`;
     const dry = dryOrAgreed(c, args, serverFacts(c, door, does));
     if (dry !== undefined) return dry;
-    if (lost) await confirmed(args, io, (await c.config()).fleet);
+    if (lost) await confirmed({ verb: 'server remove', args }, io, { fleet: (await c.config()).fleet, text: LOST });
+    await c.take?.();
     if (!lost) {
       const b = await shown(c, io, `server in ${door.cluster}: home`, door.remove(io.signal));
       return { data: toJson({ cluster: door.cluster, lost }), view: b.view() };

@@ -5,6 +5,7 @@ import type { Context, Io } from './context.ts';
 import type { Args, Outcome } from './model.ts';
 import type { StateDoor, StateFacts } from './ports.ts';
 import { chosenOne, doorOf, stateFacts } from './state.ts';
+import { confirmed } from './sure.ts';
 import { dryOrAgreed } from './would.ts';
 
 const MB = 1 << 20;
@@ -81,11 +82,10 @@ export async function stateRestore(c: Context, args: Args, io: Io): Promise<Outc
   const f = await chosenOne(door, c, args['app'] as string | undefined);
   const dry = dryOrAgreed(c, args, await restoreFacts(door, f, snapshot));
   if (dry !== undefined) return dry;
-  const flag = `--confirm=${e.config.fleet}`;
-  const sure = async (known: readonly string[]): Promise<boolean> => {
-    const say = `All data of ${f.app} is replaced by ${snapshot}: ${known.join('; ')}. Type the name of the fleet`;
-    const answer = (args['confirm'] as string | undefined) ?? (await io.ask({ kind: 'text', text: say, flag }));
-    return answer === e.config.fleet;
+  const sure = async (known: readonly string[]): Promise<void> => {
+    const text = `All data of ${f.app} is replaced by ${snapshot}: ${known.join('; ')}`;
+    await confirmed({ verb: 'state restore', args }, io, { fleet: e.config.fleet, text });
+    await c.take?.();
   };
   const show = (say: string): void =>
     io.show({ at: c.clock.now(), rows: [{ key: 'step', tone: 'busy', label: [untrusted(say)], cells: {}, kids: [] }] });

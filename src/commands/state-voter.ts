@@ -52,7 +52,7 @@ function goOn(x: Change, problems: readonly Problem[]): void {
 
 async function changed(x: Change): Promise<{ voters: readonly string[]; epoch: number; ms: number }> {
   const { app, b, e, io, outputs, wish } = x;
-  await e.state.begin({ app, wish }, outputs);
+  await e.state.begin({ app, wish, begins: async () => await x.c.take?.() }, outputs);
   goOn(x, await deployed(x, 'begin', `a Redis in ${wish.add}`));
   const show = (say: string): void => b.set(['decide'], { tone: 'busy', label: 'copies', why: say });
   const done = await e.state.decide({ app, wish, show }, outputs, io.signal);

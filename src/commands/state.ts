@@ -7,6 +7,7 @@ import type { StateCluster, StateDoor, StateFacts } from './ports.ts';
 import { priceRow } from './price.ts';
 import { changeRow } from './state-changes.ts';
 import { snapshotsOf } from './state-snapshots.ts';
+import { confirmed } from './sure.ts';
 import { MODES } from './table-state.ts';
 import { dryOrAgreed } from './would.ts';
 
@@ -211,7 +212,7 @@ export async function stateMove(c: Context, args: Args, io: Io): Promise<Outcome
   const to = args['to'] as string;
   const dry = dryOrAgreed(c, args, stateFacts(f, `${to} becomes home`));
   if (dry !== undefined) return dry;
-  const moved = await door.move({ app: f.app, to }, await e.outputs(), io.signal);
+  const moved = await door.move({ app: f.app, to, begins: async () => await c.take?.() }, await e.outputs(), io.signal);
   const say =
     moved.from === to ? `${to} is home already` : `home ${moved.from} → ${to}, ${(moved.ms / 1000).toFixed(1)} s`;
   return {
@@ -236,11 +237,10 @@ export async function statePromote(c: Context, args: Args, io: Io): Promise<Outc
     });
   const dry = dryOrAgreed(c, args, stateFacts(f, `${to} becomes home, what it lacks is lost`));
   if (dry !== undefined) return dry;
-  const flag = `--confirm=${e.config.fleet}`;
-  const sure = async (known: readonly string[]): Promise<boolean> => {
-    const text = `${known.join('; ')}. What ${to} lacks is lost. Type the name of the fleet`;
-    const answer = (args['confirm'] as string | undefined) ?? (await io.ask({ kind: 'text', text, flag }));
-    return answer === e.config.fleet;
+  const sure = async (known: readonly string[]): Promise<void> => {
+    const text = `${known.join('; ')}. What ${to} lacks is lost`;
+    await confirmed({ verb: 'state promote', args }, io, { fleet: e.config.fleet, text });
+    await c.take?.();
   };
   const done = await door.promote({ app: f.app, to, sure }, await e.outputs());
   c.journal().append({ kind: 'state.promoted', cluster: to, data: { app: f.app, known: [...done.known] } });

@@ -243,6 +243,7 @@ export async function up(c: Context, args: Args, io: Io): Promise<Outcome> {
     });
     b.set(['plan'], { tone: 'ok', cells: { id: plan.id, changes: String(changesOf(plan).total) } });
     await approve(u, plan, args);
+    await c.take?.();
     c.journal().append({ kind: 'command.up', data: { plan: plan.id, changes: changesOf(plan) } });
     const outputs = await perform(u, plan);
     return outcome(u, plan, outputs);

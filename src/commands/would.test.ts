@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { deployment, ports as fleetPorts, liveTwin, webApp } from '../fleet/fixtures.ts';
-import { memoryStore, type Store, StoreWorld, toJson } from '../kernel/index.ts';
+import { fault, memoryStore, type Store, StoreWorld, toJson } from '../kernel/index.ts';
 import { claim, type ReleaseRecord, registerOf } from '../release/index.ts';
 import { manifestOf } from '../state/testing/manifest.ts';
 import { movedFacts } from './access/machine/facts.ts';
 import type { Context } from './context.ts';
 import { addressIn, markHanded, unmarkHanded } from './handed.ts';
+import { takeLock } from './lock.ts';
 import type { Args, Outcome } from './model.ts';
 import type { Engine, StateFacts } from './ports.ts';
 import { gather, releasedApp } from './release/gather.ts';
@@ -36,10 +37,19 @@ let now = { ...START };
 let did: string[] = [];
 /** Hears of every write to the book. */
 let onWrite: (key: string) => void = () => undefined;
+/** What somebody answers to a question; undefined: nobody is there. */
+let says: string | undefined;
 
+interface Asks {
+  begins?(): Promise<void>;
+  sure?(known: readonly string[]): Promise<void>;
+}
+/** As the real ones do: the last word is asked for before anything is done. */
 const acts =
   <T>(name: string, value: T) =>
-  async (): Promise<T> => {
+  async (x?: Asks): Promise<T> => {
+    await x?.begins?.();
+    await x?.sure?.([]);
     did.push(name);
     return value;
   };
@@ -74,6 +84,7 @@ const stateDoor = {
 
 const infra = (config: object) => ({
   config,
+  clock: shop.clock,
   journal: {
     read: ({ kind }: { kind?: string } = {}) =>
       kind === 'infra.state' ? now.open.map((root) => ({ kind, at: 0, data: { root, state: 'applying' } })) : [],
@@ -125,7 +136,7 @@ const context = (verb: string): Context =>
 
 async function as(person: string, verb: string, args: Args): Promise<Outcome> {
   const from = { door: 'cli', identity: { platform: 'os', tenant: '', actor: person } };
-  return await runCommand(context(verb), { verb, args, from }, shop.io());
+  return await runCommand(context(verb), { verb, args, from }, shop.io(says));
 }
 
 /** The problem that it ends with. */
@@ -241,6 +252,7 @@ beforeEach(async () => {
   did = [];
   now = { ...START, open: [] };
   onWrite = () => undefined;
+  says = undefined;
   kept = new StoreWorld();
   unmarkHanded(dir);
   shop = await new Shop({}, RULES).stand();
@@ -258,6 +270,7 @@ async function agreed({ verb, args, before }: Row): Promise<void> {
   );
   await as('bob', 'approve', { approval: asked.value });
 }
+const votes = (): unknown[] => kept.view('approval/').entries.map((e) => (e.value as { state: string }).state);
 const switches = () => CLUSTERS.map((c) => shop.world.switches.seen(c).state?.fence);
 
 it('what only an agreement needs is looked at only where somebody asks or agreed: silent clouds hold nobody back', async () => {
@@ -304,5 +317,49 @@ describe('whatever somebody may have to agree to is bound to what it would do', 
     await moved;
     expect(no).toMatchObject({ code: 'TW6115', why: expect.stringContaining(row.says) });
     expect([did, switches()]).toEqual([[], [0, 0, 0]]);
+  });
+
+  it.each(ROWS)('$verb: what cannot be taken is not done', async (row) => {
+    await agreed(row);
+    const before = await shop.store.range('');
+    let started = false;
+    onWrite = (key) => {
+      started ||= key.startsWith('audit/');
+      if (started && key.startsWith('approval/')) throw fault('TW6116', { value: key });
+    };
+    expect(await refused(as('anna', row.verb, row.args))).toMatchObject({ code: 'TW6116' });
+    expect([did, switches(), votes()]).toEqual([[], [0, 0, 0], ['granted']]);
+    expect(await shop.store.range('')).toEqual(before);
+  });
+
+  const sure = ROWS.filter((r) => r.args['confirm'] !== undefined);
+  it.each(sure)('$verb: a name that is not confirmed costs no votes', async (row) => {
+    await agreed(row);
+    says = 'dem';
+    for (const typed of ['dem', undefined])
+      expect(await refused(as('anna', row.verb, { ...row.args, confirm: typed }))).toMatchObject({
+        code: 'TW6005',
+        value: 'dem',
+        why: expect.stringContaining('the fleet is named demo'),
+      });
+    expect([did, switches(), votes()]).toEqual([[], [0, 0, 0], ['granted']]);
+    says = 'demo';
+    await as('anna', row.verb, { ...row.args, confirm: undefined }).catch(() => undefined);
+    expect(votes()).toEqual(['used']);
+  });
+
+  it('a name that is wrong is said before anybody is asked', async () => {
+    const wrong = { on: [], confirm: 'dem' };
+    expect(await refused(as('anna', 'down', wrong))).toMatchObject({ code: 'TW6005' });
+    expect(votes()).toEqual([]);
+  });
+
+  it('another run that holds the lock costs no votes', async () => {
+    const down = ROWS.find((r) => r.verb === 'down') as Row;
+    await agreed(down);
+    const free = takeLock({ ...context('down'), by: 'bob' }, 'up');
+    expect(await refused(as('anna', 'down', down.args))).toMatchObject({ code: 'TW6201' });
+    free();
+    expect([did, votes()]).toEqual([[], ['granted']]);
   });
 });

@@ -51,7 +51,7 @@ async function seen(w: StateWiring, app: string): Promise<{ home: string | undef
 /** Holds writes back everywhere until home has handed over; the agents do the rest. */
 export async function moveHome(
   w: StateWiring,
-  x: { app: SharedApp; to: string; signal: AbortSignal },
+  x: { app: SharedApp; to: string; begins?: (() => Promise<void>) | undefined; signal: AbortSignal },
   outputs: Outputs,
 ): Promise<{ from: string; ms: number }> {
   const { app, to } = x;
@@ -60,6 +60,7 @@ export async function moveHome(
   if (from === to) return { from, ms: 0 };
   refuse(f, to, (await planNow(w, app, outputs)).voters);
   await mayChange(w, app, to);
+  await x.begins?.();
   const lease = await w.store.lease(HOLD_MS);
   const began = w.clock.monotonic();
   try {

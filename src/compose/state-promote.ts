@@ -28,12 +28,11 @@ async function wanted(
 /** Decides the ballot that no majority of copies can decide. What the chosen copy lacks is lost. */
 export async function promoteForced(
   w: StateWiring,
-  x: { app: SharedApp; to: string; sure(known: readonly string[]): Promise<boolean> },
+  x: { app: SharedApp; to: string; sure(known: readonly string[]): Promise<void> },
   outputs: Outputs,
 ): Promise<{ epoch: number; known: readonly string[] }> {
   const f = await wanted(w, x, outputs);
-  if (!(await x.sure(f.behind)))
-    throw fault('TW6005', { value: x.to, why: ['the answer was no; nothing was changed'] });
+  await x.sure(f.behind);
   const prefix = prefixOf(x.app.name);
   const t = await w.store.txn({
     if: f.txn.if.map((g) => ({ key: prefix + g.key, revision: g.revision })),

@@ -28,7 +28,7 @@ import { askAll, factsFor } from './state-look.ts';
 export interface RestoreWish {
   app: SharedApp;
   snapshot: string;
-  sure(known: readonly string[]): Promise<boolean>;
+  sure(known: readonly string[]): Promise<void>;
   show(say: string): void;
   signal: AbortSignal;
 }
@@ -294,8 +294,7 @@ export async function restoreBackup(w: StateWiring, x: RestoreWish, outputs: Out
   await proved(w, x, m, home.api);
   const now = await home.count().catch(() => undefined);
   const known = givenUp(m, now === undefined ? undefined : { log: now, keys: now.keys }, w.clock.now());
-  if (!(await x.sure(known)))
-    throw fault('TW6005', { value: x.snapshot, why: ['the answer was no; nothing was changed'] });
+  await x.sure(known);
   return await alone(w, x.app.name, async (lease) => {
     await mayChange(w, x.app, x.snapshot);
     const { epoch, salvage } = await replaced(w, { ...x, m, home, lease }, outputs);

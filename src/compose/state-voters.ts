@@ -24,6 +24,8 @@ import { joiningOf } from './state-told.ts';
 export interface VoterCall {
   app: SharedApp;
   wish: VoterWish;
+  /** Called before the first write. */
+  begins?: (() => Promise<void>) | undefined;
 }
 
 const HOLD_MS = 15_000;
@@ -63,6 +65,7 @@ export async function beginChange(w: StateWiring, x: VoterCall, outputs: Outputs
     wish,
   );
   if (why !== undefined) throw why;
+  await x.begins?.();
   const key = prefixOf(app.name) + JOINING_KEY;
   const put = [{ key, value: toJson(wish) }];
   const t = await w.store.txn({ if: [{ key, revision: begun.revision }], put });

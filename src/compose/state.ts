@@ -40,8 +40,8 @@ export function stateDoor(w: StateWiring): StateDoor {
       for (const app of apps) yield* rollCopies(w, app, outputs, signal);
     },
     look: async (outputs) => await Promise.all(apps.map((a) => factsFor(w, a, outputs))),
-    move: async (x, outputs, signal) => await moveHome(w, { app: homed(apps, x.app), to: x.to, signal }, outputs),
-    begin: async (x, outputs) => await beginChange(w, { app: homed(apps, x.app), wish: x.wish }, outputs),
+    move: async (x, outputs, signal) => await moveHome(w, { ...x, app: homed(apps, x.app), signal }, outputs),
+    begin: async (x, outputs) => await beginChange(w, { ...x, app: homed(apps, x.app) }, outputs),
     decide: async (x, outputs, signal) => await decideChange(w, { ...x, app: homed(apps, x.app), signal }, outputs),
     end: async (x) => await endChange(w, { app: homed(apps, x.app), wish: x.wish }),
     promote: async (x, outputs) => await promoteForced(w, { ...x, app: homed(apps, x.app) }, outputs),

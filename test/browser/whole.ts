@@ -8,7 +8,7 @@ import { LabDoor } from '../../src/compose/lab.ts';
 import { webFiles } from '../../src/compose/web.ts';
 import { type KubeApi, KubeError } from '../../src/fleet/ports.ts';
 import { appConfig, releasedWorld } from '../../src/fleet/released.fixtures.ts';
-import { fault, systemClock } from '../../src/kernel/index.ts';
+import { systemClock } from '../../src/kernel/index.ts';
 import { APP, World } from '../transcripts/chat-doors/world.ts';
 import { served } from './rig.ts';
 
@@ -104,8 +104,8 @@ function stateDoor(done: Done) {
       done.push(`move ${x.to}`);
       return { from: 'sao', ms: 900 };
     },
-    restore: async (x: { snapshot: string; sure(known: readonly string[]): Promise<boolean> }) => {
-      if (!(await x.sure([]))) throw fault('TW6005', { value: '--confirm' });
+    restore: async (x: { snapshot: string; sure(known: readonly string[]): Promise<void> }) => {
+      await x.sure([]);
       done.push(`restore ${x.snapshot}`);
       return { home: 'sao', epoch: 8, salvage: `${APP}-salvage`, known: [] };
     },

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type StoreFault, StoreWorld } from '../../src/kernel/index.ts';
+import { fault, type StoreFault, StoreWorld } from '../../src/kernel/index.ts';
 import { manifestOf } from '../../src/state/testing/manifest.ts';
 import { NAMES } from './state-agent/config.ts';
 import { doorOver } from './state-agent/told.ts';
@@ -26,7 +26,10 @@ async function fleet(x: { says?: Record<string, object>; fault?: () => StoreFaul
   world.write({ if: [], put: [{ key: EPOCH, value: VALUE as never }] });
   const door = await doorOver({ dir, world, says, fault: x.fault });
   const hold = (): unknown => world.view(HOLD).entries[0]?.value;
-  const move = (to: string) => door.move({ app: 'app', to }, {}, new AbortController().signal);
+  let begun = 0;
+  const begins = async (): Promise<void> => void (begun += 1);
+  const move = (to: string, more: { begins?: () => Promise<void> } = { begins }) =>
+    door.move({ app: 'app', to, ...more }, {}, new AbortController().signal);
   /** One that counts lies in the folder. */
   const snapshot = (): string => {
     const folder = join(dir, 'backups', 'demo', 'app');
@@ -35,7 +38,7 @@ async function fleet(x: { says?: Record<string, object>; fault?: () => StoreFaul
     writeFileSync(join(folder, 'app-1.json'), JSON.stringify(m));
     return m.id;
   };
-  return { world, door, hold, move, snapshot };
+  return { world, door, hold, move, snapshot, begins, begun: () => begun };
 }
 /** Does `then` as soon as a move has written its hold, and says what it was. */
 async function onHold(f: Awaited<ReturnType<typeof fleet>>, then: () => void): Promise<unknown> {
@@ -69,7 +72,16 @@ describe('a move that is not possible holds no write back', () => {
     const f = await fleet({ says });
     const { revision } = f.world;
     await expect(f.move(to)).rejects.toMatchObject({ problem });
-    expect(f.world.revision).toBe(revision);
+    expect([f.world.revision, f.begun()]).toEqual([revision, 0]);
+  });
+
+  it('nor one that is stopped where it would begin', async () => {
+    const f = await fleet();
+    const { revision } = f.world;
+    const begins = () => Promise.reject(fault('TW6116', { value: 'a-1' }));
+    await expect(f.move('au', { begins })).rejects.toMatchObject({ problem: { code: 'TW6116' } });
+    await expect(f.door.begin({ app: 'app', wish: { add: 'au' }, begins: f.begins }, {})).rejects.toBeDefined();
+    expect([f.world.revision, f.begun()]).toEqual([revision, 0]);
   });
 
   it('to where home is already nothing is to be done', async () => {
@@ -157,7 +169,11 @@ describe('while somebody freezes the state', () => {
     const { signal } = new AbortController();
     await expect(f.door.begin({ app: 'app', wish }, {})).rejects.toMatchObject({ problem: { code: 'TW5140', why } });
     await expect(
-      f.door.restore({ app: 'app', snapshot: f.snapshot(), sure: async () => true, show: () => undefined }, {}, signal),
+      f.door.restore(
+        { app: 'app', snapshot: f.snapshot(), sure: async () => undefined, show: () => undefined },
+        {},
+        signal,
+      ),
     ).rejects.toMatchObject({ problem: { code: 'TW5140', why } });
     f.world.write({ if: [], put: [{ key, value: { owner: 'ana', until: Date.now() - 1 } }] });
     await expect(f.door.begin({ app: 'app', wish }, {})).rejects.toMatchObject({ problem: { code: 'TW5151' } });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type StoreFault, StoreWorld } from '../../src/kernel/index.ts';
+import { fault, type StoreFault, StoreWorld } from '../../src/kernel/index.ts';
 import { NAMES } from './state-agent/config.ts';
 import { doorOver } from './state-agent/told.ts';
 
@@ -37,7 +37,7 @@ async function fleet(x: { look?: object; fenced?: boolean; fault?: () => StoreFa
   };
   const door = await doorOver({ dir, world, says, fault: x.fault });
   const epoch = (): unknown => world.view(EPOCH).entries[0]?.value;
-  const promote = (to: string, sure: (known: readonly string[]) => Promise<boolean> = async () => true) =>
+  const promote = (to: string, sure: (known: readonly string[]) => Promise<void> = async () => undefined) =>
     door.promote({ app: 'app', to, sure }, {});
   return { world, ballot, epoch, promote };
 }
@@ -49,7 +49,6 @@ describe('a person decides what no majority of copies can prove', () => {
     const done = await f.promote('sa', async (known) => {
       told = known;
       expect(f.epoch()).toEqual(VALUE);
-      return true;
     });
     expect(told).toEqual(['au: nothing provable', 'ca: nothing provable', 'sa: nothing provable']);
     expect(done).toEqual({ epoch: f.ballot, known: told });
@@ -63,7 +62,10 @@ describe('a person decides what no majority of copies can prove', () => {
 
   it('a no changes nothing', async () => {
     const f = await fleet();
-    await expect(f.promote('sa', async () => false)).rejects.toMatchObject({ problem: { code: 'TW6005' } });
+    const no = async () => {
+      throw fault('TW6005', { value: 'no' });
+    };
+    await expect(f.promote('sa', no)).rejects.toMatchObject({ problem: { code: 'TW6005' } });
     expect(f.epoch()).toEqual(VALUE);
   });
 
@@ -104,7 +106,6 @@ describe('a person decides what no majority of copies can prove', () => {
     const newer = { ...VALUE, epoch: f.ballot, primary: 'au' };
     const moved = f.promote('sa', async () => {
       f.world.write({ if: [], put: [{ key: EPOCH, value: newer as never }] });
-      return true;
     });
     await expect(moved).rejects.toMatchObject({
       problem: { code: 'TW5140', why: ['something moved meanwhile: look again'] },

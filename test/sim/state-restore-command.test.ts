@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stateDoor } from '../../src/compose/state.ts';
 import type { Config } from '../../src/config/index.ts';
+import { fault } from '../../src/kernel/index.ts';
 import { lastVerified } from '../../src/state/backup/index.ts';
 import { programOf, untilTrue } from '../../src/state/testing/redis-process.ts';
 import { Pods } from './state-agent/pods.ts';
@@ -12,7 +13,7 @@ import { Pods } from './state-agent/pods.ts';
 const dir = mkdtempSync(join(tmpdir(), 'tw-restore-'));
 const folder = join(dir, 'backups', 'demo', 'app');
 const { signal } = new AbortController();
-type Sure = (known: readonly string[]) => Promise<boolean>;
+type Sure = (known: readonly string[]) => Promise<void>;
 
 describe.skipIf(programOf('redis-server') === undefined)('backup and restore of an app', { timeout: 120_000 }, () => {
   let pods: Pods;
@@ -64,7 +65,7 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
       60_000,
     );
   const backup = async () => await pods.door.backup({ app: 'app' }, {}, signal);
-  const restore = async (snapshot: string, sure: Sure = async () => true) =>
+  const restore = async (snapshot: string, sure: Sure = async () => undefined) =>
     await pods.door.restore({ app: 'app', snapshot, sure, show: () => undefined }, {}, signal);
   const epoch = async () => (await pods.door.look({}))[0]?.epoch ?? 0;
   const files = () => readdirSync(folder).filter((f) => f.endsWith('.rdb'));
@@ -96,7 +97,6 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
     let told: readonly string[] = [];
     const hears: Sure = async (known) => {
       told = known;
-      return true;
     };
     const done = await steady(() => restore(snapshot.id, hears));
     expect(told.join()).toMatch(/(\d+ bytes of log were written since|given up),keys: 2 in the snapshot, 1 now/);
@@ -114,7 +114,9 @@ describe.skipIf(programOf('redis-server') === undefined)('backup and restore of 
   it('a no changes nothing, nor does a snapshot that is none, did not count, or is not what was stored', async () => {
     const { snapshot } = await steady(backup);
     const before = [await epoch(), files().length];
-    await expect(restore(snapshot.id, async () => false)).rejects.toMatchObject({ problem: { code: 'TW6005' } });
+    await expect(restore(snapshot.id, () => Promise.reject(fault('TW6005', { value: 'no' })))).rejects.toMatchObject({
+      problem: { code: 'TW6005' },
+    });
     await expect(restore('app-none')).rejects.toMatchObject({ problem: { code: 'TW5131', value: 'app-none' } });
     const rdb = join(folder, `${snapshot.id}.rdb`);
     writeFileSync(rdb, 'REDIS0010 something else');

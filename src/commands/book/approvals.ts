@@ -76,21 +76,28 @@ export async function cast(
   });
 }
 
+interface Use {
+  question: Question;
+  may: (person: string) => boolean;
+  now: number;
+}
+
 /**
- * Takes the approval for what is done now: once, and only for exactly the question it was given for; votes of
- * persons that lost the right do not count. Throws TW6110, TW6115, TW6116.
+ * The approval, if it is good for exactly this question now; votes of persons that lost the right do not count. Throws
+ * TW6110, TW6115, TW6116.
  */
-export async function use(
-  store: Store,
-  id: string,
-  x: { question: Question; may: (person: string) => boolean; now: number },
-): Promise<Approval> {
+export function good(approval: Approval, x: Use): Approval {
+  const a = standing(approval, x.may);
+  const no = usable(a, x.question, x.now);
+  if (no !== undefined) throw fault(no.code as 'TW6110', { value: a.id, why: [no.why] });
+  return a;
+}
+
+/** Takes the approval for what is done now: once. Throws TW6110, TW6112, TW6115, TW6116. */
+export async function use(store: Store, id: string, x: Use): Promise<Approval> {
   return await amend<Approval>(store, keyOf(id), (now) => {
     if (now === undefined) throw fault('TW6112', { value: id });
-    const a = standing(now, x.may);
-    const no = usable(a, x.question, x.now);
-    if (no !== undefined) throw fault(no.code as 'TW6110', { value: id, why: [no.why] });
-    return { ...a, state: 'used' };
+    return { ...good(now, x), state: 'used' };
   });
 }
 

@@ -162,6 +162,7 @@ export async function adopt(c: Context, args: Args, io: Io): Promise<Outcome> {
   if (dry !== undefined) return dry;
   if (found.length > 0) {
     await agreed(x, io, found, args['yes'] === true);
+    await c.take?.();
     await takeAll(x, record, all, found);
   }
   const sound = mine.filter((l) => !('silent' in l) && !found.some((h) => h.cluster === l.cluster));

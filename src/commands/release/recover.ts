@@ -48,15 +48,21 @@ const said = (x: Released, what: string, tone: Tone = 'ok'): Outcome => ({
   },
 });
 
+/** Persons who agreed to the verb have read exactly this. Throws TW6005. */
+async function meant(x: Released, io: Io, found: Found, yes: boolean): Promise<void> {
+  if (yes || x.c.agreed !== undefined) return;
+  const answer = await io.ask({ kind: 'yes', text: `${sayFound(x, found)} Go on?`, flag: '--yes' });
+  if (answer !== 'yes')
+    throw fault('TW6005', { value: found.release, why: ['the answer was no; nothing was changed'] });
+}
+
 async function recovered(x: Released, io: Io, yes: boolean): Promise<Outcome> {
   const input = inputOf(x);
   const [{ record }, found] = await Promise.all([x.register.read(), lookForRelease(input)]);
   if (found.is === 'refused') throw refusal(x.app.name, found.why);
   if (found.is === 'nothing') return said(x, `nothing is open: ${found.why}`);
   if (!isLost(record, found)) return said(x, `the register has ${record?.release ?? ''}: nothing is lost`);
-  const question = `${sayFound(x, found)} Go on?`;
-  if (!yes && (await io.ask({ kind: 'yes', text: question, flag: '--yes' })) !== 'yes')
-    throw fault('TW6005', { value: found.release, why: ['the answer was no; nothing was changed'] });
+  await meant(x, io, found, yes);
   const mine = await recoverRelease(input);
   if (mine === undefined) return said(x, 'nothing is open any more');
   const leaveAt = mine.decision === 'preparing' ? 'keep' : LEAVE[mine.decision];

@@ -105,16 +105,18 @@ function refuseYes(x: Released, p: ReleasePlan, contract: string): never {
   throw fault('TW6005', { value: p.id, why: [contract], fix });
 }
 
-async function approve(x: Released, io: Io, { plan }: Gathered, args: Args): Promise<void> {
-  const wanted = args['plan'] as string | undefined;
+/** What the line says of the plan is checked before anything is ended for it. Throws TW6005, TW6115, TW7002. */
+function refuseWord(x: Released, plan: ReleasePlan, args: Args): void {
   stillAgreed(x.c, factsOf(plan));
-  if (wanted !== undefined) {
-    sameAs(wanted, plan.id);
-    return;
-  }
+  const wanted = args['plan'] as string | undefined;
+  if (wanted !== undefined) sameAs(wanted, plan.id);
+  else if (args['yes'] === true && plan.contract !== undefined) refuseYes(x, plan, plan.contract);
+}
+
+async function approve(x: Released, io: Io, { plan }: Gathered, args: Args): Promise<void> {
+  refuseWord(x, plan, args);
+  if (args['plan'] !== undefined || args['yes'] === true) return;
   const { contract } = plan;
-  if (args['yes'] === true && contract !== undefined) refuseYes(x, plan, contract);
-  if (args['yes'] === true) return;
   io.show(planView(plan, x.c.clock.now()));
   const answer = await io.ask({
     kind: 'yes',
@@ -147,6 +149,8 @@ export async function begin(x: Released, io: Io, args: Args, wish: Wish): Promis
   if ((first.held?.epoch ?? 0) < first.seenEpoch) await refuseLost(x, first.held);
   if (!isKept(first.held)) refuseOpen(first.held);
   refuse(x, first.plan.refused);
+  refuseWord(x, first.plan, args);
+  await x.c.take?.();
   await settleBefore(x, io, first.held, args['yes'] === true);
   const g = first.held === undefined ? first : await gather(x, wish);
   await approve(x, io, g, args);

@@ -44,6 +44,12 @@ describe('a release through its verbs', () => {
       message: expect.stringMatching(/r-000000000000.*the plan is now r-/s),
     });
     expect(await record(shop)).toBeUndefined();
+    // What is kept for a rollback is not ended for it either.
+    await go(shop, 'v2');
+    const kept = await record(shop);
+    expect(kept).toMatchObject({ release: 'r1', step: 'keep' });
+    await expect(go(shop, 'v3', { plan: 'r-000000000000' })).rejects.toMatchObject({ code: 'TW7002' });
+    expect(await record(shop)).toEqual(kept);
   });
 
   it('TW7004 is refused, a contract is confirmed by its plan and by nothing else', async () => {
@@ -150,7 +156,9 @@ describe('TW7040 the register is lost', () => {
     expect(resumed[0]?.problem).toMatchObject({ code: 'TW7040' });
     await expect(recover(shop, false, 'no')).rejects.toMatchObject({ code: 'TW6005' });
     expect(shop.asked.at(-1)?.text).toMatch(/^r1 of shop to v2: mtl, sao, syd serve v2, so it goes on. Go on\?$/);
-    const [found] = await recover(shop);
+    // Who agreed to it read the same; nobody is there to ask.
+    const agreed = { ...shop.context, agreed: {} };
+    const [found] = await recoverReleases(agreed, await shop.context.engine(), shop.io(), false);
     expect(found?.data).toMatchObject({ release: 'r1', outcome: 'done' });
     expect((await rollback(shop.context, { app: 'shop' }, shop.io())).data).toMatchObject({ outcome: 'rolledback' });
     expect(shop.live()).toEqual(['v1', 'v1', 'v1']);

@@ -119,6 +119,7 @@ export async function promote(c: Context, args: Args, io: Io): Promise<Outcome> 
   if (no !== undefined) throw fault('TW7008', { value: `promote ${r.release}`, why: [no] });
   const dry = dryOrAgreed(c, args, promises(r));
   if (dry !== undefined) return dry;
+  await c.take?.();
   const request = requestOf(x, wordOf(r).kind, args, wordOf(r));
   const may: May = (now) => {
     const over = onlyOpen(now);
@@ -186,6 +187,7 @@ export async function retire(c: Context, args: Args, io: Io): Promise<Outcome> {
   const gone = isOpen(r) || r.decision === 'done' ? [...new Set(Object.values(r.blue))].join(', ') : r.green;
   const dry = dryOrAgreed(c, args, factsOf(r, `remove what is over: ${gone}`));
   if (dry !== undefined) return dry;
+  await c.take?.();
   const request = isOpen(r) ? requestOf(x, 'promote', args) : undefined;
   return await takeOver(x, io, request, { leaveAt: 'clean', yes: args['yes'] === true });
 }
