@@ -117,6 +117,50 @@ describe('outbox', () => {
     w.stop.abort();
   });
 
+  it('behind: since when, how many and why, once it takes longer than it does when all is well; also over a crash', async () => {
+    const w = new World(100);
+    await w.pass(1000);
+    w.chat.fault = () => new ChatFault('later', 'rate\u202e limited');
+    w.outbox.put(card('c1'));
+    await w.pass(5000);
+    expect(w.outbox.late).toBeUndefined();
+    w.outbox.put(card('c2'));
+    await w.pass(1000);
+    const late = { since: 1000, cards: 2, why: 'rate limited' };
+    expect(w.outbox.late).toEqual(late);
+    await w.crash();
+    await w.pass(1000);
+    expect(w.outbox.late).toEqual({ ...late, cards: 3 });
+    w.chat.fault = undefined;
+    await w.pass(5000);
+    expect(w.outbox.late).toBeUndefined();
+    // What was right a moment ago is not behind since its first word.
+    w.chat.fault = () => new ChatFault('later', 'down');
+    const again = w.clock.now();
+    w.outbox.put(card('c1', { state: 'ended', exit: 0 }));
+    await w.pass(6000);
+    expect(w.outbox.late).toEqual({ since: again, cards: 1, why: 'down' });
+    w.stop.abort();
+  });
+
+  it('behind: edits that are dear are no trouble, a platform that does not answer is', async () => {
+    const w = new World();
+    Object.assign(w.chat, { cardGapMs: 15_000 });
+    w.outbox.put(card('c1'));
+    await w.pass(1000);
+    w.outbox.put(card('c1', { behind: 1 }));
+    await w.pass(12_000);
+    expect([w.outbox.behind, w.outbox.late]).toEqual([1, undefined]);
+    await w.pass(5000);
+    expect([w.outbox.behind, w.outbox.late]).toEqual([0, undefined]);
+    w.chat.update = () => new Promise(() => undefined);
+    const asked = w.clock.now();
+    w.outbox.put(card('c1', { state: 'ended', exit: 0 }));
+    await w.pass(21_000);
+    expect(w.outbox.late).toEqual({ since: asked, cards: 1, why: null });
+    w.stop.abort();
+  });
+
   it('where edits are dear, ticks of one card wait and its turns do not; nothing is lost', async () => {
     const w = new World();
     Object.assign(w.chat, { cardGapMs: 15_000 });

@@ -1,5 +1,5 @@
-import type { Card } from '../commands/index.ts';
-import { type Clock, type Json, type Store, toJson } from '../kernel/index.ts';
+import type { Card, ChatBehind } from '../commands/index.ts';
+import { type Clock, clean, type Json, type Store, toJson } from '../kernel/index.ts';
 import { ChatFault, type MessageRef, type Transport } from './ports.ts';
 import { cardView } from './view/card.ts';
 
@@ -10,6 +10,8 @@ interface Row {
   /** Of the card that the platform shows; 0 = none. */
   sent: number;
   ref: MessageRef | null;
+  /** When what the platform shows was last right; counts while `sent` is less than `wanted`. */
+  right: number;
 }
 interface Held extends Row {
   nextTry: number;
@@ -21,6 +23,9 @@ interface Held extends Row {
 const FIRST_MS = 500;
 /** Less than the 5 s within which a card is right again. */
 const LAST_MS = 3000;
+/** A card that is not right for longer than it takes when all is well is behind. Milliseconds. */
+const LATE_MS = 5000;
+const LONGEST = 160;
 const backoff = (failures: number): number => Math.min(LAST_MS, FIRST_MS * 2 ** Math.min(failures, 6));
 
 export interface OutboxDeps {
@@ -43,6 +48,8 @@ export class Outbox {
   #wake: () => void = () => undefined;
   #free = 0;
   #puts = 0;
+  /** What the platform said last, where it took nothing. */
+  #why: string | null = null;
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps;
@@ -60,17 +67,20 @@ export class Outbox {
         await this.#forget(row.card.id);
         continue;
       }
-      this.#rows.set(row.card.id, { ...row, nextTry: 0, failures: 0, search: row.ref === null });
+      const right = row.right ?? this.#deps.clock.now();
+      this.#rows.set(row.card.id, { ...row, right, nextTry: 0, failures: 0, search: row.ref === null });
     }
   }
 
   /** Never waits: the engine never knows whether a chat is up. */
   put(card: Card): void {
     const old = this.#rows.get(card.id);
-    const row = old ?? { wanted: 0, sent: 0, ref: null, nextTry: 0, failures: 0, search: false };
+    const now = this.#deps.clock.now();
+    const row = old ?? { wanted: 0, sent: 0, ref: null, right: now, nextTry: 0, failures: 0, search: false };
+    const right = row.sent < row.wanted ? row.right : now;
     // A tick can wait where edits are dear, a turn cannot.
     const nextTry = row.failures === 0 && old?.card.state !== card.state ? 0 : row.nextTry;
-    this.#rows.set(card.id, { ...row, card, nextTry, wanted: row.wanted + 1 });
+    this.#rows.set(card.id, { ...row, card, right, nextTry, wanted: row.wanted + 1 });
     this.#puts += 1;
     this.#wake();
   }
@@ -78,6 +88,15 @@ export class Outbox {
   /** Cards that are not as they should be yet. */
   get behind(): number {
     return [...this.#rows.values()].filter((r) => r.sent < r.wanted).length;
+  }
+
+  /** Undefined: what the platform shows is as right as it is when all is well. */
+  get late(): Omit<ChatBehind, 'door'> | undefined {
+    const owed = [...this.#rows.values()].filter((r) => r.sent < r.wanted);
+    const since = Math.min(...owed.map((r) => r.right));
+    const { clock, transport } = this.#deps;
+    if (!(clock.now() - since > LATE_MS + (transport.cardGapMs ?? 0))) return undefined;
+    return { since, cards: owed.length, why: this.#why };
   }
 
   /** Until the signal fires. */
@@ -127,14 +146,16 @@ export class Outbox {
 
   async #send(row: Held): Promise<void> {
     const { id } = row.card;
+    const began = this.#deps.clock.now();
     try {
       await this.#keep(row);
       const ref = await this.#place(row);
       const now = this.#rows.get(id) ?? row;
       const turned = now.card.state !== row.card.state;
       const nextTry = turned ? 0 : this.#deps.clock.now() + (this.#deps.transport.cardGapMs ?? 0);
-      const sent = { ...now, ref, sent: row.wanted, nextTry, failures: 0, search: false };
+      const sent = { ...now, ref, sent: row.wanted, right: began, nextTry, failures: 0, search: false };
       this.#rows.set(id, sent);
+      this.#why = null;
       await this.#keep(sent);
       if (row.card.state === 'ended' && now.wanted === row.wanted) await this.#forget(id);
     } catch (error) {
@@ -155,7 +176,7 @@ export class Outbox {
   /** Written before the post, so that a process after this one knows to look for it. */
   async #keep(row: Held): Promise<void> {
     const key = `${this.#prefix}${row.card.id}`;
-    const value: Json = toJson({ card: row.card, wanted: row.wanted, sent: row.sent, ref: row.ref });
+    const value: Json = toJson({ card: row.card, wanted: row.wanted, sent: row.sent, ref: row.ref, right: row.right });
     const { store } = this.#deps;
     const { revision } = await store.get(key);
     await store.cas(key, revision, value);
@@ -180,6 +201,7 @@ export class Outbox {
       this.#rows.set(id, { ...row, ref: null, search: false, nextTry: now });
       return;
     }
+    this.#why = clean(error instanceof Error ? error.message : String(error)).slice(0, LONGEST);
     const asked = error instanceof ChatFault ? error.afterMs : 0;
     // A platform that says "not now" says it to every card.
     if (asked > 0) this.#free = now + asked;

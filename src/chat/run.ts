@@ -1,4 +1,4 @@
-import { type Card, Desk, type DeskDeps, tell } from '../commands/index.ts';
+import { type Card, chatsBehind, Desk, type DeskDeps, noteBehind, tell } from '../commands/index.ts';
 import { problemOf } from '../kernel/index.ts';
 import { Outbox } from './outbox.ts';
 import type { Transport } from './ports.ts';
@@ -41,6 +41,28 @@ async function sent(d: Pick<ChatDeps, 'clock'>, boxes: readonly Outbox[]): Promi
   while (boxes.some((b) => b.behind > 0) && d.clock.monotonic() < until) await d.clock.sleep(50);
 }
 
+/** How often it is looked whether a chat shows what is true. Milliseconds. */
+const LOOK_MS = 1000;
+
+/** Keeps in the book which chats are behind, so that every door can say so. What cannot be kept is not: no chat waits. */
+async function watch(d: ChatDeps, boxes: ReadonlyMap<string, Outbox>, signal: AbortSignal): Promise<void> {
+  const kept = new Map<string, string>();
+  const note = async (door: string): Promise<void> => {
+    const late = boxes.get(door)?.late;
+    const text = JSON.stringify(late ?? null);
+    if (kept.get(door) === text) return;
+    await noteBehind(d.book, door, late);
+    kept.set(door, text);
+  };
+  const before = (await chatsBehind(d.book).catch(() => [])).map((b) => b.door);
+  const doors = [...new Set([...before, ...boxes.keys()])];
+  while (!signal.aborted) {
+    for (const door of doors) await note(door).catch(() => undefined);
+    await d.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+  }
+  for (const door of doors) await note(door).catch(() => undefined);
+}
+
 /**
  * Listens to every chat until the signal fires: lines become commands, commands become cards. What an earlier process
  * took and did not begin is run first. Then what runs is told to stop safely, and the last cards are sent.
@@ -55,7 +77,7 @@ export async function runChat(d: ChatDeps, signal: AbortSignal): Promise<void> {
   d.onDepth?.(() => Object.fromEntries([...boxes].map(([name, box]) => [name, box.behind])));
   const desk = new Desk({ ...d, onCard: (card: Card) => boxes.get(card.door)?.put(card) });
   const stop = new AbortController();
-  const out = [...boxes.values()].map((b) => b.run(stop.signal));
+  const out = [...[...boxes.values()].map((b) => b.run(stop.signal)), watch(d, boxes, stop.signal)];
   await desk.recover().catch((error: unknown) => d.log(`chat: ${problemOf(error).why.join('; ')}`));
   await Promise.all(d.transports.map((transport) => hear(d, desk, { transport, signal })));
   await desk.close();

@@ -3,6 +3,7 @@ export { accountOf, type Caller, type Identity } from './access/model.ts';
 export { callerName } from './access/persons.ts';
 export { checkArg } from './args.ts';
 export { record, records } from './book/audit.ts';
+export { type ChatBehind, chatsBehind, noteBehind } from './book/chats.ts';
 export { tell } from './book/ledger.ts';
 export type { Context, Invocation, Io, Question, RemoteDoor, Witness } from './context.ts';
 export { type Card, Desk, type DeskDeps, type Inbound } from './desk.ts';

@@ -1,6 +1,7 @@
 import { type AppStatus, appsOf, type ClusterStatus, fleetStatus } from '../fleet/index.ts';
 import { writeKubeconfig } from '../infra/index.ts';
 import { EXIT, type Json, type Row, type Tone, text, toJson, untrusted } from '../kernel/index.ts';
+import { type ChatBehind, chatsBehind } from './book/chats.ts';
 import type { Context, Io } from './context.ts';
 import { earlierRuns } from './earlier.ts';
 import type { Args, Missing, Outcome } from './model.ts';
@@ -73,6 +74,20 @@ function appData(name: string, all: readonly ClusterStatus[]): Json {
   return { name, clusters };
 }
 
+/** A chat that does not show what is true: nothing waits for it, but who reads it should know. */
+const chatRow = (b: ChatBehind, now: number): Row => ({
+  key: `chat ${b.door}`,
+  tone: 'warn',
+  label: [text(`chat ${b.door}: behind `), { t: 'time', ms: now - b.since }],
+  cells: { cards: [text(String(b.cards))] },
+  ...(b.why === null ? {} : { why: [untrusted(b.why)] }),
+  kids: [],
+});
+
+/** A book that cannot be read tells of no chat. */
+const behind = async (c: Context): Promise<ChatBehind[]> =>
+  await (async () => await chatsBehind(c.book()))().catch(() => []);
+
 /** How long a status waits for the switch of a silent cluster. */
 const LIVE_MS = 4000;
 
@@ -86,10 +101,11 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
     const api = e.kube(k.name, outputs);
     return { name: k.name, ...(api === undefined ? {} : { api }) };
   });
-  const [{ versions }, held, state] = await Promise.all([
+  const [{ versions }, held, state, chats] = await Promise.all([
     liveVersions(e, outputs, LIVE_MS),
     holdings(e, outputs, LIVE_MS),
     e.state.look(outputs),
+    behind(c),
   ]);
   const apps = appsOf(config, versions);
   const all = await fleetStatus({ fleet: config.fleet, clusters, apps, clock: c.clock });
@@ -113,12 +129,18 @@ export async function status(c: Context, args: Args): Promise<Outcome> {
     apps: config.apps.map((a) => appData(a.name, all)),
     releases: holdingData(held),
     state: toJson(state),
+    chats: toJson(chats),
   };
   return {
     data,
     view: {
       at: c.clock.now(),
-      rows: [...all.map((s) => clusterRow(s, placeOf(s.name))), ...state.map(stateRow), ...holdingRows(held)],
+      rows: [
+        ...all.map((s) => clusterRow(s, placeOf(s.name))),
+        ...state.map(stateRow),
+        ...holdingRows(held),
+        ...chats.map((b) => chatRow(b, c.clock.now())),
+      ],
     },
     missing,
     warnings: earlierRuns(e),

@@ -2,6 +2,7 @@ import {
   accessNow,
   approvalsNow,
   type Context,
+  chatsBehind,
   type Io,
   lineNow,
   releaseWatch,
@@ -127,7 +128,11 @@ export function sourcesOf(d: SourceDeps): Record<Topic, Source> {
       wants: (f) => f.kind.startsWith('release.'),
     },
     runs: ofCommands(async () => ({ runs: toJson(mergedRuns(runsOf(d.fold(), d.alive), d.runs.all())) })),
-    line: ofCommands(async () => ({ line: toJson(await lineNow(await d.contexts.get())) })),
+    line: ofCommands(async () => {
+      const c = await d.contexts.get();
+      const [line, chats] = await Promise.all([lineNow(c), chatsBehind(c.book())]);
+      return toJson({ line, chats });
+    }),
     approvals: ofCommands(async () => ({ approvals: toJson(await approvalsNow(await d.contexts.get())) })),
     access: {
       read: async () => toJson(await accessNow(await d.contexts.get())),

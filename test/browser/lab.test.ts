@@ -134,10 +134,16 @@ describe.skipIf(noChromium())('chat lab (needs Chromium)', () => {
     await say(page, 'bo', '/tw freeze because "quiet"');
     await expect.poll(() => [...world.kept.kept.keys()].includes('freeze/f2')).toBe(true);
     await page.getByText(/The platform refused \d+ writes/).waitFor();
+    // Who reads the chat learns on every page that it is not right.
+    const behind = page.getByText(/^chat lab behind \d+ s/);
+    await behind.waitFor({ timeout: 10_000 });
+    await page.getByText(/a card there is not right; .* It says: the lab asks to wait$/).waitFor();
+    expect(await violations(page)).toEqual([]);
     await page.getByRole('switch', { name: /^Rate limit/ }).uncheck();
     const healed = performance.now();
     await last(page, 'ana').getByText('freeze f2').first().waitFor({ timeout: 6000 });
     expect(performance.now() - healed).toBeLessThan(5000);
+    await behind.waitFor({ state: 'detached', timeout: 4000 });
     await say(page, 'bo', '/tw unfreeze');
     await last(page, 'ana').getByText('freeze f2 is over').waitFor();
     await page.context().close();

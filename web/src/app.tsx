@@ -4,6 +4,7 @@ import { useEffect } from 'preact/hooks';
 import type { Topic } from '../../src/server/model.ts';
 import { WorldMap } from './pages/map.tsx';
 import { SignIn } from './pages/signin.tsx';
+import { ChatAlarm } from './parts/chat-alarm.tsx';
 import { ConfigAlarm } from './parts/config-alarm.tsx';
 import { Running } from './parts/running.tsx';
 import { TopBar } from './parts/topbar.tsx';
@@ -154,6 +155,7 @@ export function App() {
       </a>
       <TopBar />
       <ConfigAlarm />
+      <ChatAlarm />
       <div class="body">
         <Nav />
         <main id="main" tabIndex={-1}>

@@ -78,9 +78,16 @@ function announce(d: ReleasesData): void {
   }
 }
 
-/** Who begins to wait, who has its turn, who left without one. */
+function announceChats(before: LineData, now: LineData): void {
+  const has = (d: LineData, door: string): boolean => d.chats.some((c) => c.door === door);
+  for (const { door } of now.chats) if (!has(before, door)) spoken.value = `chat ${door} is behind`;
+  for (const { door } of before.chats) if (!has(now, door)) spoken.value = `chat ${door} is right again`;
+}
+
+/** Who begins to wait, who has its turn, who left without one; which chat is behind, and which is right again. */
 function announceLine(before: LineData | undefined, now: LineData): void {
   if (before === undefined) return;
+  announceChats(before, now);
   const stateOf = (d: LineData, id: string): string | undefined => d.line.find((p) => p.id === id)?.state;
   for (const p of now.line)
     if (stateOf(before, p.id) !== p.state) spoken.value = `${p.id}, tw ${p.what} by ${p.by}, ${p.state}`;

@@ -1,4 +1,4 @@
-import type { Pending, StandingApp, StateFacts, Waiter } from '../../src/commands/index.ts';
+import type { ChatBehind, Pending, StandingApp, StateFacts, Waiter } from '../../src/commands/index.ts';
 import type { RunInfo } from '../../src/server/model.ts';
 
 interface Answer {
@@ -73,6 +73,8 @@ export interface RunsData {
 }
 export interface LineData {
   line: Waiter[];
+  /** Chats that do not show what is true. */
+  chats: ChatBehind[];
 }
 export interface ApprovalsData {
   approvals: Pending[];
