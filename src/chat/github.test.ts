@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { sign } from '@octokit/webhooks-methods';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Inbound } from '../commands/index.ts';
+import type { Ignored, Inbound } from '../commands/index.ts';
 import { checkConfig } from '../config/index.ts';
 import { githubTransport } from './adapters/github.ts';
 import type { Desk } from './ports.ts';
@@ -58,14 +58,17 @@ transportContract('github', async (): Promise<Rig> => {
 
 interface Listening extends Awaited<ReturnType<typeof github>> {
   heard: Inbound[];
+  ignored: Ignored[];
   fail: (n: number) => void;
 }
 
 async function listening(run: (x: Listening) => Promise<void>, more: Parameters<typeof github>[0] = {}): Promise<void> {
   const x = await github(more);
   const heard: Inbound[] = [];
+  const ignored: Ignored[] = [];
   let failures = 0;
   const desk: Desk = {
+    ignored: (i) => void ignored.push(i),
     submit: async (i) => {
       if (failures-- > 0) throw new Error('full');
       heard.push(i);
@@ -75,7 +78,7 @@ async function listening(run: (x: Listening) => Promise<void>, more: Parameters<
   const stop = new AbortController();
   const listens = x.transport.listen(desk, stop.signal);
   try {
-    await run({ ...x, heard, fail: (n) => void (failures = n) });
+    await run({ ...x, heard, ignored, fail: (n) => void (failures = n) });
   } finally {
     stop.abort();
     await listens;
@@ -101,29 +104,33 @@ describe('github: what is heard', () => {
       ]);
     }));
 
-  const SILENT: readonly [string, string, CommentMore & { type?: 'Bot' | 'Organization' }][] = [
-    ['an edited comment', '/tw status', { action: 'edited' }],
+  /** What is not heard, and what the audit says of it. */
+  const SILENT: readonly [string, string, CommentMore & { type?: 'Bot' | 'Organization' }, string?][] = [
+    ['an edited comment', '/tw status', { action: 'edited' }, 'the comment was edited'],
     ['a deleted comment', '/tw status', { action: 'deleted' }],
-    ['a bot', '/tw status', { type: 'Bot' }],
-    ['an organization', '/tw status', { type: 'Organization' }],
-    ['an app in the name of a person', '/tw status', { via: { id: 5 } }],
-    ['a comment of somebody else', '/tw status', { author: 102 }],
-    ['another installation', '/tw status', { installation: 1 }],
+    ['a bot', '/tw status', { type: 'Bot' }, 'no person wrote it by hand'],
+    ['an organization', '/tw status', { type: 'Organization' }, 'no person wrote it by hand'],
+    ['an app in the name of a person', '/tw status', { via: { id: 5 } }, 'no person wrote it by hand'],
+    ['a comment of somebody else', '/tw status', { author: 102 }, 'no person wrote it by hand'],
+    ['another installation', '/tw status', { installation: 1 }, 'the config does not name the repository'],
     ['another event', '/tw status', { event: 'pull_request_review_comment' }],
-    ['a quote', '> /tw release guestbook@v2', {}],
-    ['a fence', '```\n/tw release guestbook@v2\n```', {}],
-    ['code by indent', '    /tw status', {}],
-    ['a code span', '`/tw status`', {}],
+    ['a quote', '> /tw release guestbook@v2', {}, 'it stands in a quote or in code'],
+    ['a fence', '```\n/tw release guestbook@v2\n```', {}, 'it stands in a quote or in code'],
+    ['code by indent', '    /tw status', {}, 'it stands in a quote or in code'],
+    ['a code span', '`/tw status`', {}, 'it stands in a quote or in code'],
     ['the second line', 'Hello\r\n/tw release guestbook@v2', {}],
     ['another word', '/twist again', {}],
-    ['a full-width slash', '\uff0ftw status', {}],
+    ['a full-width slash', '\uff0ftw status', {}, 'it is written in look-alike letters'],
     ['nothing', '', {}],
   ];
-  it.each(SILENT)('not heard, and not answered: %s', (_, body, { type, ...more }) =>
-    listening(async ({ server, heard }) => {
+  it.each(SILENT)('not heard, and not answered: %s', (_, body, { type, ...more }, why) =>
+    listening(async ({ server, heard, ignored }) => {
       const d = await server.comment({ ...ANA, ...(type === undefined ? {} : { type }) }, ROOM, body, more);
       expect([d.status_code, heard]).toEqual([202, []]);
       expect(server.cards(ROOM)).toEqual([]);
+      expect(ignored.map((i) => i.why)).toEqual(why === undefined ? [] : [why]);
+      const { identity } = ignored[0]?.caller ?? { identity: { actor: '101' } };
+      expect([identity.actor, ignored[0]?.room ?? ROOM]).toEqual(['101', ROOM]);
     }),
   );
 
@@ -210,7 +217,7 @@ describe('github: what is heard', () => {
     const heard: Inbound[] = [];
     for (let n = 0; n < 2; n++) {
       const stop = new AbortController();
-      const desk = { submit: async (i: Inbound) => ({ id: 'c', first: heard.push(i) > 0 }) };
+      const desk = { submit: async (i: Inbound) => ({ id: 'c', first: heard.push(i) > 0 }), ignored: () => undefined };
       const listens = transport.listen(desk, stop.signal);
       for (let i = 0; i < 300 && heard.length === 0; i++) await new Promise((go) => setTimeout(go, 10));
       stop.abort();
@@ -226,7 +233,7 @@ describe('github: what is heard', () => {
     const { server, transport, logged } = await github({
       account: { app: 1, installation: 4711, privateKey: new GithubServer().privateKey },
     });
-    const desk = { submit: async () => ({ id: 'c', first: true }) };
+    const desk = { submit: async () => ({ id: 'c', first: true }), ignored: () => undefined };
     await expect(transport.listen(desk, new AbortController().signal)).rejects.toThrow('refuses the app (401)');
     await server.stop();
     const stop = new AbortController();

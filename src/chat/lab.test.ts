@@ -48,7 +48,7 @@ async function heardBy(run: (x: Heard) => Promise<void>): Promise<void> {
     heard.push(i);
     return { id: 'c', first: true };
   };
-  const listens = lab.listen({ submit }, stop.signal);
+  const listens = lab.listen({ submit, ignored: () => undefined }, stop.signal);
   const until = async (what: () => boolean): Promise<void> => {
     for (let i = 0; i < 500 && !what(); i++) await new Promise((go) => setTimeout(go, 5));
     expect(what()).toBe(true);

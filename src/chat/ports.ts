@@ -1,4 +1,4 @@
-import type { Inbound } from '../commands/index.ts';
+import type { Ignored, Inbound } from '../commands/index.ts';
 import type { CardView } from './model.ts';
 
 /** Where a message is, in the words of the platform. */
@@ -21,6 +21,8 @@ export class ChatFault extends Error {
 export interface Desk {
   /** Resolves when the line is kept for good; only then is the platform told so. */
   submit(i: Inbound): Promise<{ id: string; first: boolean }>;
+  /** What looks like a command and is none: it is not answered, and written down, though not each time. */
+  ignored(i: Ignored): void;
 }
 
 /** A request as it came in: nothing parsed, header names in lower case. */

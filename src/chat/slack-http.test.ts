@@ -64,7 +64,7 @@ async function heardBy(run: (x: Heard) => Promise<void>): Promise<void> {
     for (let i = 0; i < 2000 && !what(); i++) await tick();
     expect(what()).toBe(true);
   };
-  const listens = x.transport.listen({ submit }, stop.signal);
+  const listens = x.transport.listen({ submit, ignored: () => undefined }, stop.signal);
   try {
     await x.listening();
     await run({ ...x, heard, broken, until });

@@ -62,6 +62,7 @@ export function transportContract(name: string, make: () => Promise<Rig>): void 
           heard.push(i);
           return { id: 'c1', first: true };
         },
+        ignored: () => undefined,
       };
       const listens = rig.transport.listen(desk, stop.signal);
       try {

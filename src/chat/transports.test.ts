@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Inbound } from '../commands/index.ts';
+import type { Ignored, Inbound } from '../commands/index.ts';
 import { slackTransport } from './adapters/slack.ts';
 import { ChatFault } from './ports.ts';
 import { SlackServer } from './testing/slack-server.ts';
@@ -74,6 +74,7 @@ describe('slack', () => {
     run: (
       x: Awaited<ReturnType<typeof slack>> & {
         heard: Inbound[];
+        ignored: Ignored[];
         fail: (n: number) => void;
         until: (w: () => boolean) => Promise<void>;
       },
@@ -81,6 +82,7 @@ describe('slack', () => {
   ): Promise<void> => {
     const x = await slack();
     const heard: Inbound[] = [];
+    const ignored: Ignored[] = [];
     let failures = 0;
     const stop = new AbortController();
     const submit = async (i: Inbound) => {
@@ -92,10 +94,10 @@ describe('slack', () => {
       for (let i = 0; i < 2000 && !what(); i++) await tick();
       expect(what()).toBe(true);
     };
-    const listens = x.transport.listen({ submit }, stop.signal);
+    const listens = x.transport.listen({ submit, ignored: (i) => void ignored.push(i) }, stop.signal);
     await x.connected();
     try {
-      await run({ ...x, heard, until, fail: (n) => void (failures = n) });
+      await run({ ...x, heard, ignored, until, fail: (n) => void (failures = n) });
     } finally {
       stop.abort();
       await listens;
@@ -119,7 +121,7 @@ describe('slack', () => {
     }));
 
   it('bots, edits and guests of other workspaces are not heard, and acknowledged', () =>
-    listening(async ({ server, heard, until }) => {
+    listening(async ({ server, heard, ignored, until }) => {
       const ids = [
         server.mention('U1', 'C1', 'status', { bot_id: 'B1' }),
         server.mention('U1', 'C1', 'status', { edited: { user: 'U1' } }),
@@ -130,6 +132,13 @@ describe('slack', () => {
       ];
       await until(() => ids.every((id) => server.acked.has(id)));
       expect(heard).toEqual([]);
+      expect(ignored.map((x) => `${x.caller.identity.tenant} ${x.caller.identity.actor} ${x.line}: ${x.why}`)).toEqual([
+        'T1 U1 status: a bot wrote it',
+        'T1 U1 status: the message was edited',
+        'T1 U1 status: the message was edited',
+        'T9 U9 status: a person of another workspace wrote it',
+        'T9 U9 status: a person of another workspace wrote it',
+      ]);
     }));
 
   it('what could not be kept is not acknowledged, so Slack sends it again', () =>
@@ -162,7 +171,7 @@ describe('slack', () => {
       heard.push(i.line);
       return { id: 'c', first: true };
     };
-    const listens = transport.listen({ submit }, stop.signal);
+    const listens = transport.listen({ submit, ignored: () => undefined }, stop.signal);
     await connected(2);
     server.refuses = 'down';
     server.renew();
@@ -182,7 +191,9 @@ describe('slack', () => {
     const { server, transport } = await slack();
     server.refuses = 'invalid_auth';
     const submit = async () => ({ id: 'c', first: true });
-    await expect(transport.listen({ submit }, new AbortController().signal)).rejects.toThrow(/invalid_auth/);
+    await expect(transport.listen({ submit, ignored: () => undefined }, new AbortController().signal)).rejects.toThrow(
+      /invalid_auth/,
+    );
     await server.stop();
   });
 
@@ -198,9 +209,9 @@ describe('slack', () => {
       log: () => undefined,
     });
     const submit = async () => ({ id: 'c', first: true });
-    const others = other.listen({ submit }, stop.signal);
+    const others = other.listen({ submit, ignored: () => undefined }, stop.signal);
     await a.connected(1);
-    const listens = a.transport.listen({ submit }, stop.signal);
+    const listens = a.transport.listen({ submit, ignored: () => undefined }, stop.signal);
     while (said.length === 0) await tick();
     expect(said[0]).toMatch(/3 connections of this app, 2 are ours/);
     stop.abort();

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fault, manualClock, memoryStore, StoreWorld } from '../kernel/index.ts';
-import { accountOf } from './access/model.ts';
-import { verify } from './book/audit.ts';
+import { accountOf, type Caller } from './access/model.ts';
+import { records, verify } from './book/audit.ts';
 import { receive } from './book/ledger.ts';
 import type { Invocation, Io } from './context.ts';
 import { type Card, Desk, type Inbound } from './desk.ts';
@@ -26,6 +26,7 @@ class World {
   /** What the gate says of a command that waits. */
   check: (call: Invocation) => Promise<Outcome> = async () => done;
   hold: (call: Invocation) => boolean = () => false;
+  isNobody: (caller: Caller) => Promise<boolean> = async () => false;
   ids = 0;
   desk = this.open();
 
@@ -37,6 +38,7 @@ class World {
       grammar: async () => ({ table: COMMANDS, fleet: 'demo', apps: ['guestbook', 'shop'], clusters: ['sao', 'mtl'] }),
       run: (call, io) => this.run(call, io),
       nameOf: async ({ identity }) => accountOf(identity),
+      isNobody: (caller) => this.isNobody(caller),
       redact: async (line) => redactor([]).text(line),
       onCard: (card) => void this.cards.push(card),
     });
@@ -245,4 +247,48 @@ describe('desk', () => {
       { numRuns: 300 },
     );
   }, 60_000);
+
+  it('what looks like a command and is none is in the audit, unanswered; whoever does it in a loop cannot fill it', async () => {
+    const w = new World();
+    const by = (actor: string) => ({ door: 'slack', identity: { platform: 'slack', tenant: 'T9', actor } });
+    const line = 'release guestbook@v2';
+    const told = async () => (await records(memoryStore(undefined, w.store))).filter((r) => r.what === 'ignored');
+    for (let n = 0; n < 500; n++) w.desk.ignored({ caller: by('B1'), room: 'C1', line, why: 'a bot wrote it' });
+    await w.desk.idle();
+    expect(await told()).toMatchObject([
+      {
+        person: null,
+        account: 'slack:T9:B1',
+        data: { why: 'a bot wrote it', room: 'C1', more: 0, raw: { bytes: 20, digest: expect.any(String) } },
+      },
+    ]);
+    expect(JSON.stringify(await told())).not.toContain(line);
+    w.clock.advance(60_000);
+    for (let n = 0; n < 500; n++) w.desk.ignored({ caller: by(`B${n}`), room: 'C1', line, why: 'a bot wrote it' });
+    await w.desk.idle();
+    expect((await told()).length).toBe(1 + 20);
+    expect((await told()).find((r) => r.account === 'slack:T9:B1' && r.at > 1_000_000)?.data).toMatchObject({
+      more: 499,
+    });
+    expect([w.cards, w.ran]).toEqual([[], []]);
+    expect((await verify(memoryStore(undefined, w.store))).broken).toBeUndefined();
+  });
+
+  it("of accounts that are nobody's a few lines are heard, then none; persons are heard all the time", async () => {
+    const w = new World();
+    const by = (actor: string) => ({ door: 'slack', identity: { platform: 'slack', tenant: 'T1', actor } });
+    w.isNobody = async ({ identity }) => identity.actor !== 'anna';
+    const all = () => records(memoryStore(undefined, w.store));
+    for (let n = 0; n < 300; n++) await w.say('status', { caller: by('eve') });
+    for (let n = 0; n < 300; n++) await w.say('status', { caller: by(`e${n}`) });
+    await w.desk.idle();
+    expect((await all()).filter((r) => r.what === 'received').length).toBe(30);
+    expect((await all()).filter((r) => r.what === 'ignored').length).toBeLessThanOrEqual(20);
+    const { id, first } = await w.say('status', { caller: by('anna') });
+    expect([id, first]).toEqual([expect.stringMatching(/^c/), true]);
+    for (let n = 0; n < 40; n++) expect((await w.say('status', { caller: by('anna') })).first).toBe(true);
+    w.clock.advance(60_000);
+    expect((await w.say('link 7KQ2-M9XD-4TRC', { caller: by('eve') })).first).toBe(true);
+    await w.desk.idle();
+  });
 });

@@ -4,6 +4,7 @@ import type { Caller } from './access/model.ts';
 import { type CommandRow, finish, prune, receive, start, unfinished, untold } from './book/ledger.ts';
 import { sweep, takeTurn } from './book/line.ts';
 import type { Invocation, Io } from './context.ts';
+import { type Ignored, IgnoredLines } from './ignored.ts';
 import { type Draft, type Grammar, isFault, parseLine } from './line/machine/parse.ts';
 import { expand, phraseOf, type Standing } from './line/machine/phrases.ts';
 import type { LineFault } from './line/machine/words.ts';
@@ -58,6 +59,8 @@ export interface DeskDeps {
   redact: (line: string) => Promise<string>;
   /** Whom a card and the line name; never throws. */
   nameOf: (caller: Caller) => Promise<string>;
+  /** The account is nobody's: such lines are heard a few at a time. Absent: every account is somebody's. */
+  isNobody?: (caller: Caller) => Promise<boolean>;
   onCard: (card: Card) => void;
 }
 
@@ -109,18 +112,35 @@ function tooLate(kind: CommandKind, row: CommandRow, again: string): Error | und
 export class Desk {
   readonly #deps: DeskDeps;
   readonly #process: string;
+  readonly #ignored: IgnoredLines;
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
 
   constructor(deps: DeskDeps) {
     this.#deps = deps;
     this.#process = deps.newId();
+    this.#ignored = new IgnoredLines(deps);
   }
 
-  /** Keeps the line, then answers; the work goes on behind. Throws TW1020, TW6204: then it may be sent again. */
+  /** What looks like a command and is none, for the audit alone. */
+  ignored(i: Ignored): void {
+    this.#add(this.#ignored.note(i).catch(() => undefined));
+  }
+
+  async #isTooMuch({ caller, room, line }: Inbound): Promise<boolean> {
+    if ((await this.#deps.isNobody?.(caller)) !== true || this.#ignored.hears(caller)) return false;
+    this.ignored({ caller, room, line, why: "too many lines of an account that is nobody's" });
+    return true;
+  }
+
+  /**
+   * Keeps the line, then answers; the work goes on behind. Of an account that is nobody's only a few: the rest has no id.
+   * Throws TW1020, TW6204: then it may be sent again.
+   */
   async submit(i: Inbound): Promise<{ id: string; first: boolean }> {
     if (this.#stop.signal.aborted) throw fault('TW6204', { value: i.room, why: ['this process is ending'] });
     const { keys, caller, room, typedAt, missed } = i;
+    if (await this.#isTooMuch(i)) return { id: '', first: false };
     const line = await this.#deps.redact(i.line);
     const id = this.#deps.newId();
     const salt = this.#deps.newId();

@@ -1,13 +1,15 @@
 export type { Allowed } from './access/allowed.ts';
 export { accountOf, type Caller, type Identity } from './access/model.ts';
-export { callerName } from './access/persons.ts';
+export { callerName, isNobody } from './access/persons.ts';
 export { checkArg } from './args.ts';
 export { record, records } from './book/audit.ts';
 export { type ChatBehind, chatsBehind, noteBehind } from './book/chats.ts';
 export { tell } from './book/ledger.ts';
 export type { Context, Invocation, Io, Question, RemoteDoor, Witness } from './context.ts';
 export { type Card, Desk, type DeskDeps, type Inbound } from './desk.ts';
+export { Flood } from './flood.ts';
 export { addressIn, clusterOf, handedTo, markHanded, unmarkHanded } from './handed.ts';
+export type { Ignored } from './ignored.ts';
 export type { Measured } from './measured.ts';
 export type { ArgSpec, Args, ArgType, CommandSpec, Document, Outcome, ValueSource } from './model.ts';
 export {
@@ -32,6 +34,7 @@ export {
   type VisitWish,
   type WhyFacts,
 } from './ports.ts';
+export { Quiet } from './quiet.ts';
 export type { StandingApp } from './release/watch.ts';
 export type { AccessNow } from './rule/access.ts';
 export type { Waiter } from './rule/queue.ts';

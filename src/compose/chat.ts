@@ -8,6 +8,7 @@ import {
   callerName,
   dashboardOf,
   type Invocation,
+  isNobody,
   redactorOf,
   runCommand,
 } from '../commands/index.ts';
@@ -114,6 +115,7 @@ export function gateOf(
       }),
     run: (call: Invocation, io: Io) => alone(call, async (own) => runCommand(await guard(own, call), call, io)),
     nameOf: (caller: Caller) => alone(look, (own) => callerName(own, caller)),
+    isNobody: (caller: Caller) => alone(look, (own) => isNobody(own, caller)),
     redact: (line: string) =>
       alone(look, async (own) => (await redactorOf(own, process.env, { typed: true })).text(line)),
   };

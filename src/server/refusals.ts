@@ -1,4 +1,4 @@
-import { record, redactorOf } from '../commands/index.ts';
+import { Quiet, record, redactorOf } from '../commands/index.ts';
 import type { Clock, Json, Problem } from '../kernel/index.ts';
 import type { LookContexts } from './contexts.ts';
 import type { Http1 } from './parts.ts';
@@ -31,10 +31,11 @@ function whoOf(c: Http1): { id: string; name?: string; role?: string } {
 /** Sign-ins that failed and rights that were missing, in the audit. */
 export class Refusals {
   readonly #x: { contexts: LookContexts; clock: Clock };
-  readonly #seen = new Map<string, { at: number; more: number }>();
+  readonly #quiet: Quiet;
   #writing: Promise<void> = Promise.resolve();
   constructor(x: { contexts: LookContexts; clock: Clock }) {
     this.#x = x;
+    this.#quiet = new Quiet({ clock: x.clock, everyMs: QUIET_MS, most: MOST_SOURCES });
   }
 
   /** Writes down a TW8020 or TW8021, behind the back of the one who asks: the answer does not wait for it. */
@@ -44,7 +45,7 @@ export class Refusals {
     if (!counts) return;
     const { id, ...who } = whoOf(c);
     const from = sourceOf(c);
-    const more = this.#heldBack(`${code} ${from} ${id}`);
+    const more = this.#quiet.take(`${code} ${from} ${id}`);
     if (more === undefined) return;
     const data = { code, why: [...why], from, shown, method: c.req.method, ...who, more };
     const said = { actor: id, path: c.req.path, data };
@@ -54,26 +55,6 @@ export class Refusals {
   /** Resolves when all that was noted is written. */
   async settled(): Promise<void> {
     await this.#writing;
-  }
-
-  /** How many of its kind were left out since the last one that was written; undefined: this one is left out too. */
-  #heldBack(key: string): number | undefined {
-    const now = this.#x.clock.now();
-    const old = this.#seen.get(key);
-    if (old === undefined) {
-      if (!this.#hasRoom(now)) return undefined;
-    } else if (now - old.at < QUIET_MS) {
-      old.more += 1;
-      return undefined;
-    }
-    this.#seen.set(key, { at: now, more: 0 });
-    return old?.more ?? 0;
-  }
-
-  #hasRoom(now: number): boolean {
-    if (this.#seen.size >= MOST_SOURCES)
-      for (const [k, { at }] of this.#seen) if (now - at >= QUIET_MS) this.#seen.delete(k);
-    return this.#seen.size < MOST_SOURCES;
   }
 
   async #write({ actor, path, data }: { actor: string; path: string; data: Readonly<Record<string, Json>> }) {

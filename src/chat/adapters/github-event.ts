@@ -1,3 +1,5 @@
+import { hiddenIn } from '../view/lines.ts';
+
 /** Fields of an `issue_comment` event that are read; everything else is left alone. */
 export interface CommentEvent {
   action?: string;
@@ -56,6 +58,27 @@ export function typedInComment(e: CommentEvent, slash: string): Typed | undefine
   const place = placeOf(e);
   if (actor === undefined || line === undefined || place === undefined) return undefined;
   return { ...place, actor: String(actor), line };
+}
+
+type Odd = { line: string; why: string };
+
+/** Edits and bots write much that has a command somewhere; only what begins with one counts. */
+function oddIn(e: CommentEvent, slash: string): Odd | undefined {
+  const body = e.comment?.body ?? '';
+  const line = lineOf(body, slash);
+  if (e.action === 'created' && writerOf(e) !== undefined)
+    return line === undefined ? hiddenIn(body, slash) : undefined;
+  if (line === undefined) return undefined;
+  return { line, why: e.action === 'edited' ? 'the comment was edited' : 'no person wrote it by hand' };
+}
+
+/** A line that looks like a command and is none, and why; undefined = it is one, or nothing of ours. */
+export function ignoredInComment(e: CommentEvent, slash: string): (Odd & { actor: string; room: string }) | undefined {
+  if (e.action !== 'created' && e.action !== 'edited') return undefined;
+  const odd = oddIn(e, slash);
+  if (odd === undefined) return undefined;
+  const room = `${e.repository?.full_name ?? '?'}#${e.issue?.number ?? '?'}`;
+  return { ...odd, actor: String(e.sender?.id ?? '?'), room };
 }
 
 /** Whose ids a number is one of: github.com, or the name of a server of one's own. */

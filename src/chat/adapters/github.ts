@@ -1,4 +1,5 @@
 import { verifyWithFallback } from '@octokit/webhooks-methods';
+import type { Caller } from '../../commands/index.ts';
 import type { CardView } from '../model.ts';
 import type { Desk, MessageRef, RawRequest, RawResponse, Transport } from '../ports.ts';
 import { cardMarker, githubBody, githubMessage } from '../view/github.ts';
@@ -6,7 +7,7 @@ import { Checks } from './github-checks.ts';
 import { type GithubAccount, githubClient, githubFault } from './github-client.ts';
 import { addComment, editComment, findComment, type Place, placeOf } from './github-comments.ts';
 import { Deployments } from './github-deployments.ts';
-import { type CommentEvent, githubTenant, type Typed, typedInComment } from './github-event.ts';
+import { type CommentEvent, githubTenant, ignoredInComment, type Typed, typedInComment } from './github-event.ts';
 import { missedDeliveries } from './github-missed.ts';
 
 export interface GithubOptions {
@@ -93,9 +94,16 @@ class Github implements Transport {
   /** Hands over what a person typed, if it is for us. Throws what the desk throws: then it was not kept. */
   async take(desk: Desk, event: CommentEvent, x: { delivery?: string; missed?: true }): Promise<boolean> {
     const typed = typedInComment(event, this.#o.slash);
-    if (typed === undefined) return false;
+    if (typed === undefined) {
+      const { actor = '', ...said } = ignoredInComment(event, this.#o.slash) ?? {};
+      if ('why' in said) desk.ignored({ ...said, caller: this.#callerOf(actor) });
+      return false;
+    }
+    const caller = this.#callerOf(typed.actor);
+    const { line, room, typedAt } = typed;
     if (!this.#serves(event, typed)) {
-      this.#o.log(`github: a comment in ${typed.room} was not heard; the config does not name it`);
+      this.#o.log(`github: a comment in ${room} was not heard; the config does not name it`);
+      desk.ignored({ caller, room, line, why: 'the config does not name the repository' });
       return false;
     }
     const tenant = this.#tenant;
@@ -104,10 +112,12 @@ class Github implements Transport {
       key(`comment ${typed.comment}`),
       ...(x.delivery === undefined ? [] : [key(`delivery ${x.delivery}`)]),
     ];
-    const { line, room, actor, typedAt } = typed;
-    const caller = { door: 'github', identity: { platform: 'github', tenant, actor } };
     await desk.submit({ keys, line, caller, room, typedAt, ...(x.missed === undefined ? {} : { missed: x.missed }) });
     return true;
+  }
+
+  #callerOf(actor: string): Caller {
+    return { door: 'github', identity: { platform: 'github', tenant: this.#tenant, actor } };
   }
 
   #serves(e: CommentEvent, t: Typed): boolean {

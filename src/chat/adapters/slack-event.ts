@@ -98,3 +98,12 @@ export const happening = (x: Omit<Happening, 'kind'>, kind: string): Happening |
 
 /** What was typed or pressed; undefined = nothing that a person meant for us. */
 export const typedOf = (x: Happening, slash: string): Typed | undefined => READ[x.kind](x.body, slash, x.sentAt);
+
+/** Why a mention is no line of a person; undefined = it is one, or none at all. */
+export function ignoredIn({ kind, body: { event: e, team_id } }: Happening): (Typed & { why: string }) | undefined {
+  if (kind !== 'events_api' || e?.type !== 'app_mention' || isPerson(e)) return undefined;
+  const why = e.bot_id === undefined ? 'the message was edited' : 'a bot wrote it';
+  const team = e.user_team ?? e.team ?? team_id;
+  const line = typedInSlack(e.text ?? '');
+  return { user: e.user ?? e.bot_id, team, room: e.channel, line, keys: [], typedAt: 0, why };
+}

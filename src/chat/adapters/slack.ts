@@ -1,9 +1,9 @@
 import { LogLevel, WebAPIPlatformError, WebAPIRateLimitedError, WebClient } from '@slack/web-api';
-import type { Caller } from '../../commands/index.ts';
+import type { Caller, Inbound } from '../../commands/index.ts';
 import type { CardView } from '../model.ts';
 import { ChatFault, type Desk, type MessageRef, type RawRequest, type RawResponse, type Transport } from '../ports.ts';
 import { slackMessage } from '../view/slack.ts';
-import { type Happening, typedOf } from './slack-event.ts';
+import { type Happening, ignoredIn, type Typed, typedOf } from './slack-event.ts';
 import { bySlack } from './slack-http.ts';
 
 export interface SlackOptions {
@@ -52,6 +52,10 @@ const MANY = 100;
 /** Slack renews a connection within some 12 s; the other one is heard meanwhile. */
 const STAGGER_MS = 15_000;
 
+/** Ids that Slack repeats with a copy. */
+const keysOf = (x: Happening, t: Typed): string[] =>
+  [...t.keys, x.key].filter((k) => k !== undefined).map((k) => `slack ${t.team} ${k}`);
+
 /** Slack: lines come by Socket Mode or over HTTP, cards go by the Web API. */
 class Slack implements Transport {
   readonly name = 'slack';
@@ -74,17 +78,21 @@ class Slack implements Transport {
 
   /** Kept first, told second: false = not kept, it may come again. */
   async #take(desk: Desk, x: Happening): Promise<boolean> {
-    const t = typedOf(x, this.#o.slash);
-    const { user, room, team } = t ?? {};
+    const odd = ignoredIn(x);
+    const t = odd ?? typedOf(x, this.#o.slash);
+    const { user, room, team = '' }: Partial<Typed> = t ?? {};
     if (t === undefined || user === undefined || room === undefined) return true;
-    if (team !== this.#o.team) {
-      this.#o.log(`slack: a person of workspace ${team ?? '?'} was not heard`);
-      return true;
-    }
     const caller: Caller = { door: 'slack', identity: { platform: 'slack', tenant: team, actor: user } };
-    const keys = [...t.keys, x.key].filter((k) => k !== undefined).map((k) => `slack ${team} ${k}`);
+    const why = team === this.#o.team ? odd?.why : 'a person of another workspace wrote it';
+    if (why === undefined)
+      return await this.#submit(desk, { keys: keysOf(x, t), caller, room, line: t.line, typedAt: t.typedAt });
+    desk.ignored({ caller, room, line: t.line, why });
+    return true;
+  }
+
+  async #submit(desk: Desk, i: Inbound): Promise<boolean> {
     try {
-      await desk.submit({ keys, line: t.line, caller, room, typedAt: t.typedAt });
+      await desk.submit(i);
       return true;
     } catch (error) {
       this.#o.log(`slack: not kept, it comes again: ${error instanceof Error ? error.message : String(error)}`);

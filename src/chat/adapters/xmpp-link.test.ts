@@ -172,10 +172,12 @@ describe.skipIf(skip)('xmpp: the connection (needs prosody)', () => {
   const listens = async (o: Partial<XmppOptions>, p = server): Promise<string> => {
     const { transport } = bot(p, newRoom(), o);
     try {
-      return await transport.listen({ submit: async () => ({ id: '', first: true }) }, AbortSignal.timeout(1500)).then(
-        () => 'listens',
-        (e: unknown) => String(e),
-      );
+      return await transport
+        .listen({ submit: async () => ({ id: '', first: true }), ignored: () => undefined }, AbortSignal.timeout(1500))
+        .then(
+          () => 'listens',
+          (e: unknown) => String(e),
+        );
     } finally {
       await transport.close();
     }

@@ -110,7 +110,7 @@ describe.skipIf(skip)('xmpp: who says what (needs prosody)', () => {
     }));
 
   it('edits, quotes, code, whispers and what is old are no orders', () =>
-    scene(server, async ({ ana, join, lines, room }) => {
+    scene(server, async ({ ana, ignored, join, lines, room }) => {
       const eve = await join('eve');
       await eve.say('!tw status', xml('replace', { xmlns: 'urn:xmpp:message-correct:0', id: 'x' }));
       await eve.say('> !tw status');
@@ -123,6 +123,13 @@ describe.skipIf(skip)('xmpp: who says what (needs prosody)', () => {
       await eve.send(xml('message', { to: 'tradewind@localhost', type: 'chat' }, xml('body', {}, '!tw status')));
       await ana.say('!tw versions');
       expect(await lines(1)).toEqual(['ana@localhost: versions']);
+      // What may have been meant is in the audit, with whose it was; what the room repeats of its past is not.
+      expect(ignored.map((x) => `${x.caller.identity.actor} ${x.line}: ${x.why}`)).toEqual([
+        'eve@localhost status: the message was edited',
+        'eve@localhost !tw status: it stands in a quote or in code',
+        'eve@localhost !tw status: it stands in a quote or in code',
+        'eve@localhost !tw status: it stands in a quote or in code',
+      ]);
     }));
 
   it('what was typed before the bot came is history', () =>

@@ -1,9 +1,9 @@
-import { type Caller, COMMANDS } from '../../commands/index.ts';
+import { type Caller, COMMANDS, Flood } from '../../commands/index.ts';
 import { clean, digest, systemClock } from '../../kernel/index.ts';
 import type { CardView } from '../model.ts';
 import { ChatFault, type Desk, type MessageRef, type Transport } from '../ports.ts';
+import { hiddenIn } from '../view/lines.ts';
 import { movedText, typedInXmpp, xmppText } from '../view/xmpp.ts';
-import { Flood } from './xmpp-flood.ts';
 import { Link } from './xmpp-link.ts';
 import { Room } from './xmpp-room.ts';
 import { partsOf, type Said } from './xmpp-stanza.ts';
@@ -47,6 +47,13 @@ interface Shown {
   gist: string;
   postedAt: number;
 }
+
+const PAST = 'it is not from now';
+
+const callerOf = (bare: string): Caller => ({
+  door: 'xmpp',
+  identity: { platform: 'xmpp', tenant: bare.split('@')[1] ?? '', actor: bare },
+});
 
 /** XMPP by a client account in rooms with real addresses. Nothing is stored in it, and nothing that is late is obeyed. */
 class Xmpp implements Transport {
@@ -103,22 +110,29 @@ class Xmpp implements Transport {
 
   #heard(room: Room, said: Said, bare: string | undefined): void {
     const line = typedInXmpp(said.body);
-    if (line === undefined || said.edit) return;
     const why = this.#unheard(said, bare);
-    const now = systemClock.now();
-    if (why !== undefined) {
-      const text = `xmpp: a line in ${room.jid} was not heard: ${why}`;
-      if (this.#flood.take(text, false, now) === 'yes') this.#o.log(text);
-      return;
-    }
     const who = bare ?? '';
+    if (line === undefined || said.edit || why !== undefined) return this.#ignore(room, said, { who, line, why });
+    const now = systemClock.now();
     const may = this.#flood.take(who, isSafe(line), now);
     if (may === 'tell') void room.remark(`Too many lines at once: some were not taken. Wait a little.`).catch(() => 0);
-    if (may !== 'yes') return;
+    if (may !== 'yes') return this.#ignore(room, said, { who, line, why: 'too many lines at once' });
     const keys = [`xmpp ${room.jid} ${who} ${said.stanzaId}`];
     if (said.originId !== undefined) keys.push(`xmpp ${room.jid} ${who} origin ${said.originId}`);
     const typedAt = Math.min(now, ...said.delays.map((d) => d.at).filter(Number.isFinite));
     this.#submit(room, who, { line, keys, typedAt });
+  }
+
+  /** No order, although it may look like one; what a room repeats of its past is nobody's try. */
+  #ignore(room: Room, said: Said, x: { who: string; line: string | undefined; why: string | undefined }): void {
+    const edited = 'the message was edited';
+    const seen = x.line === undefined ? hiddenIn(said.body, '!tw') : { line: x.line, why: edited };
+    if (seen === undefined) return;
+    const { line } = seen;
+    const why = x.why ?? (said.edit ? edited : seen.why);
+    const text = `xmpp: a line in ${room.jid} was not heard: ${why}`;
+    if (this.#flood.take(text, false, systemClock.now()) === 'yes') this.#o.log(text);
+    if (why !== PAST) this.#desk?.ignored({ caller: callerOf(x.who), room: room.jid, line, why });
   }
 
   /** Why a line is nobody's, too old or somebody's who is not ours. */
@@ -126,7 +140,7 @@ class Xmpp implements Transport {
     if (bare === undefined) return 'the room does not say whose it is';
     if (!this.#o.domains.includes(partsOf(bare).bare.split('@')[1] ?? '')) return `${bare} is of another domain`;
     // Our own server holds back what came while the connection was broken; what anybody else held back is history.
-    if (said.delays.some((d) => d.by !== this.#o.jid)) return 'it is not from now';
+    if (said.delays.some((d) => d.by !== this.#o.jid)) return PAST;
     return said.stanzaId === undefined ? 'the room gave it no id' : undefined;
   }
 
@@ -134,8 +148,7 @@ class Xmpp implements Transport {
   #submit(room: Room, who: string, x: { line: string; keys: string[]; typedAt: number }): void {
     const desk = this.#desk;
     if (desk === undefined) return;
-    const identity = { platform: 'xmpp', tenant: who.split('@')[1] ?? '', actor: who };
-    const caller: Caller = { door: 'xmpp', identity };
+    const caller = callerOf(who);
     const before = this.#behind.get(who) ?? Promise.resolve();
     const after = before
       .then(async () => void (await desk.submit({ ...x, caller, room: room.jid })))

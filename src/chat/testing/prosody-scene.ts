@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import type { Inbound } from '../../commands/index.ts';
+import type { Ignored, Inbound } from '../../commands/index.ts';
 import { type XmppOptions, xmppTransport } from '../adapters/xmpp.ts';
 import type { Transport } from '../ports.ts';
 import type { Prosody } from './prosody.ts';
@@ -31,6 +31,7 @@ export interface Scene {
   room: string;
   transport: Transport;
   heard: Inbound[];
+  ignored: Ignored[];
   log: string[];
   ana: Person;
   join: (name: string, o?: { host?: string; nick?: string }) => Promise<Person>;
@@ -53,19 +54,21 @@ export async function scene(
   const people = [ana];
   const { transport, log } = bot(p, room, options);
   const heard: Inbound[] = [];
+  const ignored: Ignored[] = [];
   const stop = new AbortController();
   const submit = async (i: Inbound) => {
     if (refuses) throw new Error('full');
     heard.push(i);
     return { id: 'c', first: true };
   };
-  const listens = transport.listen({ submit }, stop.signal);
+  const listens = transport.listen({ submit, ignored: (i) => void ignored.push(i) }, stop.signal);
   try {
     await ana.until(() => ana.here.has('tradewind'));
     await run({
       room,
       transport,
       heard,
+      ignored,
       log,
       ana,
       join: async (name, w) => {

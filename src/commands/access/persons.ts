@@ -37,6 +37,10 @@ export async function callerName(
   }
 }
 
+/** The gate would find no person behind this account. Never throws. */
+export const isNobody = async (c: Parameters<typeof callerName>[0], caller: Caller): Promise<boolean> =>
+  (await callerName(c, caller)) === accountOf(caller.identity);
+
 /** Throws TW6301. */
 export async function personFor(store: Store, policy: Policy, caller: Caller): Promise<Person> {
   const account = accountOf(caller.identity);

@@ -1,6 +1,9 @@
 /** Lines that one person may type at once, and how soon there is room for the next. Milliseconds. */
-const BURST = 10;
-const EVERY_MS = 1000;
+export interface Limit {
+  burst: number;
+  everyMs: number;
+}
+const PERSON: Limit = { burst: 10, everyMs: 1000 };
 /** How often a person is told. */
 const TELL_MS = 30_000;
 /** Persons that are remembered; who is quiet is forgotten first. */
@@ -18,11 +21,17 @@ interface Bucket {
  */
 export class Flood {
   readonly #buckets = new Map<string, Bucket>();
+  readonly #limit: Limit;
+
+  constructor(limit: Limit = PERSON) {
+    this.#limit = limit;
+  }
 
   take(person: string, safe: boolean, now: number): 'yes' | 'no' | 'tell' {
+    const { burst, everyMs } = this.#limit;
     const key = `${person} ${safe ? 'safe' : 'other'}`;
-    const old = this.#buckets.get(key) ?? { left: BURST, at: now, toldAt: Number.NEGATIVE_INFINITY };
-    const left = Math.min(BURST, old.left + (now - old.at) / EVERY_MS);
+    const old = this.#buckets.get(key) ?? { left: burst, at: now, toldAt: Number.NEGATIVE_INFINITY };
+    const left = Math.min(burst, old.left + (now - old.at) / everyMs);
     const yes = left >= 1;
     const tell = !yes && now - old.toldAt >= TELL_MS;
     this.#buckets.delete(key);
