@@ -15,6 +15,8 @@ const settle = async (): Promise<void> => {
   for (let i = 0; i < 60; i++) await new Promise((go) => setImmediate(go));
 };
 
+const NAMES = { table: COMMANDS, apps: ['guestbook', 'shop'], clusters: ['sao', 'mtl'] };
+
 class World {
   readonly store = new StoreWorld();
   readonly clock = manualClock(1_000_000);
@@ -26,6 +28,8 @@ class World {
   /** What the gate says of a command that waits. */
   check: (call: Invocation) => Promise<Outcome> = async () => done;
   hold: (call: Invocation) => boolean = () => false;
+  fleet = 'demo';
+  beside: Readonly<Record<string, readonly string[]>> = {};
   isNobody: (caller: Caller) => Promise<boolean> = async () => false;
   ids = 0;
   desk = this.open();
@@ -35,7 +39,7 @@ class World {
       book: memoryStore(undefined, this.store),
       clock: this.clock,
       newId: () => `c${++this.ids}`,
-      grammar: async () => ({ table: COMMANDS, fleet: 'demo', apps: ['guestbook', 'shop'], clusters: ['sao', 'mtl'] }),
+      grammar: async () => ({ ...NAMES, fleet: this.fleet, beside: this.beside }),
       run: (call, io) => this.run(call, io),
       nameOf: async ({ identity }) => accountOf(identity),
       isNobody: (caller) => this.isNobody(caller),
@@ -290,5 +294,31 @@ describe('desk', () => {
     w.clock.advance(60_000);
     expect((await w.say('link 7KQ2-M9XD-4TRC', { caller: by('eve') })).first).toBe(true);
     await w.desk.idle();
+  });
+
+  it('two fleets hear one room: a line that says no fleet runs in none, one that says it runs there alone', async () => {
+    const [shop, demo] = [new World(), new World()];
+    shop.fleet = 'shop';
+    shop.beside = { lab: ['demo'] };
+    const both = async (line: string) => {
+      const said = [await shop.say(line), await demo.say(line, { beside: ['shop', 'demo'] })];
+      await Promise.all([shop.desk.idle(), demo.desk.idle()]);
+      return said.map(({ id }, n) => (id === '' ? 'silent' : ([shop, demo][n]?.last(id)?.problem?.code ?? 'done')));
+    };
+    const ran = () => [shop.ran.splice(0), demo.ran.splice(0)];
+    expect(await both('rollback guestbook')).toEqual(['TW6002', 'TW6002']);
+    expect(await both('guestbook deploy v2')).toEqual(['TW6002', 'TW6002']);
+    expect(ran()).toEqual([[], []]);
+    const fixes = shop.cards.at(-1)?.problem?.fix.map((f) => f.command);
+    expect(fixes).toEqual(['guestbook deploy v2 in demo', 'guestbook deploy v2 in shop']);
+    expect(await both('rollback guestbook in demo')).toEqual(['silent', 'done']);
+    expect(await both('rollback guestbook in shop because "we are in demo"')).toEqual(['done', 'silent']);
+    expect(await both('guestbook deploy v2 in shop')).toEqual(['done', 'silent']);
+    expect(ran()).toEqual([['rollback "guestbook"', 'release "guestbook@v2"'], ['rollback "guestbook"']]);
+    expect(shop.cards.at(-1)?.fleet).toBe('shop');
+    expect(await both('rollback guestbook in prod')).toEqual(['TW6002', 'TW6002']);
+    // What another fleet answers is none of this one's book.
+    const received = await records(memoryStore(undefined, demo.store));
+    expect(received.filter((r) => r.what === 'received').length).toBe(4);
   });
 });

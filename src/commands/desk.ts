@@ -5,6 +5,7 @@ import { type CommandRow, finish, prune, receive, start, unfinished, untold } fr
 import { sweep, takeTurn } from './book/line.ts';
 import type { Invocation, Io } from './context.ts';
 import { type Ignored, IgnoredLines } from './ignored.ts';
+import { type Here, isElsewhere, unsaid, withoutFleet } from './line/machine/fleets.ts';
 import { type Draft, type Grammar, isFault, parseLine } from './line/machine/parse.ts';
 import { expand, phraseOf, type Standing } from './line/machine/phrases.ts';
 import type { LineFault } from './line/machine/words.ts';
@@ -21,6 +22,8 @@ export interface Inbound {
   /** Where the answer goes. */
   room: string;
   typedAt: number;
+  /** Other fleets that were seen to hear it. */
+  beside?: readonly string[];
   /** The platform could not deliver it when it was typed: it is answered, never run. */
   missed?: true;
 }
@@ -36,6 +39,8 @@ export interface Card {
   by: string;
   /** What an alias meant. */
   expanded?: string;
+  /** The fleet, where several hear what is typed: its buttons name it. */
+  fleet?: string;
   state: 'received' | 'queued' | 'running' | 'ended';
   /** Commands before it in the queue. */
   behind: number;
@@ -47,13 +52,20 @@ export interface Card {
   at: number;
 }
 
+interface Names {
+  apps: readonly string[];
+  clusters: readonly string[];
+  /** Other fleets that hear the same lines, by door. */
+  beside?: Readonly<Record<string, readonly string[]>>;
+}
+
 export interface DeskDeps {
   book: Store;
   clock: Clock;
   /** Unique, also over processes. */
   newId: () => string;
   /** Fleet, apps, clusters and verbs as they are now. */
-  grammar: () => Promise<Grammar & { apps: readonly string[]; clusters: readonly string[] }>;
+  grammar: () => Promise<Grammar & Names>;
   run: (call: Invocation, io: Io) => Promise<Outcome>;
   /** The line without secrets. */
   redact: (line: string) => Promise<string>;
@@ -96,6 +108,12 @@ function placesOf(draft: Draft, g: { apps: readonly string[]; clusters: readonly
   return { app: appOf(draft.args) ?? only, clusters: named ? on : g.clusters };
 }
 
+/** This fleet, and the others that hear what is typed there: the config names them, or they were seen. */
+const hereOf = (g: Grammar & Names, i: Pick<Inbound, 'caller' | 'beside'>): Here => ({
+  fleet: g.fleet,
+  beside: [...new Set([...(g.beside?.[i.caller.door] ?? []), ...(i.beside ?? [])])].filter((f) => f !== g.fleet),
+});
+
 /** Looks may be as old as they like; what changes something may not; what nobody heard when it was typed is not run. */
 function tooLate(kind: CommandKind, row: CommandRow, again: string): Error | undefined {
   const limit = kind === 'look' ? Number.POSITIVE_INFINITY : kind === 'safe' ? SAFE_MS : FRESH_MS;
@@ -127,6 +145,13 @@ export class Desk {
     this.#add(this.#ignored.note(i).catch(() => undefined));
   }
 
+  /** Only a line that says `in` can be for another fleet; that one answers it. */
+  async #isOfAnother(i: Inbound): Promise<boolean> {
+    if (!/\sin\s/.test(i.line)) return false;
+    const g = await this.#deps.grammar().catch(() => undefined);
+    return g !== undefined && isElsewhere(i.line, hereOf(g, i));
+  }
+
   async #isTooMuch({ caller, room, line }: Inbound): Promise<boolean> {
     if ((await this.#deps.isNobody?.(caller)) !== true || this.#ignored.hears(caller)) return false;
     this.ignored({ caller, room, line, why: "too many lines of an account that is nobody's" });
@@ -134,18 +159,20 @@ export class Desk {
   }
 
   /**
-   * Keeps the line, then answers; the work goes on behind. Of an account that is nobody's only a few: the rest has no id.
-   * Throws TW1020, TW6204: then it may be sent again.
+   * Keeps the line, then answers; the work goes on behind. Of an account that is nobody's only a few are kept, and none
+   * that is for another fleet: they have no id. Throws TW1020, TW6204: then it may be sent again.
    */
   async submit(i: Inbound): Promise<{ id: string; first: boolean }> {
     if (this.#stop.signal.aborted) throw fault('TW6204', { value: i.room, why: ['this process is ending'] });
-    const { keys, caller, room, typedAt, missed } = i;
+    const { keys, caller, room, typedAt, missed, beside } = i;
+    if (await this.#isOfAnother(i)) return { id: '', first: false };
     if (await this.#isTooMuch(i)) return { id: '', first: false };
     const line = await this.#deps.redact(i.line);
     const id = this.#deps.newId();
     const salt = this.#deps.newId();
     const now = this.#deps.clock.now();
-    const taken = { keys, id, salt, line, caller, room, typedAt, now, ...(missed === undefined ? {} : { missed }) };
+    const more = { ...(missed === undefined ? {} : { missed }), ...(beside === undefined ? {} : { beside }) };
+    const taken = { keys, id, salt, line, caller, room, typedAt, now, ...more };
     const { first, row } = await receive(this.#deps.book, taken);
     if (first) this.#begin(row, line !== i.line);
     return { id: row.id, first };
@@ -201,6 +228,8 @@ export class Desk {
   async #perform(row: CommandRow, secret: boolean): Promise<void> {
     let known: Known = { by: await this.#deps.nameOf(row.caller) };
     try {
+      const here = hereOf(await this.#deps.grammar(), row);
+      if (here.beside.length > 0) known = { ...known, fleet: here.fleet };
       if (secret) throw fault('TW6021', { why: ['the line was not run'] });
       const draft = await this.#draft(row);
       const spec = specOf(draft.verb);
@@ -222,7 +251,9 @@ export class Desk {
   async #draft(row: CommandRow): Promise<Draft> {
     const g = await this.#deps.grammar();
     const line = row.line ?? '';
-    const phrase = phraseOf(line, g.apps);
+    const no = unsaid(line, hereOf(g, row));
+    if (no !== undefined) throw say(no);
+    const phrase = phraseOf(withoutFleet(line, g.fleet), g.apps);
     const meant = phrase === undefined ? line : await expand(phrase, () => this.#standing(phrase.app, row.caller));
     if (typeof meant === 'object') throw say(meant);
     const d = parseLine(meant, g);

@@ -10,6 +10,7 @@ export { type Card, Desk, type DeskDeps, type Inbound } from './desk.ts';
 export { Flood } from './flood.ts';
 export { addressIn, clusterOf, handedTo, markHanded, unmarkHanded } from './handed.ts';
 export type { Ignored } from './ignored.ts';
+export { inFleet } from './line/machine/fleets.ts';
 export type { Measured } from './measured.ts';
 export type { ArgSpec, Args, ArgType, CommandSpec, Document, Outcome, ValueSource } from './model.ts';
 export {

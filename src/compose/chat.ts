@@ -59,12 +59,14 @@ const githubOf: Maker = async ({ github }, { c, log }) => {
   });
 };
 
-const xmppOf: Maker = async ({ xmpp }, { log }) => {
+const xmppOf: Maker = async ({ xmpp }, { c, log }) => {
   if (xmpp === undefined) return undefined;
   const { xmppTransport } = await import('../chat/adapters/xmpp.ts');
   const domain = xmpp.jid.slice(xmpp.jid.indexOf('@') + 1);
   const { jid, rooms, nick, service = `xmpp://${domain}:5222`, domains = [domain] } = xmpp;
-  return xmppTransport({ jid, rooms, nick, service, domains, log, password: readSecret(xmpp.password, process.env) });
+  const { fleet } = await c.config();
+  const password = readSecret(xmpp.password, process.env);
+  return xmppTransport({ jid, rooms, nick, fleet, service, domains, log, password });
 };
 
 const MAKERS: readonly Maker[] = [githubOf, slackOf, xmppOf];
@@ -111,7 +113,9 @@ export function gateOf(
       alone(look, async (own) => {
         const config = await own.config();
         const [apps, clusters] = [config.apps.map((a) => a.name), config.clusters.map((k) => k.name)];
-        return { table: COMMANDS, fleet: config.fleet, apps, clusters };
+        const { github, xmpp } = config.chat ?? {};
+        const beside = { github: github?.beside ?? [], xmpp: xmpp?.beside ?? [] };
+        return { table: COMMANDS, fleet: config.fleet, apps, clusters, beside };
       }),
     run: (call: Invocation, io: Io) => alone(call, async (own) => runCommand(await guard(own, call), call, io)),
     nameOf: (caller: Caller) => alone(look, (own) => callerName(own, caller)),

@@ -24,6 +24,11 @@ const slackSchema = <S extends z.ZodType>(secret: S) =>
       message: 'needs either appToken (Socket Mode) or signingSecret (HTTP), not both',
     });
 
+const beside = z
+  .array(z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'the name of a fleet'))
+  .default([])
+  .describe('Other fleets that hear the same lines: each line then says `in <fleet>`.');
+
 const githubSchema = <S extends z.ZodType>(secret: S) =>
   z.strictObject({
     app: z.int().positive().describe('Id of the GitHub App; one app per control plane.'),
@@ -36,7 +41,10 @@ const githubSchema = <S extends z.ZodType>(secret: S) =>
       .string()
       .regex(/^\/[a-z][a-z0-9-]{0,30}$/, 'a word such as /tw')
       .default('/tw')
-      .describe('First word of a comment that is a command; fleets that share a repository need one each.'),
+      .describe(
+        'First word of a comment that is a command; fleets that share a repository need one each, or `beside`.',
+      ),
+    beside,
     api: z.url().default('https://api.github.com').describe('Base of the API; GitHub Enterprise has one of its own.'),
     deployments: z
       .boolean()
@@ -82,6 +90,7 @@ const xmppSchema = <S extends z.ZodType>(secret: S) =>
       .regex(/^[A-Za-z0-9._-]{1,32}$/, 'plain letters, digits, dots and dashes')
       .default('tradewind')
       .describe('Name of the bot in the rooms.'),
+    beside,
   });
 
 /** Chats that `tw serve` listens to; `secret` is how the config writes a secret. */

@@ -41,6 +41,7 @@ async function room(
   const r: Room = new Room({
     room: ROOM,
     nick: 'tradewind',
+    fleet: 'shop',
     link,
     pingMs: 60_000,
     log: () => undefined,

@@ -20,6 +20,8 @@ import {
 export interface RoomOptions {
   room: string;
   nick: string;
+  /** Of this control plane. */
+  fleet: string;
   link: Pick<Link, 'up' | 'send' | 'ask' | 'drop'>;
   /** How often it is asked whether the bot is still in. Milliseconds. */
   pingMs: number;
@@ -63,6 +65,8 @@ export class Room {
   readonly #o: RoomOptions;
   #nick: string;
   readonly #people = new Map<string, string>();
+  /** Control planes that are in, by the name they have there. */
+  readonly #fleets = new Map<string, { bare: string; fleet: string }>();
   #in = false;
   #joining: Waiter<void> | undefined;
   readonly #echoes = new Map<string, Waiter<void>>();
@@ -80,6 +84,11 @@ export class Room {
     this.#o = o;
     this.jid = o.room;
     this.#nick = o.nick;
+  }
+
+  /** Fleets of other control planes in the room, and whose account says so. */
+  get fleets(): readonly { bare: string; fleet: string }[] {
+    return [...this.#fleets.values()];
   }
 
   get isIn(): boolean {
@@ -160,7 +169,7 @@ export class Room {
     joining.promise.catch(() => undefined);
     const timer = setTimeout(() => joining.reject(new Error('the room does not answer')), JOIN_MS);
     try {
-      await link.send(joinStanza(this.jid, this.#nick));
+      await link.send(joinStanza(this.jid, this.#nick, this.#o.fleet));
       await joining.promise;
       await this.#fits();
       const { nick } = this.#o;
@@ -225,6 +234,7 @@ export class Room {
     }
     this.#in = false;
     this.#people.clear();
+    this.#fleets.clear();
     this.#said = [];
     this.#joining?.reject(new Error('the connection is gone'));
     for (const [id, w] of this.#echoes) w.reject(new ChatFault('later', `${id} may not have arrived`));
@@ -235,9 +245,16 @@ export class Room {
     if (s.attrs['type'] === 'error') return this.#refused(s);
     const p = presenceOf(s);
     if (p.codes.includes(ME)) this.#self(p);
-    else if (p.here && p.bare !== undefined) this.#people.set(p.nick, p.bare);
-    else this.#people.delete(p.nick);
+    else this.#other(p);
     if (this.#in) this.#seenAt = systemClock.now();
+  }
+
+  #other({ nick, here, bare, fleet }: Presence): void {
+    this.#people.delete(nick);
+    this.#fleets.delete(nick);
+    if (!here || bare === undefined) return;
+    this.#people.set(nick, bare);
+    if (fleet !== undefined) this.#fleets.set(nick, { bare, fleet });
   }
 
   #refused(s: Element): void {

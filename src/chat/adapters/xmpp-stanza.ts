@@ -11,14 +11,16 @@ export const NS = {
   sid: 'urn:xmpp:sid:0',
   replace: 'urn:xmpp:message-correct:0',
   styling: 'urn:xmpp:styling:0',
+  fleet: 'urn:tradewind:fleet:0',
 };
 
-/** Into a room without its past. */
-export const joinStanza = (room: string, nick: string): Element =>
+/** Into a room without its past; other control planes there see of which fleet this one is. */
+export const joinStanza = (room: string, nick: string, fleet: string): Element =>
   xml(
     'presence',
     { to: `${room}/${nick}` },
     xml('x', { xmlns: NS.muc }, xml('history', { maxchars: '0', maxstanzas: '0' })),
+    xml('fleet', { xmlns: NS.fleet, name: fleet }),
   );
 
 export const leaveStanza = (room: string, nick: string): Element =>
@@ -59,6 +61,8 @@ export interface Presence {
   bare: string | undefined;
   /** The next name of who was renamed. */
   renamed: string | undefined;
+  /** Fleet of a control plane. */
+  fleet: string | undefined;
   codes: readonly string[];
 }
 
@@ -67,6 +71,13 @@ const only = (s: Element | undefined, name: string, ns?: string): Element | unde
   const found = s?.getChildren(name, ns) ?? [];
   return found.length === 1 ? found[0] : undefined;
 };
+
+const FLEET = /^[a-z][a-z0-9-]{0,39}$/;
+
+function fleetIn(s: Element): string | undefined {
+  const name = String(only(s, 'fleet', NS.fleet)?.attrs['name']);
+  return s.getChild('fleet', NS.fleet) !== undefined && FLEET.test(name) ? name : undefined;
+}
 
 /** Who came or went. What a person puts into their own presence beside the word of the room makes it say nothing. */
 export function presenceOf(s: Element): Presence {
@@ -78,6 +89,7 @@ export function presenceOf(s: Element): Presence {
     here: s.attrs['type'] === undefined,
     bare: jid === undefined ? undefined : partsOf(jid).bare,
     renamed: codes.includes('303') ? nick : undefined,
+    fleet: fleetIn(s),
     codes,
   };
 }

@@ -1,5 +1,6 @@
 import { xml } from '@xmpp/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Inbound } from '../../commands/index.ts';
 import { noProsody, Prosody } from '../testing/prosody.ts';
 import { liveIn, Person } from '../testing/prosody-person.ts';
 import { bot, newRoom, scene } from '../testing/prosody-scene.ts';
@@ -81,6 +82,29 @@ describe.skipIf(skip)('xmpp: who says what (needs prosody)', () => {
       },
       { before: (ana) => ana.rename('tradewind') },
     ));
+
+  it('another control plane in the room is seen while it is there, so that a line has to say its fleet', () =>
+    scene(server, async ({ ana, heard, lines, room }) => {
+      server.account('prod');
+      const who = { jid: 'prod@localhost', password: 'secret-of-prod', nick: 'prod', fleet: 'prod' };
+      const other = bot(server, room, who).transport;
+      const also: Inbound[] = [];
+      const stop = new AbortController();
+      const submit = async (i: Inbound) => ({ id: 'c', first: also.push(i) > 0 });
+      const listens = other.listen({ submit, ignored: () => undefined }, stop.signal);
+      await ana.until(() => ana.here.has('prod'));
+      await ana.say('!tw status');
+      await ana.until(() => also.length === 1);
+      expect(await lines(1)).toEqual(['ana@localhost: status']);
+      expect([heard[0]?.beside, also[0]?.beside]).toEqual([['prod'], ['shop']]);
+      stop.abort();
+      await listens;
+      await other.close();
+      await ana.until(() => !ana.here.has('prod'));
+      await ana.say('!tw locks');
+      await lines(2);
+      expect(heard[1]).not.toHaveProperty('beside');
+    }));
 
   it('an address with another letter is another account, and shows it', () =>
     scene(server, async ({ join, lines, transport, room, last, ana }) => {

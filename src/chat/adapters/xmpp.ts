@@ -19,6 +19,8 @@ export interface XmppOptions {
   /** Whose accounts are heard. */
   domains: readonly string[];
   nick: string;
+  /** Of this control plane. */
+  fleet: string;
   /** How often a room is asked whether the bot is still in. Milliseconds. */
   pingMs?: number;
   log: (line: string) => void;
@@ -78,14 +80,14 @@ class Xmpp implements Transport {
     // Addresses and reasons come from outside.
     const log = (line: string): void => o.log(clean(line));
     this.#o = { ...o, log };
-    const { nick } = o;
+    const { nick, fleet } = o;
     this.#link = new Link(this.#o, {
       stanza: (s) => this.#rooms.get(partsOf(s.attrs['from'] as string).bare)?.on(s),
       up: (resumed) => this.#each((r) => (resumed ? r.look() : r.lost())),
     });
     const heard = (room: Room, said: Said, bare: string | undefined): void => this.#heard(room, said, bare);
     const room = (jid: string): Room =>
-      new Room({ room: jid, nick, link: this.#link, pingMs: o.pingMs ?? 30_000, log, heard });
+      new Room({ room: jid, nick, fleet, link: this.#link, pingMs: o.pingMs ?? 30_000, log, heard });
     this.#rooms = new Map(o.rooms.map((jid) => [jid, room(jid)]));
   }
 
@@ -135,10 +137,14 @@ class Xmpp implements Transport {
     if (why !== PAST) this.#desk?.ignored({ caller: callerOf(x.who), room: room.jid, line, why });
   }
 
+  #isOurs(bare: string): boolean {
+    return this.#o.domains.includes(partsOf(bare).bare.split('@')[1] ?? '');
+  }
+
   /** Why a line is nobody's, too old or somebody's who is not ours. */
   #unheard(said: Said, bare: string | undefined): string | undefined {
     if (bare === undefined) return 'the room does not say whose it is';
-    if (!this.#o.domains.includes(partsOf(bare).bare.split('@')[1] ?? '')) return `${bare} is of another domain`;
+    if (!this.#isOurs(bare)) return `${bare} is of another domain`;
     // Our own server holds back what came while the connection was broken; what anybody else held back is history.
     if (said.delays.some((d) => d.by !== this.#o.jid)) return PAST;
     return said.stanzaId === undefined ? 'the room gave it no id' : undefined;
@@ -149,9 +155,13 @@ class Xmpp implements Transport {
     const desk = this.#desk;
     if (desk === undefined) return;
     const caller = callerOf(who);
+    const beside = room.fleets.filter((f) => this.#isOurs(f.bare)).map((f) => f.fleet);
     const before = this.#behind.get(who) ?? Promise.resolve();
     const after = before
-      .then(async () => void (await desk.submit({ ...x, caller, room: room.jid })))
+      .then(
+        async () =>
+          void (await desk.submit({ ...x, caller, room: room.jid, ...(beside.length === 0 ? {} : { beside }) })),
+      )
       .catch(async (error: unknown) => {
         this.#o.log(`xmpp: a line was not kept: ${error instanceof Error ? error.message : String(error)}`);
         await room.remark('That line could not be kept, so nothing was done. Type it again.').catch(() => undefined);

@@ -21,6 +21,7 @@ export function bot(p: Prosody, room: string, o: Partial<XmppOptions> = {}): { t
     rooms: [room],
     domains: ['localhost'],
     nick: 'tradewind',
+    fleet: 'shop',
     log: (line) => void log.push(line),
     ...o,
   });

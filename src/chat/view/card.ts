@@ -1,4 +1,4 @@
-import type { Card } from '../../commands/index.ts';
+import { type Card, inFleet } from '../../commands/index.ts';
 import { clean, duration, type Row, SIGN, type Span, type Tone } from '../../kernel/index.ts';
 import type { Button, CardRow, CardView } from '../model.ts';
 import { checkOf } from './check.ts';
@@ -104,6 +104,6 @@ export function cardView(c: Card, revision: number): CardView {
     state: stateOf(c),
     ...shown(rowsOf(c.view?.rows ?? [])),
     notes: notesOf(c),
-    buttons: buttonsOf(c),
+    buttons: buttonsOf(c).map((b) => (c.fleet === undefined ? b : { ...b, line: inFleet(b.line, c.fleet) })),
   };
 }

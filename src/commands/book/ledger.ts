@@ -13,6 +13,8 @@ export interface CommandRow {
   /** Where the answer goes, in the words of the transport. */
   room: string;
   typedAt: number;
+  /** Other fleets that hear what is typed there. */
+  beside?: readonly string[];
   /** The platform tells of it afterwards: it is never run. */
   missed?: true;
   receivedAt: number;
@@ -38,6 +40,7 @@ export interface Received {
   caller: Caller;
   room: string;
   typedAt: number;
+  beside?: readonly string[];
   missed?: true;
   now: number;
 }

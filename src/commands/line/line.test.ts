@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS, specOf } from '../table.ts';
+import { inFleet, isElsewhere, unsaid, withoutFleet } from './machine/fleets.ts';
 import { chatVerbs, type Draft, isFault, parseLine } from './machine/parse.ts';
 import { expand, phraseOf, type Standing } from './machine/phrases.ts';
 import { lineOf } from './machine/say.ts';
@@ -156,5 +157,47 @@ describe('the five phrases', () => {
     if (typeof x !== 'string') return expect(x?.why[0]).toBe(meant);
     expect(x).toBe(meant);
     expect(isFault(parseLine(x, g))).toBe(false);
+  });
+});
+
+describe('several fleets that hear the same line', () => {
+  const here = { fleet: 'shop', beside: ['demo'] };
+
+  it('a line that names none is refused with a line for each; one that names another is none of ours', () => {
+    expect(unsaid('rollback guestbook because “it is in shop”', here)).toMatchObject({
+      code: 'TW6002',
+      value: 'in',
+      why: [expect.stringContaining('demo, shop'), 'rollback guestbook', '                  ^'],
+      fix: [
+        { command: 'rollback guestbook in demo because "it is in shop"' },
+        { command: 'rollback guestbook in shop because "it is in shop"' },
+      ],
+    });
+    for (const f of unsaid('rollback guestbook', here)?.fix ?? [])
+      expect(unsaid(f.command ?? '', here)).toBeUndefined();
+    expect(unsaid('rollback guestbook', { ...here, beside: [] })).toBeUndefined();
+    const elsewhere = (line: string) => isElsewhere(line, here);
+    expect(elsewhere('rollback guestbook in demo')).toBe(true);
+    expect(elsewhere('rollback guestbook because we are in demo')).toBe(false);
+    for (const line of [
+      'rollback guestbook',
+      'rollback guestbook in shop',
+      'rollback guestbook in prod',
+      'x in demo in shop',
+    ])
+      expect(elsewhere(line), line).toBe(false);
+  });
+
+  it('a button names its fleet in front of its reason; a phrase takes the name as well', () => {
+    const deny = inFleet('deny a-1 because "denied by button"', 'shop');
+    expect(deny).toBe('deny a-1 in shop because "denied by button"');
+    expect(parseLine(deny, { ...g, fleet: 'shop' })).toMatchObject({
+      verb: 'deny',
+      args: { because: 'denied by button' },
+    });
+    expect(phraseOf(withoutFleet('guestbook deploy v2 in shop', 'shop'), ['guestbook'])).toMatchObject({
+      version: 'v2',
+    });
+    expect(withoutFleet('guestbook deploy v2 in prod', 'shop')).toBe('guestbook deploy v2 in prod');
   });
 });
