@@ -102,7 +102,7 @@ export function transportContract(name: string, make: () => Promise<Rig>): void 
       expect(await rig.transport.find(room, 'c2')).toBeUndefined();
       await rig.transport.update(room, ref, view({ revision: 2, state: 'done', buttons: [] }));
       expect(rig.count(room)).toBe(1);
-      expect(rig.shown(room)).toContain('done');
+      await expect.poll(() => rig.shown(room)).toContain('done');
       expect(rig.shown(room)).not.toContain('Pause');
       await rig.end();
     });
