@@ -4,7 +4,7 @@ import { eventually, Rig, visits } from './rig.ts';
 
 /** tw is interrupted or killed in the middle of a create, with the real terraform. */
 const rig = new Rig({ TW_CLOUD_TIME: '600' });
-const { chaos, up, down, gone, world, stateOf } = new Builder(rig);
+const { chaos, up, gone, world, stateOf } = new Builder(rig);
 
 beforeAll(async () => {
   const done = await up('--sandbox');
