@@ -1,9 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { argvOf, blockOf, linesOf } from '../docs/lib/blocks.ts';
 import { eventually, type Rig, visits } from './rig.ts';
 
 const CLUSTER = 'mtl';
+
+const [INSTALL = ''] = linesOf(blockOf('server-in-a-cluster.md', 'tw server install'));
+const [REMOVE = ''] = linesOf(blockOf('server-in-a-cluster.md', 'tw server remove'));
 
 /** The example with its server in a cluster; programs import programs, and data is what the pod gets. */
 function configWith(rig: Rig, example: string): string {
@@ -39,7 +43,7 @@ export function serverInPod(rig: Rig, example: string): void {
 
   it('the files go there, and every verb is a client of it', async () => {
     rig.env['TW_CONFIG'] = configWith(rig, example);
-    const installed = await rig.json('server', 'install');
+    const installed = await rig.json(...argvOf(INSTALL));
     expect(installed.code, installed.stderr).toBe(0);
     expect(installed.data).toMatchObject({ cluster: CLUSTER, address: `cluster:${CLUSTER}`, role: 'admin' });
     expect(await liveOn(rig)).toEqual(all('v1'));
@@ -91,7 +95,7 @@ export function serverInPod(rig: Rig, example: string): void {
   });
 
   it('its files come home, whole, and nothing of it is left', async () => {
-    const removed = await rig.json('server', 'remove');
+    const removed = await rig.json(...argvOf(REMOVE));
     expect(removed.code, removed.stderr).toBe(0);
     expect((await rig.kubectl(CLUSTER, 'get', 'namespace', 'tradewind-server')).code).not.toBe(0);
     const plan = await rig.tw('plan', '--exit-code');

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { argvOf, blockOf, linesOf } from '../docs/lib/blocks.ts';
 import { eventually, Rig, visits } from './rig.ts';
 import { CLUSTERS, kept, StateRig, type Story } from './state-rig.ts';
 
 /** One list in three clouds: what is acknowledged stays, whatever dies. One sandbox, one fault after the other. */
 const rig = new Rig();
 const s3 = new StateRig(rig);
+const FLEET = { '<fleet>': 'guestbook-demo' };
+const [RECOVER = '', LOST = ''] = linesOf(blockOf('share-one-truth.md', 'tw coordination recover --confirm=<fleet>'));
 /** The whole list as the home of now has it. */
 async function list(): Promise<string[]> {
   const { home } = await s3.state();
@@ -196,7 +199,7 @@ describe('state in step', () => {
     const moved = await rig.json('state', 'move', '--to', home === 'syd' ? 'sao' : 'syd');
     expect([moved.code, moved.problem?.code]).not.toEqual([0, undefined]);
     expect((await s3.state()).home).toBe(home);
-    const early = await rig.json('coordination', 'recover', '--lost', 'mtl', '--confirm=guestbook-demo');
+    const early = await rig.json(...argvOf(LOST, FLEET));
     expect(early.problem?.code).toBe('TW5116');
     for (const c of members) await etcd(c, 'scale', 'statefulset/etcd', '--replicas=1');
     await agreed();
@@ -207,7 +210,7 @@ describe('state in step', () => {
     const { home } = await s3.whole();
     const before = await list();
     await away();
-    const done = await rig.json('coordination', 'recover', '--yes', '--confirm=guestbook-demo');
+    const done = await rig.json(...argvOf(RECOVER, FLEET));
     expect(done.code, done.stderr).toBe(0);
     expect(done.data).toEqual({ from: 'mtl', blank: members, lost: [] });
     await agreed();

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { argvOf, blockOf, linesOf } from '../docs/lib/blocks.ts';
 import { Rig, ROOT, visits } from '../e2e/rig.ts';
 import { CLUSTERS, kept, StateRig } from '../e2e/state-rig.ts';
 
@@ -50,6 +51,9 @@ describe('a fourth cluster', () => {
     kept(s);
     expect(s.failed).toEqual([]);
     expect(await restarts()).toEqual(before);
+    const [line = ''] = linesOf(blockOf('add-a-cluster.md', './tw sandbox visit --from fra'));
+    const typed = await rig.json(...argvOf(line));
+    expect(typed.data, typed.stderr).toMatchObject({ visits: [{ from: 'fra', status: 200, cluster: 'fra' }] });
     const [own] = await visits(rig, 'fra', '--path', '/lrange/guestbook', '--body');
     expect(own).toMatchObject({ status: 200, cluster: 'fra' });
     expect((await rig.json('plan', '--exit-code')).code).toBe(0);

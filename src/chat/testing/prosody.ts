@@ -51,9 +51,16 @@ async function freePort(): Promise<number> {
   return typeof at === 'object' && at !== null ? at.port : 0;
 }
 
+const ROOMS = `Component "conference.localhost" "muc"
+  modules_enabled = { "muc_mam"; "test_limits" }
+  muc_room_default_public_jids = true
+  muc_room_default_persistent = true`;
+
 export interface ProsodyOptions {
   /** Clients must use TLS, with a certificate that `ca` signed. */
   tls?: boolean;
+  /** Text of the component of its rooms; by default one that this class writes. */
+  rooms?: string;
 }
 
 export class Prosody {
@@ -133,10 +140,7 @@ log = { warn = "${this.dir}/prosody.log" }
 ${tls ? `${cert}\nc2s_direct_tls_ports = { ${direct} }` : ''}
 VirtualHost "localhost"
 VirtualHost "foreign.test"
-Component "conference.localhost" "muc"
-  modules_enabled = { "muc_mam"; "test_limits" }
-  muc_room_default_public_jids = true
-  muc_room_default_persistent = true
+${this.#o.rooms ?? ROOMS}
   muc_room_locking = false
 `;
   }

@@ -170,7 +170,7 @@ export class SlackServer {
   }
 
   /** Presses a button of the newest message of a channel. */
-  press(user: string, channel: string, label: string): string {
+  press(user: string, channel: string, label: string, o: { team?: string } = {}): string {
     const buttons = this.messages
       .filter((m) => m.channel === channel)
       .flatMap((m) => m.blocks.flatMap((b) => b.elements ?? []));
@@ -178,7 +178,7 @@ export class SlackServer {
     if (b === undefined) throw new Error(`no button "${label}"`);
     return this.send('interactive', {
       type: 'block_actions',
-      user: { id: user, team_id: 'T1' },
+      user: { id: user, team_id: o.team ?? 'T1' },
       channel: { id: channel },
       trigger_id: `t${++this.#count}`,
       actions: [{ action_id: b.action_id, value: b.value, action_ts: String(Date.now() / 1000) }],

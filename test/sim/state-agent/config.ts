@@ -13,14 +13,18 @@ const ACCOUNTS = {
 };
 export const NAMES = Object.keys(CLUSTERS);
 
-/** A fleet in three clouds whose one app keeps its state in `where`. */
-export const configOf = (dir: string, where: readonly string[] = NAMES): Config =>
+/** A fleet whose one app keeps its state in `where`; by default in three clouds. */
+export const configOf = (
+  dir: string,
+  where: readonly string[] = NAMES,
+  clusters: Readonly<Record<string, object>> = CLUSTERS,
+): Config =>
   checkConfig(
     {
       fleet: 'demo',
       accounts: ACCOUNTS,
-      clusters: CLUSTERS,
-      coordination: { etcd: { members: NAMES } },
+      clusters,
+      coordination: { etcd: { members: Object.keys(clusters).slice(0, 3) } },
       apps: { app: { manifests: ['./k8s'], state: { mode: 'single-writer' }, placement: { clusters: where } } },
     },
     join(dir, 'tw.yaml'),
