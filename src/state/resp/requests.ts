@@ -217,7 +217,8 @@ export class RequestScanner {
 
   #bulk(buf: Buffer, start: number): boolean {
     const p = start + this.#at;
-    this.#need = this.#at + 4;
+    // The first byte tells already whether it is one: a fault is said at once, however the bytes are cut.
+    this.#need = this.#at + 1;
     if (p >= buf.length) return false;
     if (buf[p] !== DOLLAR) throw new ProtocolError(`expected '$', got '${String.fromCharCode(buf[p] ?? 0)}'`);
     const head = lengthAt(buf, p, 'invalid bulk length');
