@@ -5,7 +5,7 @@ export default defineConfig({
     isolate: false,
     pool: 'forks',
     // Most of them wait for processes, round trips and timers.
-    maxWorkers: 2,
+    maxWorkers: 3,
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts', 'web/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/e2e/**'],
     testTimeout: 60_000,
