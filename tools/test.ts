@@ -145,21 +145,18 @@ function count(e: GoEvent, tally: Tally, outputs: Map<string, string[]>): void {
   }
 }
 
-/** What stands in one row runs at the same time. */
-const STAGES: readonly (readonly Runner[])[] = [
-  [
-    vitest('unit', []),
-    goTest('go-sandbox', 'sandbox', ['./internal/...']),
-    goTest('go-conformance', 'sandbox/conformance', ['./userland/...']),
-    goTest('go-guestbook', 'examples/guestbook/app', ['./...']),
-  ],
-  [vitest('e2e', ['--config', 'vitest.e2e.config.ts'])],
+const RUNNERS: readonly Runner[] = [
+  vitest('unit', []),
+  goTest('go-sandbox', 'sandbox', ['./internal/...']),
+  goTest('go-conformance', 'sandbox/conformance', ['./userland/...']),
+  goTest('go-guestbook', 'examples/guestbook/app', ['./...']),
+  vitest('e2e', ['--config', 'vitest.e2e.config.ts']),
 ];
 
 const wanted = process.argv.slice(2);
 const total: Tally = { passed: 0, failed: 0, skipped: 0, faults: [] };
 const rows: string[] = [];
-async function ran(runner: Runner): Promise<void> {
+for (const runner of RUNNERS.filter((r) => wanted.length === 0 || wanted.includes(r.name))) {
   const started = Date.now();
   process.stdout.write(`\n== ${runner.name}\n`);
   const t = await runner.run();
@@ -171,8 +168,6 @@ async function ran(runner: Runner): Promise<void> {
   rows.push(`${runner.name}: ${t.passed} passed, ${t.failed} failed, ${t.skipped} skipped in ${seconds} s`);
   for (const file of t.slow ?? []) rows.push(`  ${file}`);
 }
-for (const stage of STAGES)
-  await Promise.all(stage.filter((r) => wanted.length === 0 || wanted.includes(r.name)).map(ran));
 rmSync(scratch, { recursive: true, force: true });
 const faults = total.faults.slice(0, 20).map((f) => `failed: ${f}\n`);
 process.stdout.write(`\n${rows.join('\n')}\n${faults.join('')}\n${total.passed} passed, ${total.failed} failed\n`);
