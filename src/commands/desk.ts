@@ -228,10 +228,11 @@ export class Desk {
   async #perform(row: CommandRow, secret: boolean): Promise<void> {
     let known: Known = { by: await this.#deps.nameOf(row.caller) };
     try {
-      const here = hereOf(await this.#deps.grammar(), row);
+      const g = await this.#deps.grammar();
+      const here = hereOf(g, row);
       if (here.beside.length > 0) known = { ...known, fleet: here.fleet };
       if (secret) throw fault('TW6021', { why: ['the line was not run'] });
-      const draft = await this.#draft(row);
+      const draft = await this.#draft(row, g, here);
       const spec = specOf(draft.verb);
       const app = appOf(draft.args);
       known = {
@@ -248,10 +249,9 @@ export class Desk {
     }
   }
 
-  async #draft(row: CommandRow): Promise<Draft> {
-    const g = await this.#deps.grammar();
+  async #draft(row: CommandRow, g: Grammar & Names, here: Here): Promise<Draft> {
     const line = row.line ?? '';
-    const no = unsaid(line, hereOf(g, row));
+    const no = unsaid(line, here);
     if (no !== undefined) throw say(no);
     const phrase = phraseOf(withoutFleet(line, g.fleet), g.apps);
     const meant = phrase === undefined ? line : await expand(phrase, () => this.#standing(phrase.app, row.caller));

@@ -6,7 +6,7 @@ import type { Args, Outcome } from './model.ts';
 import type { StateDoor, StateFacts } from './ports.ts';
 import { chosenOne, doorOf, stateFacts } from './state.ts';
 import { confirmed } from './sure.ts';
-import { dryOrAgreed } from './would.ts';
+import { dryOrAgreedTo } from './would.ts';
 
 const MB = 1 << 20;
 const size = (bytes: number): string =>
@@ -80,7 +80,7 @@ export async function stateRestore(c: Context, args: Args, io: Io): Promise<Outc
   const e = await c.engine();
   const snapshot = args['snapshot'] as string;
   const f = await chosenOne(door, c, args['app'] as string | undefined);
-  const dry = dryOrAgreed(c, args, await restoreFacts(door, f, snapshot));
+  const dry = await dryOrAgreedTo(c, args, () => restoreFacts(door, f, snapshot));
   if (dry !== undefined) return dry;
   const sure = async (known: readonly string[]): Promise<void> => {
     const text = `All data of ${f.app} is replaced by ${snapshot}: ${known.join('; ')}`;

@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
 import type { Context, Engine } from '../../src/commands/index.ts';
-import { planApps } from '../../src/commands/makeplan.ts';
 import type { Config } from '../../src/config/index.ts';
-import { fleetApply } from '../../src/fleet/index.ts';
 import { type Clock, memoryJournal, memoryStore, systemClock } from '../../src/kernel/index.ts';
 import { programOf } from '../../src/state/testing/redis-process.ts';
 import { Client } from '../sim/state-agent/client.ts';
@@ -53,16 +51,10 @@ async function withVoters(
     vir: { cloud: 'aws', region: 'us-east-1' },
   };
   const names = Object.keys(clusters);
-  const { rig, twins, engine, redisIn, outputs } = voterWorld(dir, names, ['sao', 'mtl']);
+  const { rig, engine, redisIn, up } = voterWorld(dir, names, ['sao', 'mtl']);
   const client = new Client(rig, 'x');
-  const up = async (e: Engine): Promise<void> => {
-    const plan = await planApps(e, outputs, ['state-app']);
-    const input = { api: async (c: string) => twins[c], clock: rig.clock };
-    for await (const event of fleetApply(plan, input, new AbortController().signal))
-      if (event.type === 'end') expect(event.failed).toEqual([]);
-  };
-  let [ended, over] = [false, false];
-  const going = (async () => {
+  let ended = false;
+  const going = async (): Promise<void> => {
     const writing = client.run(() => ended);
     while (!rig.settled() || client.acked.length < 5) await rig.clock.sleep(50);
     await up(engine(configOf(dir, ['sao', 'mtl'], clusters)));
@@ -72,16 +64,8 @@ async function withVoters(
     await run(async (line) => await type(c, line), redisIn);
     ended = true;
     await writing;
-    over = true;
-  })();
-  going.catch((error: unknown) => (rig.broken ??= error instanceof Error ? String(error.stack) : String(error)));
-  await rig.clock
-    .run(
-      () => over || rig.broken !== undefined,
-      600_000,
-      () => rig.look(),
-    )
-    .catch((error: unknown) => (rig.broken ??= String(error)));
+  };
+  await rig.lives(going, 600_000);
   for (const p of rig.places) p.stop.abort();
   for (const word of client.acked) expect(rig.places.some((p) => p.redis.words.includes(word))).toBe(true);
   return rig.broken ?? '';

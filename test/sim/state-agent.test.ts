@@ -89,10 +89,9 @@ async function life(
   const known = two ? TROUBLES.filter(([what]) => KEEPING.includes(what)) : TROUBLES;
   const clients = ['x', 'y', 'z'].map((n) => new Client(rig, n));
   let ended = false;
-  let calm = false;
   let troubles = 0;
   const writing = clients.map((c) => c.run(() => ended));
-  const story = (async () => {
+  const story = async (): Promise<void> => {
     while (!rig.settled()) await rig.clock.sleep(100);
     for (let i = 0; i < 5; i++) {
       const [what, trouble] = known[Math.floor(rig.roll() * known.length)] as (typeof TROUBLES)[number];
@@ -110,14 +109,8 @@ async function life(
     while (!rig.settled()) await rig.clock.sleep(100);
     for (const q of rig.places) q.stop.abort();
     await Promise.all(rig.places.map((q) => q.ended));
-    calm = true;
-  })();
-  story.catch((error: unknown) => (rig.broken ??= String(error)));
-  await rig.clock.run(
-    () => calm || rig.broken !== undefined,
-    600_000,
-    () => rig.look(),
-  );
+  };
+  await rig.lives(story, 600_000);
   return { rig, clients, troubles };
 }
 
@@ -150,18 +143,9 @@ const epochOf = (rig: Rig): { primary: string } | undefined =>
 
 /** A story told to its end, with a look at every moment. */
 async function told(rig: Rig, story: () => Promise<void>): Promise<void> {
-  let over = false;
-  const run = story().then(() => (over = true));
-  run.catch((error: unknown) => (rig.broken ??= String(error)));
-  await rig.clock
-    .run(
-      () => over || rig.broken !== undefined,
-      120_000,
-      () => rig.look(),
-    )
-    .catch((error: unknown) => (rig.broken ??= String(error)));
+  await rig.lives(story, 120_000);
   for (const p of rig.places) p.stop.abort();
-  expect([over, rig.broken], tail(rig)).toEqual([true, undefined]);
+  expect(rig.broken, tail(rig)).toBeUndefined();
 }
 
 it('the first home is cut off before anybody could follow it: another one is elected', async () => {
@@ -335,7 +319,7 @@ it('clocks that jump by 5 s change nothing: no ballot, no failover', { timeout: 
   const rig = new Rig(5);
   const client = new Client(rig, 'x');
   let over = false;
-  const story = (async () => {
+  const story = async (): Promise<void> => {
     while (!rig.settled()) await rig.clock.sleep(100);
     const ballot = rig.world.view('state/app/ballot').entries[0]?.revision;
     const writing = client.run(() => over);
@@ -346,18 +330,9 @@ it('clocks that jump by 5 s change nothing: no ballot, no failover', { timeout: 
     over = true;
     await writing;
     expect(rig.world.view('state/app/ballot').entries[0]?.revision).toBe(ballot);
-  })();
-  let end: unknown;
-  story.then(
-    () => (end = 'ended'),
-    (e: unknown) => (end = e),
-  );
-  await rig.clock.run(
-    () => end !== undefined,
-    600_000,
-    () => rig.look(),
-  );
+  };
+  await rig.lives(story, 600_000);
   for (const p of rig.places) p.stop.abort();
-  expect([end, rig.broken]).toEqual(['ended', undefined]);
+  expect(rig.broken).toBeUndefined();
   expect(client.acked.length).toBeGreaterThan(100);
 });

@@ -82,9 +82,8 @@ async function life(seed: number): Promise<Story> {
   const rig = new Rig(seed, NAMES);
   const story: Story = { rig, clients: ['x', 'y'].map((n) => new Client(rig, n)), snapshot: [], end: '' };
   let ended = false;
-  let calm = false;
   const restored = new Set<number>();
-  const run = (async () => {
+  const run = async (): Promise<void> => {
     const writing = story.clients.map((c) => c.run(() => ended));
     await until(rig, () => rig.settled() && story.clients.every((c) => c.acked.length > 5));
     const copy = rig.places.find((p) => p.name !== epochOf(rig)?.primary) as Place;
@@ -103,23 +102,15 @@ async function life(seed: number): Promise<Story> {
     await until(rig, () => rig.settled());
     for (const q of rig.places) q.stop.abort();
     await Promise.all(rig.places.map((q) => q.ended));
-    calm = true;
-  })();
-  run.catch((error: unknown) => (rig.broken ??= String(error)));
-  await rig.clock
-    .run(
-      () => calm || rig.broken !== undefined,
-      300_000,
-      () => {
-        rig.look();
-        const epoch = epochOf(rig);
-        if (epoch?.restored === undefined || restored.has(epoch.epoch)) return;
-        // One that comes out of a restored one, before any copy had it, is no other restore.
-        if (!restored.has(epoch.from.epoch)) story.at = rig.clock.now();
-        restored.add(epoch.epoch);
-      },
-    )
-    .catch((error: unknown) => (rig.broken ??= String(error)));
+  };
+  await rig.lives(run, 300_000, () => {
+    rig.look();
+    const epoch = epochOf(rig);
+    if (epoch?.restored === undefined || restored.has(epoch.epoch)) return;
+    // One that comes out of a restored one, before any copy had it, is no other restore.
+    if (!restored.has(epoch.from.epoch)) story.at = rig.clock.now();
+    restored.add(epoch.epoch);
+  });
   return story;
 }
 

@@ -4,10 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import type { Context, Io } from '../../src/commands/context.ts';
-import { planApps } from '../../src/commands/makeplan.ts';
-import type { Engine } from '../../src/commands/ports.ts';
 import { stateAddVoter } from '../../src/commands/state-voter.ts';
-import { fleetApply } from '../../src/fleet/index.ts';
 import { memoryJournal } from '../../src/kernel/index.ts';
 import { Client } from './state-agent/client.ts';
 import { configOf, NAMES } from './state-agent/config.ts';
@@ -23,17 +20,11 @@ it.each([
   [{ cluster: 'au', insteadOf: 'sa' }, ['au', 'ca']],
   [{ cluster: 'au', insteadOf: 'ca' }, ['au', 'sa']],
 ])('%j: a Redis there, a copy that counts, none where it left', { timeout: 60_000 }, async (args, to) => {
-  const { rig, twins, engine, redisIn, outputs } = voterWorld(dir, NAMES, ['ca', 'sa']);
+  const { rig, engine, redisIn, up } = voterWorld(dir, NAMES, ['ca', 'sa']);
   const client = new Client(rig, 'x');
   const journal = memoryJournal(rig.clock);
-  let [ended, over] = [false, false];
-  const up = async (e: Engine): Promise<void> => {
-    const plan = await planApps(e, outputs, ['state-app']);
-    const input = { api: async (c: string) => twins[c], clock: rig.clock };
-    for await (const event of fleetApply(plan, input, io.signal))
-      if (event.type === 'end') expect(event.failed).toEqual([]);
-  };
-  const run = (async () => {
+  let ended = false;
+  const run = async (): Promise<void> => {
     const writing = client.run(() => ended);
     while (!rig.settled() || client.acked.length < 5) await rig.clock.sleep(50);
     await up(engine(configOf(dir, ['ca', 'sa'])));
@@ -52,16 +43,8 @@ it.each([
     await expect(stateAddVoter(c, args, io)).rejects.toMatchObject({ problem: { code: 'TW5151' } });
     ended = true;
     await writing;
-    over = true;
-  })();
-  run.catch((error: unknown) => (rig.broken ??= error instanceof Error ? String(error.stack) : String(error)));
-  await rig.clock
-    .run(
-      () => over || rig.broken !== undefined,
-      600_000,
-      () => rig.look(),
-    )
-    .catch((error: unknown) => (rig.broken ??= String(error)));
+  };
+  await rig.lives(run, 600_000);
   for (const p of rig.places) p.stop.abort();
   expect(rig.broken, rig.log.slice(-30).join('\n')).toBeUndefined();
 });

@@ -88,8 +88,8 @@ it.each(cases)(
       return stateDoor(w);
     };
     const client = new Client(rig, 'x');
-    let [ended, over] = [false, false];
-    const run = (async () => {
+    let ended = false;
+    const story = async (): Promise<void> => {
       const writing = client.run(() => ended);
       while (!rig.settled() || client.acked.length < 5) await rig.clock.sleep(50);
       const first = await said(door, wish, stop);
@@ -115,16 +115,8 @@ it.each(cases)(
       ended = true;
       await writing;
       while (!rig.settled()) await rig.clock.sleep(50);
-      over = true;
-    })();
-    run.catch((error: unknown) => (rig.broken ??= String(error)));
-    await rig.clock
-      .run(
-        () => over || rig.broken !== undefined,
-        120_000,
-        () => rig.look(),
-      )
-      .catch((error: unknown) => (rig.broken ??= String(error)));
+    };
+    await rig.lives(story, 120_000);
     for (const p of rig.places) p.stop.abort();
     expect(rig.broken, rig.log.slice(-60).join('\n')).toBeUndefined();
     for (const w of client.acked) expect(rig.places.map((p) => p.redis.words.includes(w))).toEqual([true, true, true]);

@@ -71,8 +71,8 @@ async function life(seed: number, change: (typeof CHANGES)[number]): Promise<Sto
   const rig = new Rig(seed, names, [...change.from]);
   const clients = ['x', 'y'].map((n) => new Client(rig, n));
   const story: Story = { rig, clients, sets: [], tries: 0, lost: '', next: '' };
-  let [ended, calm] = [false, false];
-  const run = (async () => {
+  let ended = false;
+  const run = async (): Promise<void> => {
     const writing = clients.map((c) => c.run(() => ended));
     await until(rig, () => rig.settled() && clients.every((c) => c.acked.length > 5));
     while (!sameSet(epochOf(rig)?.voters, change.to)) {
@@ -95,20 +95,12 @@ async function life(seed: number, change: (typeof CHANGES)[number]): Promise<Sto
     await until(rig, () => rig.settled());
     for (const q of rig.places) q.stop.abort();
     await Promise.all(rig.places.map((q) => q.ended));
-    calm = true;
-  })();
-  run.catch((error: unknown) => (rig.broken ??= String(error)));
-  await rig.clock
-    .run(
-      () => calm || rig.broken !== undefined,
-      400_000,
-      () => {
-        rig.look();
-        const set = epochOf(rig)?.voters?.toSorted().join() ?? 'as told';
-        if (epochOf(rig) !== undefined && story.sets.at(-1) !== set) story.sets.push(set);
-      },
-    )
-    .catch((error: unknown) => (rig.broken ??= String(error)));
+  };
+  await rig.lives(run, 400_000, () => {
+    rig.look();
+    const set = epochOf(rig)?.voters?.toSorted().join() ?? 'as told';
+    if (epochOf(rig) !== undefined && story.sets.at(-1) !== set) story.sets.push(set);
+  });
   return story;
 }
 

@@ -164,4 +164,17 @@ export class Rig {
     if (new Set(epochs).size < epochs.length)
       this.broken ??= `two primaries of epoch ${epochs.join()}: ${open.map((p) => p.name).join()}`;
   }
+
+  /**
+   * Lives through a story until it is over, something is broken, or so much simulated time is gone; what goes wrong is
+   * in `broken`. `looks` happens at every moment.
+   */
+  async lives(story: () => Promise<void>, limitMs: number, looks: () => void = () => this.look()): Promise<void> {
+    let over = false;
+    const broke = (error: unknown): void => {
+      this.broken ??= error instanceof Error ? String(error.stack) : String(error);
+    };
+    story().then(() => (over = true), broke);
+    await this.clock.run(() => over || this.broken !== undefined, limitMs, looks).catch(broke);
+  }
 }

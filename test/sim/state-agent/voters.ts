@@ -1,9 +1,11 @@
 // A fleet whose clusters are Kubernetes twins with real agents in their pods, as the verbs of state find it.
+import { planApps } from '../../../src/commands/makeplan.ts';
 import type { Engine } from '../../../src/commands/ports.ts';
 import { stateDoor } from '../../../src/compose/state.ts';
 import type { Config } from '../../../src/config/index.ts';
 import { KubeTwin } from '../../../src/fleet/adapters/kube-twin.ts';
 import { ports } from '../../../src/fleet/fixtures.ts';
+import { fleetApply } from '../../../src/fleet/index.ts';
 import { memoryJournal, memoryStore } from '../../../src/kernel/index.ts';
 import { Rig } from './rig.ts';
 
@@ -60,5 +62,12 @@ export function voterWorld(dir: string, names: readonly string[], from: readonly
   };
   const redisIn = (): string[] =>
     names.filter((c) => twins[c]?.all().some((o) => o.kind === 'StatefulSet' && o.metadata.name === 'redis'));
-  return { rig, twins, engine, redisIn, outputs };
+  const up = async (e: Engine): Promise<void> => {
+    const plan = await planApps(e, outputs, ['state-app']);
+    const input = { api: async (c: string) => twins[c], clock: rig.clock };
+    for await (const event of fleetApply(plan, input, new AbortController().signal))
+      if (event.type === 'end' && event.failed.length > 0)
+        throw new Error(`not deployed: ${JSON.stringify(event.failed)}`);
+  };
+  return { rig, engine, redisIn, up };
 }
